@@ -1,0 +1,95 @@
+// The native module as TypeScript sees it, found and loaded once. Native errors are turned into VideomaeError here and
+// nowhere else.
+import { createRequire } from "node:module";
+import path from "node:path";
+import { VideomaeError } from "../errors.js";
+
+/** A native tensor, opaque. The class Tensor wraps it. */
+export type Handle = { readonly __handle: unique symbol };
+
+/** What an op takes: handles, numbers, booleans, words, lists. */
+export type OpArguments = Readonly<Record<string, unknown>>;
+
+/** A block of memory that replays a recorded step (see compileStep). */
+export interface NativeArena {
+  open(): void;
+  /** Returns how many of its blocks are still alive. */
+  close(): number;
+  plan(): void;
+  bytes(): number;
+}
+
+/** Native memory in bytes. */
+export interface NativeMemory {
+  readonly live: number;
+  readonly peak: number;
+  readonly cached: number;
+  readonly arena: number;
+  /** How often the operating system was asked for memory since the start of the process. */
+  readonly systemAllocations: number;
+}
+
+export type NumberArray = Float64Array | Float32Array | Uint16Array | Uint8Array | Int32Array;
+
+interface Binding {
+  readonly ops: Readonly<Record<string, (args: OpArguments) => Record<string, Handle>>>;
+  fromArray(data: NumberArray, shape: readonly number[], dtype: string): Handle;
+  zeros(shape: readonly number[], dtype: string): Handle;
+  readInto<A extends NumberArray>(x: Handle, target: A): A;
+  write(x: Handle, data: NumberArray): void;
+  view(x: Handle, offset: number, shape: readonly number[]): Handle;
+  dispose(x: Handle): void;
+  describe(x: Handle): { shape: number[]; dtype: string; device: string };
+  memory(): NativeMemory;
+  resetPeak(): void;
+  emptyCache(): void;
+  threads(count?: number): number;
+  singleThreaded(on: boolean): void;
+  instructionSet(name?: string): string;
+  createArena(): NativeArena;
+}
+
+const root = path.resolve(import.meta.dirname, "..", "..");
+
+/** The native module. Loading it fails with every place that was tried and why. */
+export const binding: Binding = withErrors(load());
+
+function load(): Binding {
+  const require = createRequire(import.meta.url);
+  try {
+    return require("node-gyp-build")(root) as Binding;
+  } catch (cause) {
+    throw new VideomaeError({
+      op: "videomae",
+      expected: `a native binary for ${process.platform}-${process.arch} under ${path.join(root, "build", "Release")} or ${path.join(root, "prebuilds")}`,
+      got: (cause as Error).message,
+      hint: "reinstall the package, or build it in its folder with `npm run build:native` (needs CMake and a C++17 compiler)",
+      cause,
+    });
+  }
+}
+
+/** The module with every function wrapped so that native errors arrive as VideomaeError. */
+function withErrors<T extends object>(module: T): T {
+  const wrapped: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(module)) {
+    if (typeof value !== "function") {
+      wrapped[name] = withErrors(value as object);
+      continue;
+    }
+    wrapped[name] = (...args: unknown[]) => {
+      try {
+        const result = value(...args);
+        return name === "createArena" ? withErrors(result) : result;
+      } catch (error) {
+        throw translated(error);
+      }
+    };
+  }
+  return wrapped as T;
+}
+
+function translated(error: unknown): unknown {
+  const { op, expected, got, hint } = error as { op?: string; expected?: string; got?: string; hint?: string };
+  return typeof op === "string" ? new VideomaeError({ op, expected, got, hint, cause: error }) : error;
+}

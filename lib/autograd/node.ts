@@ -1,0 +1,123 @@
+// The tape: one node an op, with edges to where its inputs came from and the vector-Jacobian product to run. A node
+// knows nothing about its op.
+//
+// Nodes are counted like storage: a node is needed while its tensor is alive or a later node may send it a gradient.
+// When neither holds, its saved tensors are freed at once, and so on up the graph. Scopes therefore need to know only
+// tensors, and a loss that is carried out of a scope carries its whole history.
+import { binding, type Handle } from "../addon/binding.js";
+import { VideomaeError } from "../errors.js";
+import type { History } from "../tensor/tensor.js";
+import { Tensor } from "../tensor/tensor.js";
+
+/** Gradients of an op's tensor inputs, in their order, from the gradient of its result. */
+export type VectorJacobianProduct = (
+  gradY: Tensor,
+  needs: readonly boolean[],
+) => readonly (Tensor | undefined)[];
+
+/** Where the gradient of an input goes: on to the node that made it, or into a leaf. */
+export type Edge = { readonly node: TapeNode } | { readonly leaf: Tensor } | undefined;
+
+let created = 0;
+
+export class TapeNode implements History {
+  readonly op: string;
+  /** Later nodes have greater numbers: the backward pass runs in descending order. */
+  readonly order = created++;
+  readonly edges: readonly Edge[];
+  #vjp: VectorJacobianProduct | undefined;
+  #saved: Handle[];
+  #consumers = 0;
+  #tensorAlive = true;
+
+  constructor(op: string, inputs: readonly Tensor[], vjp: VectorJacobianProduct, saved: Handle[]) {
+    this.op = op;
+    this.#vjp = vjp;
+    this.#saved = saved;
+    this.edges = inputs.map((x) => edgeOf(x));
+    for (const edge of this.edges) if (edge && "node" in edge) edge.node.#consumers++;
+  }
+
+  /** The tensor this node made has been disposed of. */
+  release(): void {
+    this.#tensorAlive = false;
+    TapeNode.#freeUnneeded(this);
+  }
+
+  /** The product to run. Throws when it has been run before. */
+  get vjp(): VectorJacobianProduct {
+    if (this.#vjp === undefined) {
+      throw new VideomaeError({
+        op: "backward",
+        expected: `what ${this.op} saved for its gradient`,
+        got: "nothing: it has been freed",
+        hint: "a graph can be walked once; run the forward pass again",
+      });
+    }
+    return this.#vjp;
+  }
+
+  /** Frees what was saved: the node has been run. */
+  spend(): void {
+    this.#free();
+  }
+
+  /** Lets go of the nodes before it, after the walk: until then a gradient may be on its way to them. */
+  detach(): void {
+    for (const edge of this.edges) {
+      if (edge && "node" in edge) {
+        edge.node.#consumers--;
+        TapeNode.#freeUnneeded(edge.node);
+      }
+    }
+  }
+
+  #free(): void {
+    this.#vjp = undefined;
+    for (const handle of this.#saved) binding.dispose(handle);
+    this.#saved = [];
+  }
+
+  static #freeUnneeded(start: TapeNode): void {
+    const stack = [start];
+    for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+      if (node.#tensorAlive || node.#consumers > 0 || node.#vjp === undefined) continue;
+      node.#free();
+      for (const edge of node.edges) {
+        if (edge && "node" in edge) {
+          edge.node.#consumers--;
+          stack.push(edge.node);
+        }
+      }
+    }
+  }
+}
+
+function edgeOf(x: Tensor): Edge {
+  if (x.history !== undefined) return { node: x.history as TapeNode };
+  return x.requiresGrad ? { leaf: x } : undefined;
+}
+
+/** Keeps tensors alive for a backward pass, whatever becomes of the scope they were made in. */
+export class SavedTensors {
+  readonly handles: Handle[] = [];
+
+  /** Saves a record of tensors; the returned function restores them, owned by the scope it is called in. */
+  save<R extends Record<string, Tensor | undefined>>(record: R): () => R {
+    const saved: Record<string, Handle | undefined> = {};
+    for (const [name, tensor] of Object.entries(record)) {
+      if (tensor === undefined) continue;
+      const handle = binding.view(tensor.handle, 0, tensor.shape);
+      saved[name] = handle;
+      this.handles.push(handle);
+    }
+    return () => {
+      const restored: Record<string, Tensor | undefined> = {};
+      for (const name in record) {
+        const handle = saved[name];
+        restored[name] = handle && new Tensor(binding.view(handle, 0, record[name]!.shape));
+      }
+      return restored as R;
+    };
+  }
+}

@@ -1,0 +1,71 @@
+// `videomae pretrain <data>`: trains with a progress bar, leaves checkpoints, a log, a loss plot and a reconstruction.
+import path from "node:path";
+import { Command, Option } from "commander";
+import { describePretrainOptions, type PretrainRunOptions } from "../config/pretrain-config.js";
+import { readJsonl } from "../log/jsonl.js";
+import { type LossPoint, writeLossPlot } from "../log/loss-plot.js";
+import { Progress } from "../log/progress.js";
+import { pretrain } from "../train/pretrain.js";
+import { parseNumber, parseNumbers } from "./values.js";
+
+export function pretrainCommand(): Command {
+  const command = new Command("pretrain")
+    .description("pre-train a model on a folder of clips or a list file")
+    .argument("<data>", "folder of clips, or a list file with one clip a line");
+  for (const { name, description, default: preset } of describePretrainOptions()) {
+    if (name !== "data") command.addOption(optionFor(name, description, preset));
+  }
+  return command.action((data: string, options: Record<string, unknown>) =>
+    runPretraining({ ...options, data } as PretrainRunOptions),
+  );
+}
+
+/** One option of the schema as the command line spells it: `maskRatio` is `--mask-ratio <value>`. */
+function optionFor(name: string, description: string, preset: unknown): Option {
+  const flag = `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
+  if (name === "resume") {
+    return new Option("--no-resume", "start anew even when the folder holds a checkpoint");
+  }
+  if (preset === false) return new Option(flag, description);
+  if (preset === true) return new Option(flag.replace("--", "--no-"), `do not ${description}`);
+  const option = new Option(`${flag} <value>`, preset === undefined ? description : `${description} (default: ${preset})`);
+  if (Array.isArray(preset)) return option.argParser(parseNumbers);
+  return typeof preset === "string" || name === "root" ? option : option.argParser(parseNumber);
+}
+
+async function runPretraining(options: PretrainRunOptions): Promise<void> {
+  const stop = new AbortController();
+  const interrupt = () => {
+    if (stop.signal.aborted) process.exit(130);
+    process.stderr.write("\nstopping after this update (again to stop at once)\n");
+    stop.abort();
+  };
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  let progress: Progress | undefined;
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  try {
+    const summary = await pretrain(options, {
+      signal: stop.signal,
+      onStart: ({ start, steps, clips, model }) => {
+        const resumed = start > 0 ? `, resumed after update ${start}` : "";
+        say(`${clips} clips, ${model.config.frames} x ${model.config.image} x ${model.config.image}, ${steps} updates${resumed}`);
+        progress = new Progress({ total: steps, start });
+      },
+      onStep: (step) => progress?.update({ ...step, lr: step.learningRate }),
+      onBadFile: ({ source, reason }) => say(`skipped ${source}: ${reason}`),
+    });
+    progress?.stop();
+    const plot = path.join(path.dirname(summary.log), "loss.png");
+    await writeLossPlot(plot, lossPoints(summary.log), { title: "Pre-training loss" });
+    say(`${summary.done} of ${summary.steps} updates; checkpoint ${summary.checkpoint}; loss plot ${plot}`);
+  } finally {
+    progress?.stop();
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+  }
+}
+
+function lossPoints(log: string): LossPoint[] {
+  return readJsonl(log).flatMap(({ step, loss, learningRate }) =>
+    typeof step === "number" && typeof loss === "number" ? [{ step, loss, learningRate: learningRate as number }] : [],
+  );
+}

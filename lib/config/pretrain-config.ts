@@ -1,0 +1,165 @@
+// The options of a pre-training run: one strict schema with a description and a default for each, used by the command
+// line, by scripts and by the checkpoint. Parsing fills in defaults; a mistake is an error that names the option and,
+// for a misspelt one, the nearest real one. Sizes of the model and kinds of masks are checked where they are used.
+
+import { z } from "zod";
+import { nearest, VideomaeError } from "../errors.js";
+
+const DEFAULT_EPOCHS = 300;
+const DEFAULT_WARMUP_EPOCHS = 40;
+
+const count = () => z.number().int().min(1);
+const fraction = () => z.number().min(0).lt(1);
+const atLeastZero = () => z.number().min(0);
+
+const shape = {
+  data: z.string().min(1).describe("folder of clips, or a list file with one clip a line"),
+  root: z.string().default("").describe("folder that relative paths of a list file start from"),
+  out: z.string().min(1).default("runs/pretrain").describe("folder for checkpoints, log and pictures"),
+
+  model: z.string().min(1).default("vit-base").describe("vit-small, vit-base, vit-large, vit-huge or vit-giant"),
+  image: count().optional().describe("side of the input in pixels (default: the model's, 224)"),
+  patch: count().optional().describe("side of a patch in pixels (default: the model's, 16 or 14)"),
+  frames: count().optional().describe("frames of a clip (default: the model's, 16)"),
+  decoderDepth: count().optional().describe("blocks of the decoder (default: the model's, 4)"),
+  dropPath: fraction().default(0).describe("stochastic depth of the last block"),
+  normalizeTarget: z.boolean().default(true).describe("normalise the target per token and channel"),
+
+  stride: count().default(4).describe("video frames from one clip frame to the next"),
+  views: count().default(1).describe("clips taken from a video each time it is decoded"),
+
+  mask: z.enum(["tube", "random", "frame", "running-cell"]).default("tube").describe("encoder mask"),
+  maskRatio: fraction().default(0.9).describe("fraction of tokens hidden from the encoder"),
+  decoderMask: z
+    .enum(["running-cell", "none", "random", "frame", "tube"])
+    .default("running-cell")
+    .describe("decoder mask; none reconstructs every hidden token"),
+  decoderMaskRatio: fraction().default(0.5).describe("fraction of tokens not reconstructed"),
+
+  batchSize: count().default(64).describe("videos in a batch on one device"),
+  accumulate: count().default(1).describe("batches added up before an update"),
+  epochs: count().optional().describe(`passes over the data (default ${DEFAULT_EPOCHS} when steps is not given)`),
+  steps: count().optional().describe("updates, instead of epochs"),
+
+  lr: atLeastZero().default(1.5e-4).describe("learning rate for 256 videos an update; scaled by videos / 256"),
+  minLr: atLeastZero().default(1e-5).describe("learning rate at the end, scaled alike"),
+  warmupLr: atLeastZero().default(0).describe("learning rate at the first step, scaled alike"),
+  warmupEpochs: atLeastZero()
+    .optional()
+    .describe(`epochs of warm-up (default ${DEFAULT_WARMUP_EPOCHS}, or a tenth of a run where that is less)`),
+  warmupSteps: z.number().int().min(0).optional().describe("updates of warm-up, instead of epochs"),
+  weightDecay: atLeastZero().default(0.05).describe("decoupled weight decay"),
+  weightDecayEnd: atLeastZero().optional().describe("weight decay at the end (default: the same)"),
+  betas: z.tuple([fraction(), fraction()]).default([0.9, 0.95]).describe("decay rates of AdamW's moments"),
+  eps: z.number().positive().default(1e-8).describe("epsilon of AdamW"),
+  clipNorm: z.number().positive().optional().describe("greatest norm of the gradient (default: not clipped)"),
+
+  seed: z.number().int().min(0).default(0).describe("seed of everything random"),
+  device: z.string().min(1).default("auto").describe("cpu, cuda, cuda:<n>, or auto: cuda where there is one"),
+  dtype: z.enum(["auto", "f32", "bf16"]).default("auto").describe("precision of matrix products; auto: bf16 on cuda"),
+  recompute: z.boolean().default(false).describe("recompute blocks in the backward pass: less memory, more time"),
+  workers: z.number().int().min(0).default(2).describe("threads that decode clips; 0: the main thread"),
+  threads: z.number().int().min(0).default(0).describe("threads of the CPU kernels; 0: one a core"),
+
+  saveEvery: count().default(1000).describe("updates between two checkpoints"),
+  keep: count().default(3).describe("checkpoints kept"),
+  logEvery: count().default(10).describe("updates between two lines of the log"),
+  resume: z
+    .union([z.boolean(), z.string().min(1)])
+    .default(true)
+    .describe("continue from the newest checkpoint in out, or from this file; false: start anew"),
+};
+
+const schema = z
+  .strictObject(shape)
+  .refine(({ epochs, steps }) => epochs === undefined || steps === undefined, {
+    path: ["steps"],
+    message: "expected epochs or steps, not both",
+  })
+  .refine(({ warmupEpochs, warmupSteps }) => warmupEpochs === undefined || warmupSteps === undefined, {
+    path: ["warmupSteps"],
+    message: "expected warmupEpochs or warmupSteps, not both",
+  });
+
+/** The options of a run with every default filled in. */
+export type PretrainRunConfig = z.output<typeof schema>;
+
+/** The options as a user gives them: only `data` is required. */
+export type PretrainRunOptions = z.input<typeof schema>;
+
+/** An option as the command line shows it. */
+export interface OptionDescription {
+  readonly name: string;
+  readonly description: string;
+  readonly required: boolean;
+  /** Absent when the option has none. */
+  readonly default?: unknown;
+}
+
+/** Every option in order, for help texts. */
+export function describePretrainOptions(): OptionDescription[] {
+  return Object.entries(shape).map(([name, type]) => {
+    const empty = type.safeParse(undefined);
+    const preset = empty.success ? empty.data : undefined;
+    const description = type.description ?? "";
+    return { name, description, required: !empty.success, ...(preset !== undefined && { default: preset }) };
+  });
+}
+
+/**
+ * Checks options and fills in defaults.
+ *
+ * @param op  where the options come from, for messages, e.g. `pretrain` or a file's name
+ * @throws VideomaeError that names the option, what was expected and, for a misspelt one, the nearest real one.
+ */
+export function parsePretrainConfig(options: unknown, op = "pretrain"): PretrainRunConfig {
+  const result = schema.safeParse(options);
+  if (result.success) return result.data;
+  throw explainIssue(op, options, result.error.issues[0]);
+}
+
+/** The updates of a run: all of them, and those of the warm-up. */
+export interface StepPlan {
+  readonly steps: number;
+  readonly warmupSteps: number;
+}
+
+/** Turns epochs into updates, for data that makes `stepsPerEpoch` updates an epoch. */
+export function planSteps(config: PretrainRunConfig, stepsPerEpoch: number): StepPlan {
+  const steps = config.steps ?? (config.epochs ?? DEFAULT_EPOCHS) * stepsPerEpoch;
+  if (config.warmupSteps !== undefined) return { steps, warmupSteps: config.warmupSteps };
+  const asked = config.warmupEpochs === undefined ? undefined : Math.round(config.warmupEpochs * stepsPerEpoch);
+  const warmupSteps = asked ?? Math.min(DEFAULT_WARMUP_EPOCHS * stepsPerEpoch, Math.floor(steps / 10));
+  return { steps, warmupSteps };
+}
+
+function explainIssue(op: string, options: unknown, issue: z.core.$ZodIssue): VideomaeError {
+  if (issue.code === "unrecognized_keys") {
+    const near = nearest(issue.keys[0], Object.keys(shape));
+    const hint = near ? `did you mean "${near}"?` : `the options are ${Object.keys(shape).join(", ")}`;
+    return new VideomaeError({ op, expected: "a known option", got: `"${issue.keys[0]}"`, hint });
+  }
+  const [first, ...rest] = issue.path;
+  const name = [first, ...rest].filter((part) => part !== undefined).join(".");
+  const value = issue.path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown>)?.[part], options);
+  const field = Object.hasOwn(shape, String(first)) ? shape[first as keyof typeof shape] : undefined;
+  return new VideomaeError({
+    op: name ? `${op} ${name}` : op,
+    expected: expectation(issue),
+    got: value === undefined ? "nothing" : JSON.stringify(value),
+    hint: misspelt(issue, value) ?? field?.description,
+  });
+}
+
+function expectation(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_value") return `one of ${issue.values.join(", ")}`;
+  if (issue.code === "invalid_union") return "a value of another type";
+  const text = issue.message.replace(/^(Invalid input|Too small|Too big): /, "").replace(/^expected /, "");
+  return text.replace(/, received .*$/, "").replace(/^int$/, "an integer");
+}
+
+function misspelt(issue: z.core.$ZodIssue, value: unknown): string | undefined {
+  if (issue.code !== "invalid_value" || typeof value !== "string") return undefined;
+  const near = nearest(value, issue.values.map(String));
+  return near && `did you mean "${near}"?`;
+}

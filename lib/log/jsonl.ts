@@ -1,0 +1,125 @@
+// An append-only log of one JSON object a line. A crash can cut only the last line; opening the log again cuts that
+// remnant off, so every line stays readable. JSON has no NaN or infinity: such a number is written as null and its name
+// is listed in the line's `nonFinite` field.
+
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { VideomaeError } from "../errors.js";
+
+/** One line of a log. */
+export type LogRecord = Readonly<Record<string, unknown>>;
+
+/** An open log; every `write` is one whole line handed to the system at once. */
+export class JsonlLog {
+  readonly path: string;
+  #file: number | undefined;
+
+  /** @internal Use `openJsonl`. */
+  constructor(path: string, file: number) {
+    this.path = path;
+    this.#file = file;
+  }
+
+  /** Appends one object. */
+  write(record: LogRecord): void {
+    if (this.#file === undefined) {
+      throw new VideomaeError({ op: `log ${this.path}`, expected: "an open log", got: "one that was closed" });
+    }
+    const line = new TextEncoder().encode(`${encodeRecord(record)}\n`);
+    try {
+      for (let at = 0; at < line.byteLength; ) at += writeSync(this.#file, line, at);
+    } catch (cause) {
+      throw failed("write", this.path, cause);
+    }
+  }
+
+  /** Closes the log; a second call does nothing. */
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Opens a log for appending, created if absent; an unfinished last line is cut off. */
+export function openJsonl(path: string): JsonlLog {
+  let file: number;
+  try {
+    file = openSync(path, "a+");
+  } catch (cause) {
+    throw failed("open", path, cause);
+  }
+  try {
+    ftruncateSync(file, endOfLastLine(file));
+  } catch (cause) {
+    closeSync(file);
+    throw failed("repair", path, cause);
+  }
+  return new JsonlLog(path, file);
+}
+
+/** All objects of a log in order; an unfinished last line is left out, any other broken line is an error with its number. */
+export function readJsonl(path: string): LogRecord[] {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    throw failed("read", path, cause);
+  }
+  const lines = text.split("\n");
+  lines.pop(); // empty after a newline, else the remnant of a crash
+  return lines.map((line, index) => {
+    let value: unknown;
+    try {
+      value = JSON.parse(line);
+    } catch {
+      value = undefined;
+    }
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as LogRecord;
+    throw new VideomaeError({
+      op: `${path}:${index + 1}`,
+      expected: "one JSON object",
+      got: line.length > 60 ? `${line.slice(0, 60)}…` : line,
+      hint: "remove the line",
+    });
+  });
+}
+
+/** One line without its newline. */
+export function encodeRecord(record: LogRecord): string {
+  const nonFinite: string[] = [];
+  const clean = replaceNonFinite(record, "", nonFinite) as LogRecord;
+  return JSON.stringify(nonFinite.length > 0 ? { ...clean, nonFinite } : clean);
+}
+
+function replaceNonFinite(value: unknown, name: string, nonFinite: string[]): unknown {
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    nonFinite.push(name);
+    return null;
+  }
+  if (typeof value !== "object" || value === null) return value;
+  const inside = (key: string | number, item: unknown) =>
+    replaceNonFinite(item, name === "" ? String(key) : `${name}.${key}`, nonFinite);
+  if (Array.isArray(value)) return value.map((item, index) => inside(index, item));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, inside(key, item)]));
+}
+
+/** The offset after the last newline, found from the end backward. */
+function endOfLastLine(file: number): number {
+  const block = new Uint8Array(65536);
+  for (let end = fstatSync(file).size; end > 0; ) {
+    const begin = Math.max(0, end - block.byteLength);
+    const got = readSync(file, block, 0, end - begin, begin);
+    const newline = block.subarray(0, got).lastIndexOf(0x0a);
+    if (newline >= 0) return begin + newline + 1;
+    end = begin;
+  }
+  return 0;
+}
+
+function failed(operation: string, path: string, cause: unknown): VideomaeError {
+  const hint = "check that the folder exists, can be written to and has space left";
+  return new VideomaeError({ op: `${operation} ${path}`, got: (cause as Error).message, hint, cause });
+}

@@ -1,0 +1,163 @@
+// Progress of a run: a bar on a terminal, a plain line every few seconds elsewhere (a file, a cluster's log).
+//
+//   step 1200/10000 | loss 0.7312 | lr 5.9e-4 | 41.3 clips/s | data wait 2 % | ETA 1 h 14 min
+//
+// Rates are those of a moving window of updates, so they follow the present and forget the slow start. A number that is
+// not known yet reads "-", one that is not finite reads "not finite".
+
+import type { Writable } from "node:stream";
+import { Presets, SingleBar } from "cli-progress";
+
+export interface ProgressOptions {
+  /** Optimiser steps of the whole run. */
+  readonly total: number;
+  /** Steps done before, of a resumed run; default 0. */
+  readonly start?: number;
+  /** Default: standard error. */
+  readonly stream?: Writable & { readonly isTTY?: boolean };
+  /** Seconds between two plain lines, default 10. */
+  readonly lineSeconds?: number;
+  /** Updates in the moving window, default 50. */
+  readonly window?: number;
+  /** Milliseconds of a monotonic clock, default `performance.now`. */
+  readonly now?: () => number;
+}
+
+export interface ProgressUpdate {
+  /** Optimiser steps done. */
+  readonly step: number;
+  readonly loss?: number;
+  readonly lr?: number;
+  /** Clips trained on since the last update. */
+  readonly clips?: number;
+  /** Milliseconds spent waiting for data since the last update. */
+  readonly waitedMs?: number;
+}
+
+interface Mark {
+  readonly time: number;
+  readonly step: number;
+  readonly clips: number;
+  readonly waitedMs: number;
+}
+
+/** Rates over the window; undefined until two updates lie apart in time. */
+export interface Rates {
+  readonly clipsPerSecond: number | undefined;
+  /** Share of the time spent waiting for data, 0 to 1. */
+  readonly waiting: number | undefined;
+  readonly remainingSeconds: number | undefined;
+}
+
+/** Shows how a run proceeds; create it before the first step and `stop` it after the last. */
+export class Progress {
+  readonly #total: number;
+  readonly #stream: Writable & { readonly isTTY?: boolean };
+  readonly #lineMs: number;
+  readonly #window: number;
+  readonly #now: () => number;
+  readonly #bar: SingleBar | undefined;
+  #marks: Mark[];
+  #shown: ProgressUpdate;
+  #lastLine: number;
+  #lastPrinted = "";
+  #stopped = false;
+
+  constructor(options: ProgressOptions) {
+    const { total, start = 0, stream = process.stderr, lineSeconds = 10, window = 50 } = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#total = total;
+    this.#stream = stream;
+    this.#lineMs = lineSeconds * 1000;
+    this.#window = window;
+    this.#marks = [{ time: this.#now(), step: start, clips: 0, waitedMs: 0 }];
+    this.#shown = { step: start };
+    this.#lastLine = Number.NEGATIVE_INFINITY;
+    if (stream.isTTY) {
+      const format = "{bar} {line}";
+      this.#bar = new SingleBar(
+        { format, stream: stream as NodeJS.WritableStream, barsize: 20, hideCursor: true, linewrap: false, fps: 5 },
+        Presets.shades_classic,
+      );
+      this.#bar.start(total, start, { line: this.line() });
+    }
+  }
+
+  /** Reports a step; `loss` and `lr` left out keep their last values. */
+  update(update: ProgressUpdate): void {
+    this.#shown = {
+      step: update.step,
+      loss: update.loss ?? this.#shown.loss,
+      lr: update.lr ?? this.#shown.lr,
+    };
+    const { clips = 0, waitedMs = 0, step } = update;
+    this.#marks.push({ time: this.#now(), step, clips, waitedMs });
+    if (this.#marks.length > this.#window + 1) this.#marks.shift();
+    if (this.#bar) this.#bar.update(step, { line: this.line() });
+    else if (this.#now() - this.#lastLine >= this.#lineMs) this.#print();
+  }
+
+  /** What is shown at present, without the bar. */
+  line(): string {
+    const { step, loss, lr } = this.#shown;
+    const { clipsPerSecond, waiting, remainingSeconds } = this.rates();
+    return [
+      `step ${step}/${this.#total}`,
+      `loss ${number(loss, (value) => value.toPrecision(4))}`,
+      `lr ${number(lr, (value) => value.toExponential(1))}`,
+      `${number(clipsPerSecond, (value) => (value < 10 ? value.toFixed(2) : value.toFixed(1)))} clips/s`,
+      `data wait ${number(waiting, (value) => (100 * value).toFixed(0))} %`,
+      `ETA ${number(remainingSeconds, duration)}`,
+    ].join(" | ");
+  }
+
+  /** The rates of the moving window. */
+  rates(): Rates {
+    const [first, ...later] = this.#marks;
+    const last = later.at(-1);
+    const elapsed = last ? last.time - first.time : 0;
+    if (!last || !(elapsed > 0)) return { clipsPerSecond: undefined, waiting: undefined, remainingSeconds: undefined };
+    const sum = (field: "clips" | "waitedMs") => later.reduce((total, mark) => total + mark[field], 0);
+    const stepsPerMs = (last.step - first.step) / elapsed;
+    const left = Math.max(0, this.#total - last.step);
+    return {
+      clipsPerSecond: (1000 * sum("clips")) / elapsed,
+      waiting: Math.min(1, sum("waitedMs") / elapsed),
+      remainingSeconds: left === 0 ? 0 : stepsPerMs > 0 ? left / stepsPerMs / 1000 : undefined,
+    };
+  }
+
+  /** Shows the last state and gives the terminal back; a second call does nothing. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    if (this.#bar) this.#bar.stop();
+    else if (this.line() !== this.#lastPrinted) this.#print();
+  }
+
+  #print(): void {
+    this.#lastLine = this.#now();
+    this.#lastPrinted = this.line();
+    this.#stream.write(`${this.#lastPrinted}\n`);
+  }
+}
+
+/** `1 d 3 h`, `1 h 14 min`, `2 min 5 s`, `41 s`. */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  const parts = [
+    [Math.floor(whole / 86400), "d"],
+    [Math.floor(whole / 3600) % 24, "h"],
+    [Math.floor(whole / 60) % 60, "min"],
+    [whole % 60, "s"],
+  ] as const;
+  const first = parts.findIndex(([count]) => count > 0);
+  if (first < 0) return "0 s";
+  const shown = parts.slice(first, first + 2).filter(([count], index) => index === 0 || count > 0);
+  return shown.map(([count, unit]) => `${count} ${unit}`).join(" ");
+}
+
+function number(value: number | undefined, format: (value: number) => string): string {
+  if (value === undefined) return "-";
+  return Number.isFinite(value) ? format(value) : "not finite";
+}

@@ -1,0 +1,120 @@
+// The pre-training model: encoder over visible tokens, a narrow bridge, decoder over what is to be reconstructed
+// (VideoMAE V2, section 3; spec 1.5, 2.5, 3).
+import { rejectUnknownOptions, VideomaeError } from "../errors.js";
+import { truncatedNormal, uniform } from "../nn/initializers.js";
+import { Linear } from "../nn/linear.js";
+import { Module, type Parameter, type RealType } from "../nn/module.js";
+import { type PositionMode, positionTable } from "../nn/position-table.js";
+import { assembleDecoder } from "../ops/assemble-decoder.js";
+import { maskedPixelLoss, type PixelLossTargets } from "../ops/masked-pixel-loss.js";
+import { scope } from "../tensor/scope.js";
+import { keep, type Tensor } from "../tensor/tensor.js";
+import { Decoder } from "./decoder.js";
+import { Encoder } from "./encoder.js";
+import { modelSizes, type PretrainConfig, resolvePretrainConfig, tokenGrid } from "./sizes.js";
+
+/** Which tokens the encoder sees and which the decoder rebuilds: i32 (B, V) and (B, R), ascending. */
+export interface TokenMasks {
+  readonly visible: Tensor;
+  readonly decoded: Tensor;
+}
+
+/** How a model is made, besides its configuration. */
+export interface ModelOptions {
+  readonly device?: "cpu";
+  /** f32, or f64 for checks. */
+  readonly dtype?: RealType;
+  /** Of the initial values. */
+  readonly seed?: number;
+  /** Recompute activations in the backward pass instead of keeping them: less memory, a third more work. */
+  readonly recompute?: boolean;
+  /** Where the positional table of an unusual token grid comes from (see nn/position-table). */
+  readonly position?: PositionMode;
+}
+
+export class PretrainModel extends Module {
+  readonly config: PretrainConfig;
+  readonly maskToken: Parameter;
+  readonly encoder: Encoder;
+  readonly decoder: Decoder;
+  readonly encoderToDecoder: Linear;
+  /** (N, D) and (N, D_d); no parameters. */
+  readonly #positions: { encoder: Tensor; decoder: Tensor };
+
+  constructor(config: PretrainConfig, options: ModelOptions = {}) {
+    super();
+    const { dtype = "f32", seed = 0, recompute = false, position = "generate" } = options;
+    this.config = config;
+    this.maskToken = this.parameter("mask_token", [1, 1, config.decoderWidth], truncatedNormal(0.02, 0.02));
+    this.encoder = this.child("encoder", new Encoder(config, recompute));
+    this.decoder = this.child("decoder", new Decoder(config, recompute));
+    const bound = 1 / Math.sqrt(config.width); // the published code leaves this layer at the framework's default
+    this.encoderToDecoder = this.child(
+      "encoder_to_decoder",
+      new Linear(config.width, config.decoderWidth, { bias: false, weight: uniform(bound) }),
+    );
+    const grid = tokenGrid(config);
+    const base = tokenGrid(modelSizes[config.patch === 14 ? "vit-giant" : "vit-base"]);
+    const table = (width: number) => positionTable(grid, width, dtype, position, base);
+    this.#positions = { encoder: table(config.width), decoder: table(config.decoderWidth) };
+    this.materialize({ seed, dtype });
+  }
+
+  /**
+   * What the encoder makes of the visible tokens, after its last normalisation.
+   * @param video  u8 (B, T, S, S, 3) as decoded, or floating (B, 3, T, S, S) normalised by the ImageNet statistics
+   * @param visible  i32 (B, V)
+   * @returns (B, V, D)
+   */
+  encode(video: Tensor, visible: Tensor): Tensor {
+    return this.encoder.forward(video, visible, this.#positions.encoder);
+  }
+
+  /** The prediction of every token in `decoded`: (B, R, 3·tubelet·patch²), columns (dt, dy, dx, channel). */
+  forward(video: Tensor, { visible, decoded }: TokenMasks): Tensor {
+    return scope(() => {
+      const z = this.encoderToDecoder.forward(this.encode(video, visible)); // (B, V, D_d)
+      const x = assembleDecoder(z, this.maskToken.value, this.#positions.decoder, visible, decoded);
+      return keep(this.decoder.forward(x, decoded.shape[1]));
+    });
+  }
+
+  /** The pre-training loss of a batch, a scalar. */
+  loss(video: Tensor, masks: TokenMasks): Tensor {
+    return scope(() => keep(maskedPixelLoss(this.forward(video, masks), this.targets(video, masks))));
+  }
+
+  /** What the loss compares a prediction with. */
+  targets(video: Tensor, { visible, decoded }: TokenMasks): PixelLossTargets {
+    const { tubelet, patch, normalizeTarget: normalize } = this.config;
+    return { video, visible, decoded, tubelet, patch, normalize };
+  }
+
+  override dispose(): void {
+    super.dispose();
+    this.#positions.encoder.dispose();
+    this.#positions.decoder.dispose();
+  }
+}
+
+/**
+ * A pre-training model with fresh weights.
+ *
+ * @param size  a registered size ("vit-base", "base", "B"), or a configuration
+ * @param options  model options, and configuration fields that override the size's
+ * @example using model = pretrainModel("vit-small", { image: 112, dtype: "f32" });
+ */
+export function pretrainModel(
+  size: string | Partial<PretrainConfig>,
+  options: ModelOptions & Partial<PretrainConfig> = {},
+): PretrainModel {
+  const { device = "cpu", dtype = "f32", seed, recompute, position, ...overrides } = options;
+  rejectUnknownOptions("pretrainModel", overrides, Object.keys(modelSizes["vit-base"]));
+  if (device !== "cpu") {
+    throw new VideomaeError({ op: "pretrainModel", expected: 'the device "cpu"', got: `"${device}"` });
+  }
+  if (dtype !== "f32" && dtype !== "f64") {
+    throw new VideomaeError({ op: "pretrainModel", expected: 'a dtype out of "f32", "f64"', got: `"${dtype}"` });
+  }
+  return new PretrainModel(resolvePretrainConfig(size, overrides), { dtype, seed, recompute, position });
+}

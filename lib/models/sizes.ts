@@ -1,0 +1,231 @@
+// Model sizes by name, the full description of a pre-training model, and the names and shapes of its parameters in the
+// order of the published checkpoints (spec 1.1, 1.2, 1.9). Only numbers live here: no tensor is made.
+
+import { nearest, rejectUnknownOptions, VideomaeError } from "../errors.js";
+
+/** Everything that decides the parameters and the arithmetic of a pre-training model. */
+export interface PretrainConfig {
+  /** Side of the square input, pixels. */
+  readonly image: number;
+  readonly frames: number;
+  /** Frames a token covers. */
+  readonly tubelet: number;
+  /** Side of a patch, pixels. */
+  readonly patch: number;
+  readonly channels: 3;
+  readonly width: number;
+  readonly depth: number;
+  readonly heads: number;
+  /** MLP hidden width over width, in encoder and decoder. */
+  readonly mlpRatio: number;
+  readonly decoderWidth: number;
+  readonly decoderDepth: number;
+  readonly decoderHeads: number;
+  /** Whether q and v have biases; k never has one. */
+  readonly qkvBias: boolean;
+  /** Initial value of the layer scales gamma_1 and gamma_2; 0: there are none. */
+  readonly layerScale: number;
+  readonly cosineAttention: boolean;
+  /** Stochastic depth of the last block, in [0, 1); earlier ones have linearly less. */
+  readonly dropPath: number;
+  /** Whether targets are normalised per token and channel. */
+  readonly normalizeTarget: boolean;
+}
+
+const common = {
+  image: 224,
+  frames: 16,
+  tubelet: 2,
+  patch: 16,
+  channels: 3,
+  mlpRatio: 4,
+  decoderDepth: 4,
+  qkvBias: true,
+  layerScale: 0,
+  cosineAttention: false,
+  dropPath: 0,
+  normalizeTarget: true,
+} as const;
+
+const small = { width: 384, depth: 12, heads: 6, decoderWidth: 192, decoderHeads: 3 };
+const base = { width: 768, depth: 12, heads: 12, decoderWidth: 384, decoderHeads: 6 };
+const large = { width: 1024, depth: 24, heads: 16, decoderWidth: 512, decoderHeads: 8 };
+const huge = { width: 1280, depth: 32, heads: 16, decoderWidth: 512, decoderHeads: 8 };
+// The ratio holds in the decoder too: 512 * 48 / 11 truncates to 2234, as in the published weights.
+const giant = { patch: 14, width: 1408, depth: 40, heads: 16, mlpRatio: 48 / 11, decoderWidth: 512, decoderHeads: 8 };
+// A model that trains in milliseconds, for tests.
+const tinyInput = { image: 32, frames: 8, patch: 8 };
+const tiny = { ...tinyInput, width: 48, depth: 2, heads: 3, decoderWidth: 24, decoderDepth: 2, decoderHeads: 3 };
+
+/** The registered sizes. */
+export const modelSizes = {
+  "vit-tiny": { ...common, ...tiny },
+  "vit-small": { ...common, ...small },
+  "vit-base": { ...common, ...base },
+  "vit-large": { ...common, ...large },
+  "vit-huge": { ...common, ...huge },
+  "vit-giant": { ...common, ...giant },
+} as const satisfies Record<string, PretrainConfig>;
+
+export type ModelName = keyof typeof modelSizes;
+
+const letters: Record<string, ModelName> = {
+  S: "vit-small",
+  B: "vit-base",
+  L: "vit-large",
+  H: "vit-huge",
+  g: "vit-giant",
+};
+
+/** The registered name behind `name`: itself, without `vit-` ("small"), or the letter of the papers ("S", "B", "L", "H", "g"). */
+export function modelName(name: string): ModelName {
+  if (Object.hasOwn(modelSizes, name)) return name as ModelName;
+  if (Object.hasOwn(modelSizes, `vit-${name}`)) return `vit-${name}` as ModelName;
+  if (Object.hasOwn(letters, name)) return letters[name];
+  const known = Object.keys(modelSizes);
+  const near = nearest(name, [...known, ...known.map((full) => full.slice("vit-".length))]);
+  throw new VideomaeError({
+    op: "model",
+    expected: `one of ${known.join(", ")}, or ${Object.keys(letters).join(", ")}`,
+    got: `"${name}"`,
+    hint: near ? `did you mean "${near}"?` : undefined,
+  });
+}
+
+/** The description of a registered model. */
+export function modelSize(name: string): PretrainConfig {
+  return modelSizes[modelName(name)];
+}
+
+/**
+ * A checked description: a registered one, or a partial one over ViT-B, with `overrides` on top.
+ *
+ * @throws VideomaeError for unknown fields, and sizes that do not divide.
+ */
+export function resolvePretrainConfig(
+  nameOrPartial: string | Partial<PretrainConfig>,
+  overrides: Partial<PretrainConfig> = {},
+): PretrainConfig {
+  const known = Object.keys(modelSizes["vit-base"]);
+  const partial = typeof nameOrPartial === "string" ? modelSize(nameOrPartial) : nameOrPartial;
+  rejectUnknownOptions("model configuration", partial, known);
+  rejectUnknownOptions("model configuration", overrides, known);
+  const given = Object.entries(overrides).filter(([, value]) => value !== undefined);
+  const config: PretrainConfig = { ...modelSizes["vit-base"], ...partial, ...Object.fromEntries(given) };
+  checkConfig(config);
+  return config;
+}
+
+/** Tokens along time, height and width. */
+export function tokenGrid({ image, frames, tubelet, patch }: PretrainConfig): { t: number; h: number; w: number } {
+  return { t: frames / tubelet, h: image / patch, w: image / patch };
+}
+
+/** Values of one token's cube of pixels: channels * tubelet * patch^2. */
+export function patchValues({ channels, tubelet, patch }: PretrainConfig): number {
+  return channels * tubelet * patch ** 2;
+}
+
+/** MLP hidden width of the encoder, width * ratio truncated. */
+export function mlpHidden({ width, mlpRatio }: PretrainConfig): number {
+  return Math.trunc(width * mlpRatio);
+}
+
+/** MLP hidden width of the decoder, width * ratio truncated. */
+export function decoderMlpHidden({ decoderWidth, mlpRatio }: PretrainConfig): number {
+  return Math.trunc(decoderWidth * mlpRatio);
+}
+
+/** A parameter's name in the published checkpoints, and its shape. */
+export type NamedShape = readonly [name: string, shape: readonly number[]];
+
+/** All parameters in the order of the published checkpoints. */
+export function parameterShapes(config: PretrainConfig): NamedShape[] {
+  const { channels, tubelet, patch, width, depth, heads, decoderWidth, decoderDepth, decoderHeads } = config;
+  const blocks = (side: string, count: number, w: number, h: number, hidden: number) =>
+    Array.from({ length: count }, (_, i) => blockShapes(`${side}.blocks.${i}`, config, w, h, hidden)).flat();
+  return [
+    ["mask_token", [1, 1, decoderWidth]],
+    ["encoder.patch_embed.proj.weight", [width, channels, tubelet, patch, patch]],
+    ["encoder.patch_embed.proj.bias", [width]],
+    ...blocks("encoder", depth, width, heads, mlpHidden(config)),
+    ...normShapes("encoder.norm", width),
+    ...blocks("decoder", decoderDepth, decoderWidth, decoderHeads, decoderMlpHidden(config)),
+    ...normShapes("decoder.norm", decoderWidth),
+    ["decoder.head.weight", [patchValues(config), decoderWidth]],
+    ["decoder.head.bias", [patchValues(config)]],
+    ["encoder_to_decoder.weight", [decoderWidth, width]],
+  ];
+}
+
+/** The number of parameters. */
+export function parameterCount(config: PretrainConfig): number {
+  return parameterShapes(config).reduce((sum, [, shape]) => sum + shape.reduce((count, side) => count * side, 1), 0);
+}
+
+/** A block's own parameters come before those of its parts, and so do its attention's. */
+function blockShapes(
+  prefix: string,
+  { qkvBias, layerScale, cosineAttention }: PretrainConfig,
+  width: number,
+  heads: number,
+  hidden: number,
+): NamedShape[] {
+  const shapes: NamedShape[] = [];
+  if (layerScale > 0) shapes.push([`${prefix}.gamma_1`, [width]], [`${prefix}.gamma_2`, [width]]);
+  shapes.push(...normShapes(`${prefix}.norm1`, width));
+  if (cosineAttention) shapes.push([`${prefix}.attn.scale`, [heads, 1, 1]]);
+  if (qkvBias) shapes.push([`${prefix}.attn.q_bias`, [width]], [`${prefix}.attn.v_bias`, [width]]);
+  shapes.push(
+    [`${prefix}.attn.qkv.weight`, [3 * width, width]],
+    [`${prefix}.attn.proj.weight`, [width, width]],
+    [`${prefix}.attn.proj.bias`, [width]],
+    ...normShapes(`${prefix}.norm2`, width),
+    [`${prefix}.mlp.fc1.weight`, [hidden, width]],
+    [`${prefix}.mlp.fc1.bias`, [hidden]],
+    [`${prefix}.mlp.fc2.weight`, [width, hidden]],
+    [`${prefix}.mlp.fc2.bias`, [width]],
+  );
+  return shapes;
+}
+
+function normShapes(prefix: string, width: number): NamedShape[] {
+  return [
+    [`${prefix}.weight`, [width]],
+    [`${prefix}.bias`, [width]],
+  ];
+}
+
+const counted = ["image", "frames", "tubelet", "patch", "width", "depth", "heads"] as const;
+const countedDecoder = ["decoderWidth", "decoderDepth", "decoderHeads"] as const;
+
+function checkConfig(config: PretrainConfig): void {
+  for (const field of [...counted, ...countedDecoder]) {
+    if (!Number.isSafeInteger(config[field]) || config[field] < 1)
+      throw bad(field, "a positive integer", config[field]);
+  }
+  if (config.channels !== 3) throw bad("channels", "3, as video is RGB", config.channels);
+  const divisors = [
+    ["image", "patch", "224 with patch 16 or 14"],
+    ["frames", "tubelet", "16 with tubelet 2"],
+    ["width", "heads", "768 with 12 heads"],
+    ["decoderWidth", "decoderHeads", "384 with 6 heads"],
+  ] as const;
+  for (const [field, by, example] of divisors) {
+    if (config[field] % config[by] === 0) continue;
+    throw bad(field, `a multiple of ${by} (${config[by]})`, config[field], `e.g. ${example}`);
+  }
+  if (!(config.mlpRatio > 0 && Number.isFinite(config.mlpRatio))) throw bad("mlpRatio", "above 0", config.mlpRatio);
+  if (Math.min(mlpHidden(config), decoderMlpHidden(config)) < 1)
+    throw bad("mlpRatio", "an MLP of 1 or more", config.mlpRatio);
+  if (!(config.layerScale >= 0 && Number.isFinite(config.layerScale)))
+    throw bad("layerScale", "0 or more", config.layerScale);
+  if (!(config.dropPath >= 0 && config.dropPath < 1)) throw bad("dropPath", "in [0, 1)", config.dropPath);
+  for (const field of ["qkvBias", "cosineAttention", "normalizeTarget"] as const) {
+    if (typeof config[field] !== "boolean") throw bad(field, "true or false", config[field]);
+  }
+}
+
+function bad(field: string, expected: string, got: unknown, hint?: string): VideomaeError {
+  return new VideomaeError({ op: `model configuration ${field}`, expected, got: String(got), hint });
+}

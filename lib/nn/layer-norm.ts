@@ -1,0 +1,23 @@
+// Layer normalisation over the last axis, epsilon 1e-6 throughout this model family.
+import { layerNorm } from "../ops/layer-norm.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { ones, zeros } from "./initializers.js";
+import { Module, type Parameter } from "./module.js";
+
+export class LayerNorm extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  readonly eps: number;
+
+  constructor(width: number, eps = 1e-6) {
+    super();
+    this.weight = this.parameter("weight", [width], ones);
+    this.bias = this.parameter("bias", [width], zeros);
+    this.eps = eps;
+  }
+
+  /** (..., D) -> (..., D) */
+  forward(x: Tensor): Tensor {
+    return layerNorm(x, this.weight.value, this.bias.value, { eps: this.eps });
+  }
+}

@@ -1,0 +1,20 @@
+// The two-layer perceptron of a block: linear, exact GELU, linear (spec 1.4).
+import type { Tensor } from "../tensor/tensor.js";
+import { Linear } from "./linear.js";
+import { Module } from "./module.js";
+
+export class Mlp extends Module {
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+
+  constructor(width: number, hidden: number) {
+    super();
+    this.fc1 = this.child("fc1", new Linear(width, hidden));
+    this.fc2 = this.child("fc2", new Linear(hidden, width));
+  }
+
+  /** (..., D) -> (..., D); `residual` (..., D) is added by the second layer. */
+  forward(x: Tensor, residual?: Tensor): Tensor {
+    return this.fc2.forward(this.fc1.forward(x, { gelu: true }), { residual });
+  }
+}

@@ -1,0 +1,24 @@
+// The ops, all differentiable unless they say otherwise.
+export { add, div, maximum, minimum, mul, type Operand, pow, sub } from "./binary.js";
+export { cast } from "./cast.js";
+export { cat, stack } from "./cat.js";
+export { type CrossEntropyOptions, crossEntropy } from "./cross-entropy.js";
+export { type DropoutOptions, dropout, dropPath } from "./dropout.js";
+export { type LayerNormOptions, layerNorm } from "./layer-norm.js";
+export { type MatmulOptions, matmul } from "./matmul.js";
+export { permute, transpose } from "./permute.js";
+export {
+  fill,
+  fillNormal,
+  fillTruncatedNormal,
+  fillUniform,
+  type NormalOptions,
+  type RandomFillKey,
+  type TruncatedNormalOptions,
+  type UniformOptions,
+} from "./random.js";
+export { reshape } from "./reshape.js";
+export { pad, slice } from "./slice.js";
+export { logSoftmax, softmax } from "./softmax.js";
+export { expand, mean, type ReductionOptions, sum } from "./sum.js";
+export { abs, exp, gelu, log, neg, relu, sigmoid, sign, sqrt, square, tanh } from "./unary.js";

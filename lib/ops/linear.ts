@@ -1,0 +1,48 @@
+// The linear layer: one product with its epilogue (bias, exact GELU, residual).
+import { defineOp } from "../autograd/define-op.js";
+import { nativeOp } from "../tensor/native-op.js";
+import type { Tensor } from "../tensor/tensor.js";
+
+/** What a linear layer does besides the product. */
+export interface LinearOptions {
+  /** (O) */
+  readonly bias?: Tensor;
+  /** (..., O), added last: the residual stream. */
+  readonly residual?: Tensor;
+  /** Applies the exact (erf) GELU after the bias. */
+  readonly gelu?: boolean;
+}
+
+const apply = defineOp(
+  "linear",
+  (save, x: Tensor, weight: Tensor, bias: Tensor | undefined, residual: Tensor | undefined, gelu: boolean) => {
+    const { y, preactivation } = nativeOp("linear", { x, weight, bias, residual, gelu });
+    const saved = save({ x, weight, preactivation });
+    return [
+      y,
+      (gradY, needs) => {
+        const next = needs[Symbol.iterator]();
+        const need = (given: boolean) => given && next.next().value === true;
+        const [needX, needWeight] = [need(true), need(true)];
+        const [needBias, needResidual] = [need(bias !== undefined), need(residual !== undefined)];
+        const skip = [!needX && "gradX", !needWeight && "gradWeight", !needBias && "gradBias"].filter((s) => s !== false);
+        const { gradX, gradWeight, gradBias } = nativeOp("linearBackward", { gradY, ...saved() }, skip);
+        const gradients: (Tensor | undefined)[] = [gradX, gradWeight];
+        if (bias !== undefined) gradients.push(gradBias);
+        if (residual !== undefined) gradients.push(needResidual ? gradY : undefined);
+        return gradients;
+      },
+    ];
+  },
+);
+
+/**
+ * `x · weightᵀ (+ bias) (then GELU) (+ residual)`.
+ * @param x  (..., I) f32 or f64
+ * @param weight  (O, I)
+ * @returns (..., O)
+ * @throws VideomaeError when shapes or dtypes do not fit
+ */
+export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): Tensor {
+  return apply(x, weight, options.bias, options.residual, options.gelu ?? false);
+}

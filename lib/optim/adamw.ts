@@ -1,0 +1,194 @@
+// AdamW over flat buffers (spec 5.3 to 5.5): parameters, gradients and both moments each live in one buffer, described
+// by a segment table (name, offset, shape, learning-rate scale, decayed or not). One native pass updates all of them,
+// applies the clip factor and clears the gradients.
+//
+// Segments begin at multiples of 16 elements. The gaps between them hold zeros and never change; nothing outside this
+// file sees them, and state is read and written by name, never by offset.
+import { rejectUnknownOptions, VideomaeError } from "../errors.js";
+import type { Module, Parameter } from "../nn/module.js";
+import { nativeOp } from "../tensor/native-op.js";
+import { unscoped } from "../tensor/scope.js";
+import { Tensor } from "../tensor/tensor.js";
+import { groupParameters } from "./parameter-groups.js";
+
+/** Elements that segments are aligned to: 64 bytes of f32. */
+const alignment = 16;
+
+export interface AdamWOptions {
+  /** Learning rate of steps that name none. Default 1e-3. */
+  readonly lr?: number;
+  /** Default [0.9, 0.999]; pre-training uses [0.9, 0.95]. */
+  readonly betas?: readonly [number, number];
+  /** Default 1e-8. */
+  readonly eps?: number;
+  /** Decoupled weight decay of the decayed parameters. Default 0.05. */
+  readonly weightDecay?: number;
+  /** Greatest global L2 norm of the gradient; without it, gradients are not clipped. */
+  readonly clipNorm?: number;
+}
+
+/** Parameters that share their treatment. */
+export interface OptimizerGroup {
+  readonly parameters: readonly (readonly [name: string, parameter: Parameter])[];
+  /** Whether weight decay applies. */
+  readonly decayed: boolean;
+  /** Multiplies the learning rate. Default 1. */
+  readonly learningRateScale?: number;
+}
+
+/** What a step did. Scalars, owned like any result. */
+export interface StepResult {
+  /** Global L2 norm of the gradients before clipping. */
+  readonly gradientNorm: Tensor;
+  /** i32: 1 when the norm was not finite, so nothing was updated. */
+  readonly skipped: Tensor;
+}
+
+interface Segment {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly offset: number;
+  readonly size: number;
+}
+
+/**
+ * The groups of a module's parameters: vectors, biases, logit scales and the mask token are not decayed (spec 5.3).
+ * @param layers  layer-wise learning-rate decay for an encoder of `depth` blocks
+ */
+export function parameterGroups(
+  module: Module,
+  options: { skip?: readonly string[]; layers?: { depth: number; decay: number } } = {},
+): OptimizerGroup[] {
+  const parameters = new Map(module.namedParameters());
+  const shapes = [...parameters].map(([name, p]) => [name, p.shape] as const);
+  return groupParameters(shapes, { weightDecay: 1, ...options }).map((group) => ({
+    parameters: group.names.map((name) => [name, parameters.get(name)!] as const),
+    decayed: group.weightDecay > 0,
+    learningRateScale: group.learningRateScale,
+  }));
+}
+
+export class AdamW implements Disposable {
+  readonly options: Required<Omit<AdamWOptions, "clipNorm">> & { readonly clipNorm: number | undefined };
+  readonly #segments: readonly Segment[];
+  readonly #table: { readonly segments: Tensor; readonly rateScales: Tensor };
+  readonly #flat: Record<"parameters" | "gradients" | "expAvg" | "expAvgSq", Tensor>;
+  /** Updates applied so far. */
+  updates = 0;
+
+  /**
+   * Gathers the parameters into one buffer; modules go on using them as before.
+   * @throws VideomaeError for unknown options, parameters given twice, or mixed dtypes
+   */
+  constructor(groups: readonly OptimizerGroup[], options: AdamWOptions = {}) {
+    rejectUnknownOptions("AdamW", options, ["lr", "betas", "eps", "weightDecay", "clipNorm"]);
+    this.options = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.05, clipNorm: undefined, ...options };
+    const all = groups.flatMap((group) => group.parameters.map(([name, parameter]) => ({ name, parameter, group })));
+    refuseRepeats(all.map(({ name }) => name));
+
+    const segments: Segment[] = [];
+    let end = 0;
+    for (const { name, parameter } of all) {
+      segments.push({ name, shape: parameter.shape, offset: end, size: parameter.value.size });
+      end = Math.ceil((end + parameter.value.size) / alignment) * alignment;
+    }
+    this.#segments = segments;
+    const ends = segments.map((s) => Math.ceil((s.offset + s.size) / alignment));
+    const dtype = all[0]?.parameter.value.dtype ?? "f32";
+    const mixed = all.find(({ parameter }) => parameter.value.dtype !== dtype);
+    if (mixed) {
+      const got = `${mixed.name} ${mixed.parameter.value}`;
+      throw new VideomaeError({ op: "AdamW", expected: `every parameter of dtype ${dtype}`, got });
+    }
+
+    const buffer = () => Tensor.zeros([end], dtype);
+    [this.#flat, this.#table] = unscoped(() => [
+      { parameters: buffer(), gradients: buffer(), expAvg: buffer(), expAvgSq: buffer() },
+      {
+        segments: Tensor.fromArray(
+          Int32Array.from(all.flatMap(({ group }, i) => [ends[i], group.decayed ? 1 : 0])),
+          [all.length, 2],
+        ),
+        rateScales: Tensor.fromArray(Float64Array.from(all, ({ group }) => group.learningRateScale ?? 1), [all.length]),
+      },
+    ]);
+    all.forEach(({ parameter }, i) => this.#gather(parameter.value, segments[i]));
+  }
+
+  /**
+   * Updates every parameter from its gradient and clears the gradients. A gradient norm that is not finite changes no
+   * parameter and no moment.
+   * @param values  of this step; default those of the options
+   */
+  step(values: { readonly learningRate?: number; readonly weightDecay?: number } = {}): StepResult {
+    const { lr, betas, eps, weightDecay, clipNorm } = this.options;
+    const gradientNorm = nativeOp("gradNorm", { x: this.#flat.gradients }).y;
+    const { skipped } = nativeOp("adamw", {
+      ...this.#flat,
+      ...this.#table,
+      gradientNorm,
+      learningRate: values.learningRate ?? lr,
+      weightDecay: values.weightDecay ?? weightDecay,
+      beta1: betas[0],
+      beta2: betas[1],
+      eps,
+      clipNorm: clipNorm ?? 0,
+      step: this.updates + 1,
+    });
+    if (skipped.readSync()[0] === 0) this.updates++;
+    return { gradientNorm, skipped };
+  }
+
+  /** Forgets gradients without a step. */
+  zeroGradients(): void {
+    nativeOp("fill", { y: this.#flat.gradients, value: 0 });
+  }
+
+  /** Copies of the moments by parameter name. */
+  *moments(kind: "expAvg" | "expAvgSq"): Generator<{ name: string; shape: readonly number[]; data: Float32Array }> {
+    for (const segment of this.#segments) {
+      using view = unscoped(() => this.#flat[kind].view(segment.shape, segment.offset));
+      yield { name: segment.name, shape: segment.shape, data: view.readSync() as Float32Array };
+    }
+  }
+
+  /**
+   * Takes on saved moments and the count of updates behind them.
+   * @param read  gives the values of a parameter's moment by name; it throws when there are none
+   */
+  restore(updates: number, read: (kind: "expAvg" | "expAvgSq", name: string) => Float32Array): void {
+    for (const kind of ["expAvg", "expAvgSq"] as const) {
+      for (const segment of this.#segments) {
+        using view = unscoped(() => this.#flat[kind].view(segment.shape, segment.offset));
+        view.write(read(kind, segment.name));
+      }
+    }
+    this.updates = updates;
+  }
+
+  /** Frees gradients and moments. The parameters stay with their modules. */
+  dispose(): void {
+    for (const tensor of [...Object.values(this.#flat), ...Object.values(this.#table)]) tensor.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #gather(value: Tensor, { shape, offset }: Segment): void {
+    unscoped(() => {
+      using place = this.#flat.parameters.view(shape, offset);
+      place.write(value.readSync());
+      value.adopt(place);
+      value.grad?.dispose();
+      value.grad = this.#flat.gradients.view(shape, offset);
+    });
+  }
+}
+
+function refuseRepeats(names: readonly string[]): void {
+  const repeated = names.find((name, i) => names.indexOf(name) !== i);
+  if (repeated !== undefined) {
+    throw new VideomaeError({ op: "AdamW", expected: "each parameter in one group", got: `"${repeated}" twice` });
+  }
+}

@@ -1,0 +1,42 @@
+// What memory and threads the package uses.
+import { binding, type NativeMemory } from "../addon/binding.js";
+import { leakedTensors } from "./leaks.js";
+import { liveTensors } from "./tensor.js";
+
+/** Memory in bytes, and tensors by count. */
+export interface MemoryReport extends NativeMemory {
+  /** Tensors alive in this thread. */
+  readonly tensors: number;
+  /** Tensors that were garbage-collected without dispose(): mistakes in the caller's code. */
+  readonly leaked: number;
+}
+
+/** The native memory of the process and the tensors of this thread. */
+export function memory(): MemoryReport {
+  return { ...binding.memory(), tensors: liveTensors(), leaked: leakedTensors() };
+}
+
+/** Sets the peak to what is live now. */
+export function resetPeakMemory(): void {
+  binding.resetPeak();
+}
+
+/** Gives cached native memory back to the operating system. */
+export function emptyCache(): void {
+  binding.emptyCache();
+}
+
+/** The number of threads kernels use; sets it first when given (1 to 256). Results do not depend on it. */
+export function threads(count?: number): number {
+  return binding.threads(count);
+}
+
+/** Makes kernels called from this thread run on it alone, as loader workers do. */
+export function runSingleThreaded(on: boolean): void {
+  binding.singleThreaded(on);
+}
+
+/** The CPU kernels in use: "avx512", "avx2" or "portable"; sets them first when given. */
+export function instructionSet(name?: "avx512" | "avx2" | "portable"): string {
+  return binding.instructionSet(name);
+}

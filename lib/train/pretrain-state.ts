@@ -1,0 +1,84 @@
+// What a pre-training run keeps between processes, and how it is put into and taken out of a checkpoint.
+import { VideomaeError } from "../errors.js";
+import { checkpointPath, retainCheckpoints } from "../io/checkpoint-folder.js";
+import { type CheckpointState, openCheckpoint, writeCheckpoint } from "../io/checkpoint.js";
+import type { PretrainRunConfig } from "../config/pretrain-config.js";
+import { PretrainModel } from "../models/pretrain.js";
+import type { PretrainConfig } from "../models/sizes.js";
+import type { AdamW } from "../optim/adamw.js";
+import { instructionSet } from "../tensor/memory.js";
+
+/** The state beside the tensors. */
+export interface PretrainState extends CheckpointState {
+  readonly config: PretrainRunConfig;
+  readonly model: PretrainConfig;
+  /** Updates the optimiser applied; less than `step` when some were skipped. */
+  readonly updates: number;
+  /** What the last bits of results depend on. */
+  readonly numerics: { readonly instructionSet: string; readonly decoder: string };
+}
+
+/** Writes `checkpoint-<step>.safetensors` and removes the oldest beyond `config.keep`. Returns its path. */
+export function savePretrainState(
+  run: { config: PretrainRunConfig; step: number; epoch: number; decoder: string },
+  model: PretrainModel,
+  optimizer: AdamW,
+): string {
+  const { config, step, epoch, decoder } = run;
+  const state: PretrainState = {
+    step,
+    epoch,
+    seed: config.seed,
+    config,
+    model: model.config,
+    updates: optimizer.updates,
+    numerics: { instructionSet: instructionSet(), decoder },
+  };
+  const path = checkpointPath(config.out, step);
+  writeCheckpoint(path, {
+    state,
+    model: model.namedParameters().map(([name, parameter]) => ({
+      name,
+      shape: parameter.shape,
+      data: parameter.value.readSync() as Float32Array,
+    })),
+    expAvg: optimizer.moments("expAvg"),
+    expAvgSq: optimizer.moments("expAvgSq"),
+  });
+  retainCheckpoints(config.out, config.keep);
+  return path;
+}
+
+/**
+ * Puts a checkpoint's weights and moments into a model and its optimiser, and returns the steps done.
+ * @throws VideomaeError when the checkpoint is of another model
+ */
+export function restorePretrainState(path: string, model: PretrainModel, optimizer: AdamW): number {
+  using checkpoint = openCheckpoint(path);
+  const state = checkpoint.state as PretrainState;
+  const differing = Object.entries(model.config).filter(([key, value]) => state.model?.[key as keyof PretrainConfig] !== value);
+  if (differing.length > 0) {
+    const [key, value] = differing[0];
+    throw new VideomaeError({
+      op: path,
+      expected: `a checkpoint of a model with ${key} ${value}`,
+      got: `${key} ${state.model?.[key as keyof PretrainConfig]}`,
+      hint: "resume with the options the run was started with, or choose another folder with --out",
+    });
+  }
+  model.load(new Map(checkpoint.names("model").map((name) => [name, checkpoint.read("model", name)])));
+  optimizer.restore(state.updates, (kind, name) => checkpoint.read(kind, name).data);
+  return state.step;
+}
+
+/** A model with a checkpoint's weights, for evaluation. The caller disposes of it. */
+export function loadPretrainModel(path: string): { model: PretrainModel; state: PretrainState } {
+  using checkpoint = openCheckpoint(path);
+  const state = checkpoint.state as PretrainState;
+  if (state.model === undefined) {
+    throw new VideomaeError({ op: path, expected: "a pre-training checkpoint", got: "one without a model description" });
+  }
+  const model = new PretrainModel(state.model);
+  model.load(new Map(checkpoint.names("model").map((name) => [name, checkpoint.read("model", name)])));
+  return { model: model.train(false), state };
+}

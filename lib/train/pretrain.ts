@@ -1,0 +1,231 @@
+// Masked pre-training (VideoMAE V2, section 3): the recipe behind `videomae pretrain`, written with the public API.
+// A run is a pure function of its options and data: clips, masks and initial weights are keyed by the seed, so a run
+// that is stopped and resumed goes on with the same numbers.
+import { mkdirSync } from "node:fs";
+import path from "node:path";
+import { backward } from "../autograd/backward.js";
+import { compileStep } from "../autograd/compile-step.js";
+import { withRandomKey } from "../autograd/random-key.js";
+import { type PretrainRunConfig, type PretrainRunOptions, parsePretrainConfig, planSteps } from "../config/pretrain-config.js";
+import { type BadFile, loader, VideoDataset } from "../data/loader.js";
+import { VideomaeError } from "../errors.js";
+import { latestCheckpoint } from "../io/checkpoint-folder.js";
+import { openJsonl } from "../log/jsonl.js";
+import { type DualMask, dualMask } from "../masking/dual-mask.js";
+import { type PretrainModel, pretrainModel } from "../models/pretrain.js";
+import { tokenGrid } from "../models/sizes.js";
+import { AdamW, parameterGroups } from "../optim/adamw.js";
+import { cosineSchedule, scaleLearningRate } from "../optim/schedule.js";
+import { threads } from "../tensor/memory.js";
+import { Tensor } from "../tensor/tensor.js";
+import { restorePretrainState, savePretrainState } from "./pretrain-state.js";
+
+/** Consecutive updates with a gradient that is not finite before a run gives up. */
+const maximalSkips = 10;
+
+/** One update, as it is logged. */
+export interface PretrainStep {
+  /** Updates done, this one included. */
+  readonly step: number;
+  readonly steps: number;
+  readonly epoch: number;
+  readonly loss: number;
+  /** Global L2 norm of the gradients before clipping. */
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /** Clips of this update. */
+  readonly clips: number;
+  /** Milliseconds this update waited for data. */
+  readonly waitedMs: number;
+  /** Whether the gradient was not finite, so that nothing was updated. */
+  readonly skipped: boolean;
+}
+
+/** How a run reports, and how it is asked to stop. */
+export interface PretrainControl {
+  /** Stops after the update under way, with a checkpoint. */
+  readonly signal?: AbortSignal;
+  readonly onStart?: (run: { start: number; steps: number; clips: number; model: PretrainModel }) => void;
+  readonly onStep?: (step: PretrainStep) => void;
+  readonly onBadFile?: (file: BadFile) => void;
+  readonly onCheckpoint?: (path: string) => void;
+}
+
+export interface PretrainSummary {
+  readonly steps: number;
+  /** Updates done; fewer than `steps` when the run was asked to stop. */
+  readonly done: number;
+  /** The newest checkpoint. */
+  readonly checkpoint: string;
+  readonly log: string;
+}
+
+/**
+ * Pre-trains a model and leaves checkpoints and a log in `options.out`.
+ * @throws VideomaeError for bad options or data, and when gradients stay non-finite
+ */
+export async function pretrain(options: PretrainRunOptions, control: PretrainControl = {}): Promise<PretrainSummary> {
+  const config = parsePretrainConfig(options);
+  if (config.threads > 0) threads(config.threads);
+  using model = modelOf(config);
+  const masks = masksOf(config, model);
+  using optimizer = new AdamW(parameterGroups(model), {
+    betas: config.betas,
+    eps: config.eps,
+    weightDecay: config.weightDecay,
+    clipNorm: config.clipNorm,
+  });
+  const { image, frames } = model.config;
+  const clip = { frames, stride: config.stride, size: image, views: config.views };
+  const dataset = await VideoDataset.from(config.data, { root: config.root || undefined, ...clip });
+  const plan = planSteps(config, Math.max(1, Math.floor(dataset.length / (config.batchSize * config.accumulate))));
+  const schedule = schedulesOf(config, plan);
+
+  mkdirSync(config.out, { recursive: true });
+  const resumed = checkpointToResume(config);
+  const start = resumed === undefined ? 0 : restorePretrainState(resumed, model, optimizer);
+  using log = openJsonl(path.join(config.out, "log.jsonl"));
+  control.onStart?.({ start, steps: plan.steps, clips: dataset.length, model });
+
+  const { accumulate, update } = stepsOf(config, model, optimizer);
+  using _accumulate = accumulate;
+  using _update = update;
+  const batches = loader(dataset, {
+    batchSize: config.batchSize,
+    workers: config.workers,
+    seed: config.seed,
+    startStep: start * config.accumulate,
+    steps: (plan.steps - start) * config.accumulate,
+    onBadFile: (file) => {
+      log.write({ event: "bad file", path: file.source, reason: file.reason });
+      control.onBadFile?.(file);
+    },
+  });
+
+  let [done, skips, saved] = [start, 0, resumed ?? ""];
+  const save = (epoch: number) => {
+    saved = savePretrainState({ config, step: done, epoch, decoder: "auto" }, model, optimizer);
+    control.onCheckpoint?.(saved);
+  };
+  let sum = nothing;
+  let epoch = 0;
+  for await (using batch of batches) {
+    epoch = batch.epoch;
+    const { visible, decoded } = masks.sample(batch);
+    using _visible = visible;
+    using _decoded = decoded;
+    const inputs = { video: batch.video, visible, decoded };
+    const key = { seed: config.seed, update: done, microStep: sum.microSteps };
+    const add = async (loss: Tensor) => ({
+      loss: sum.loss + (await loss.item()) / config.accumulate,
+      clips: sum.clips + batch.keys.length,
+      waitedMs: sum.waitedMs + batch.waitedMs,
+      microSteps: sum.microSteps + 1,
+    });
+    if (sum.microSteps < config.accumulate - 1) {
+      sum = await add(withRandomKey(key, () => accumulate(inputs, undefined)).loss);
+      continue;
+    }
+    const values = schedule(done);
+    const results = withRandomKey(key, () => update(inputs, values));
+    const { microSteps: _, ...total } = await add(results.loss);
+    sum = nothing;
+    done++;
+    const step: PretrainStep = {
+      step: done,
+      steps: plan.steps,
+      epoch,
+      ...total,
+      ...values,
+      gradientNorm: await results.gradientNorm.item(),
+      skipped: (await results.skipped.item()) !== 0,
+    };
+    skips = step.skipped ? skips + 1 : 0;
+    if (step.skipped || done % config.logEvery === 0 || done === plan.steps) log.write({ ...step });
+    control.onStep?.(step);
+    if (skips >= maximalSkips) throw diverged(step);
+    const stopping = control.signal?.aborted ?? false;
+    if (done % config.saveEvery === 0 || done === plan.steps || stopping) save(epoch);
+    if (stopping) break;
+  }
+  return { steps: plan.steps, done, checkpoint: saved, log: path.join(config.out, "log.jsonl") };
+}
+
+function modelOf(config: PretrainRunConfig): PretrainModel {
+  const { image, patch, frames, decoderDepth, dropPath, normalizeTarget, seed, recompute } = config;
+  if (config.device !== "auto" && config.device !== "cpu") {
+    throw new VideomaeError({ op: "pretrain device", expected: '"cpu" or "auto"', got: `"${config.device}"` });
+  }
+  if (config.dtype === "bf16") {
+    throw new VideomaeError({ op: "pretrain dtype", expected: '"f32" on the CPU', got: '"bf16"' });
+  }
+  const given = { image, patch, frames, decoderDepth, dropPath, normalizeTarget };
+  const overrides = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return pretrainModel(config.model, { seed, recompute, ...overrides });
+}
+
+/** The masks of a run on its model's token grid. */
+export function masksOf(config: PretrainRunConfig, model: PretrainModel): DualMask {
+  return dualMask({
+    encoder: { kind: config.mask, ratio: config.maskRatio },
+    decoder:
+      config.decoderMask === "none" ? { kind: "none" } : { kind: config.decoderMask, ratio: config.decoderMaskRatio },
+    seed: config.seed,
+    grid: tokenGrid(model.config),
+  });
+}
+
+/** Learning rate and weight decay by update (spec 5.1, 5.2). */
+function schedulesOf(config: PretrainRunConfig, plan: { steps: number; warmupSteps: number }) {
+  const scaled = (rate: number) => scaleLearningRate(rate, config.batchSize * config.accumulate);
+  const rate = cosineSchedule({
+    base: scaled(config.lr),
+    final: scaled(config.minLr),
+    steps: plan.steps,
+    warmupSteps: plan.warmupSteps,
+    warmupStart: scaled(config.warmupLr),
+  });
+  const { weightDecay, weightDecayEnd = weightDecay } = config;
+  const decay = cosineSchedule({ base: weightDecay, final: weightDecayEnd, steps: plan.steps });
+  return (step: number) => ({ learningRate: rate.at(step), weightDecay: decay.at(step) });
+}
+
+interface StepValues {
+  readonly learningRate: number;
+  readonly weightDecay: number;
+}
+
+/** What the micro-batches of an update have added up to. */
+const nothing = { loss: 0, clips: 0, waitedMs: 0, microSteps: 0 };
+
+/** The two steps: one adds a micro-batch's gradients, the other does so and updates. */
+function stepsOf(config: PretrainRunConfig, model: PretrainModel, optimizer: AdamW) {
+  type Inputs = { video: Tensor; visible: Tensor; decoded: Tensor };
+  const gradients = ({ video, visible, decoded }: Inputs) => {
+    const loss = model.loss(video, { visible, decoded });
+    backward(loss, Tensor.fromArray([1 / config.accumulate], [], "f32"));
+    return loss;
+  };
+  return {
+    accumulate: compileStep((inputs: Inputs, _: undefined) => ({ loss: gradients(inputs) })),
+    update: compileStep((inputs: Inputs, values: StepValues) => ({
+      loss: gradients(inputs),
+      ...optimizer.step(values),
+    })),
+  };
+}
+
+function checkpointToResume(config: PretrainRunConfig): string | undefined {
+  if (typeof config.resume === "string") return config.resume;
+  return config.resume ? latestCheckpoint(config.out)?.path : undefined;
+}
+
+function diverged(step: PretrainStep): VideomaeError {
+  return new VideomaeError({
+    op: `pretrain step ${step.step}`,
+    expected: "a finite gradient",
+    got: `${maximalSkips} updates in a row without one; the last loss was ${step.loss}`,
+    hint: "lower --lr, lengthen the warm-up, or clip gradients with --clip-norm",
+  });
+}

@@ -1,0 +1,58 @@
+// Run-time choice of the kernel set: one atomic, filled at first use from the processor and VIDEOMAE_ISA.
+#include "core/instruction_set.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+
+namespace videomae {
+namespace {
+
+constexpr const char* kNames[] = {"portable", "avx2", "avx512"};
+constexpr int kUnset = -1;
+
+std::atomic<int> chosen{kUnset};
+
+/// The highest index into kNames this processor can run; each set includes those before it.
+int widest_supported() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi2")) return 0;
+  bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+              __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+              __builtin_cpu_supports("avx512vl");
+  return wide ? 2 : 1;
+#else
+  return 0;
+#endif
+}
+
+int parse(const char* origin, const char* name) {
+  int widest = widest_supported();
+  std::string supported;
+  for (int i = 0; i <= widest; ++i) {
+    if (std::string(name) == kNames[i]) return i;
+    supported += std::string(i ? ", " : "") + kNames[i];
+  }
+  throw std::invalid_argument(std::string(origin) + ": expected one of: " + supported + "; got \"" + name + "\"");
+}
+
+int current() {
+  int value = chosen.load(std::memory_order_relaxed);
+  if (value != kUnset) return value;
+  const char* asked = std::getenv("VIDEOMAE_ISA");
+  value = asked && *asked ? parse("VIDEOMAE_ISA", asked) : widest_supported();
+  chosen.store(value, std::memory_order_relaxed);
+  return value;
+}
+
+}  // namespace
+
+const char* instruction_set() { return kNames[current()]; }
+
+void set_instruction_set(const char* name) { chosen.store(parse("instruction set", name)); }
+
+InstructionSet current_instruction_set() { return static_cast<InstructionSet>(current()); }
+
+}  // namespace videomae

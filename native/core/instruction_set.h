@@ -1,0 +1,20 @@
+// Which of the compiled kernel sets this process runs. The widest one the processor supports is taken at first use;
+// the environment variable VIDEOMAE_ISA or set_instruction_set names another. Results are bit-identical for any thread
+// count under one instruction set, not between instruction sets (their sums are grouped differently).
+#pragma once
+
+namespace videomae {
+
+enum class InstructionSet { kPortable, kAvx2, kAvx512 };
+
+/// "avx512", "avx2" or "portable": the one in use. Throws std::invalid_argument when VIDEOMAE_ISA names another.
+const char* instruction_set();
+
+/// Takes the named one from the next call on (tests, benches). Throws std::invalid_argument, naming the supported ones,
+/// when the name is unknown or this processor lacks it.
+void set_instruction_set(const char* name);
+
+/// The one in use, for a switch.
+InstructionSet current_instruction_set();
+
+}  // namespace videomae

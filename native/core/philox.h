@@ -1,0 +1,37 @@
+// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): random numbers as a pure function
+// of a counter and a key, so any element of any tensor can be drawn alone, in any order, on any device.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace videomae {
+
+using PhiloxBlock = std::array<uint32_t, 4>;
+
+/// The key of a stream: the seed and a number that names what the stream is for.
+struct PhiloxKey {
+  uint32_t seed, stream;
+};
+
+inline PhiloxBlock philox(PhiloxBlock c, PhiloxKey key) {
+  uint32_t k0 = key.seed, k1 = key.stream;
+  for (int round = 0; round < 10; ++round) {
+    const uint64_t p0 = uint64_t{0xD2511F53u} * c[0], p1 = uint64_t{0xCD9E8D57u} * c[2];
+    c = {static_cast<uint32_t>(p1 >> 32) ^ c[1] ^ k0, static_cast<uint32_t>(p1),
+         static_cast<uint32_t>(p0 >> 32) ^ c[3] ^ k1, static_cast<uint32_t>(p0)};
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  return c;
+}
+
+/// Element `i` of a stream, uniform in [0, 1) with 53 bits: two elements a block.
+inline double philox_uniform(PhiloxKey key, uint64_t i) {
+  const uint64_t block = i >> 1;
+  const PhiloxBlock words = philox({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0, 0}, key);
+  const uint32_t high = words[(i & 1) * 2] >> 5, low = words[(i & 1) * 2 + 1] >> 6;
+  return (high * 67108864.0 + low) / 9007199254740992.0;
+}
+
+}  // namespace videomae

@@ -1,0 +1,40 @@
+#include "core/tensor.h"
+
+namespace videomae {
+namespace {
+
+/// The number of elements, or -1 when a size is negative or the product is beyond any machine (2^46).
+int64_t checked_elements(const Shape& shape) {
+  constexpr int64_t limit = int64_t{1} << 46;
+  int64_t elements = 1;
+  for (int64_t size : shape) {
+    if (size < 0 || (size > 0 && elements > limit / size)) return -1;
+    elements *= size;
+  }
+  return elements;
+}
+
+}  // namespace
+
+Tensor Tensor::empty(const Shape& shape, DType dtype, DeviceKind device) {
+  if (checked_elements(shape) < 0)
+    throw Error("allocate", "axes of size 0 or more and at most 2^46 elements", shape.text());
+  Tensor t;
+  t.shape_ = shape;
+  t.dtype_ = dtype;
+  t.device_ = device;
+  t.block_ = allocate(t.bytes());
+  return t;
+}
+
+Tensor Tensor::view(int64_t offset, const Shape& shape) const {
+  const int64_t elements = checked_elements(shape), available = this->elements();
+  if (offset < 0 || elements < 0 || offset > available || elements > available - offset)
+    throw Error("view", "elements " + std::to_string(offset) + " and on of " + text(), shape.text());
+  Tensor t = *this;
+  t.shape_ = shape;
+  t.offset_ += static_cast<size_t>(offset) * size_of(dtype_);
+  return t;
+}
+
+}  // namespace videomae

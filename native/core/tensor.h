@@ -1,0 +1,49 @@
+// A tensor: a dtype, a shape, and a place in a block of memory. Always contiguous, row-major: what another layout would
+// save, the op that reads it saves by reading strided (attention reads q, k, v out of the packed projection).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/allocator.h"
+#include "core/device.h"
+#include "core/dtype.h"
+#include "core/shape.h"
+
+namespace videomae {
+
+class Tensor {
+ public:
+  Tensor() = default;
+
+  /// Allocated, not initialised. Throws Error for a negative size or more bytes than an address can name.
+  static Tensor empty(const Shape& shape, DType dtype, DeviceKind device = DeviceKind::cpu);
+
+  /// The same memory seen from `offset` elements on with another shape. Throws Error when it reaches past the end.
+  Tensor view(int64_t offset, const Shape& shape) const;
+
+  bool defined() const { return block_ != nullptr; }
+  DType dtype() const { return dtype_; }
+  DeviceKind device() const { return device_; }
+  const Shape& shape() const { return shape_; }
+  int64_t elements() const { return shape_.elements(); }
+  size_t bytes() const { return static_cast<size_t>(elements()) * size_of(dtype_); }
+
+  void* data() const { return static_cast<char*>(block_->data) + offset_; }
+  template <class T>
+  T* data() const {
+    return static_cast<T*>(data());
+  }
+
+  /// "f32[8, 1568, 768]"
+  std::string text() const { return defined() ? name_of(dtype_) + shape_.text() : "a freed tensor"; }
+
+ private:
+  std::shared_ptr<Block> block_;
+  size_t offset_ = 0;  // bytes
+  Shape shape_;
+  DType dtype_ = DType::f32;
+  DeviceKind device_ = DeviceKind::cpu;
+};
+
+}  // namespace videomae

@@ -1,0 +1,136 @@
+#include "core/thread_pool.h"
+
+#include <sched.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace videomae {
+namespace {
+
+thread_local bool inside_pool = false;      // this thread is running a piece
+thread_local bool single_threaded = false;  // this thread was asked to work alone
+
+int available_processors() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) {
+    int n = CPU_COUNT(&set);
+    if (n > 0) return n < 256 ? n : 256;
+  }
+  return 1;
+}
+
+/// One parallel_for under way. Helpers take pieces until none is left.
+struct Job {
+  FunctionRef<void(int64_t)> body;
+  int64_t count;
+  std::atomic<int64_t> next{0};
+  std::mutex error_mutex;
+  std::exception_ptr error;
+
+  void work() {
+    for (;;) {
+      int64_t i = next.fetch_add(1, std::memory_order_relaxed);
+      if (i >= count) return;
+      try {
+        body(i);
+      } catch (...) {
+        std::lock_guard<std::mutex> lock(error_mutex);
+        if (!error) error = std::current_exception();
+      }
+    }
+  }
+};
+
+class ThreadPool {
+ public:
+  /// Never destroyed: its threads live as long as the process, and the library is never unloaded.
+  static ThreadPool& instance() {
+    static ThreadPool* pool = new ThreadPool;
+    return *pool;
+  }
+
+  int count() const { return count_.load(); }
+  void set_count(int n) { count_.store(n); }
+
+  void run(int64_t pieces, FunctionRef<void(int64_t)> body) {
+    Job job{body, pieces, {}, {}, {}};
+    int64_t helpers = std::min<int64_t>(count() - 1, pieces - 1);
+    std::unique_lock<std::mutex> owner(owner_mutex_, std::defer_lock);
+    bool pooled = helpers > 0 && !inside_pool && !single_threaded && owner.try_lock();
+    if (pooled) start(job, static_cast<int>(helpers));
+    bool outer = inside_pool;
+    inside_pool = true;
+    job.work();
+    inside_pool = outer;
+    if (pooled) finish();
+    if (job.error) std::rethrow_exception(job.error);
+  }
+
+ private:
+  void start(Job& job, int helpers) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    while (static_cast<int>(threads_) < helpers) {
+      std::thread([this, id = threads_] { loop(id); }).detach();
+      ++threads_;
+    }
+    job_ = &job;
+    wanted_ = running_ = helpers;
+    ++generation_;
+    wake_.notify_all();
+  }
+
+  void finish() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    done_.wait(lock, [this] { return running_ == 0; });
+    job_ = nullptr;
+  }
+
+  void loop(int id) {
+    inside_pool = true;
+    uint64_t seen = 0;
+    std::unique_lock<std::mutex> lock(mutex_);
+    for (;;) {
+      wake_.wait(lock, [&] { return generation_ != seen; });
+      seen = generation_;
+      if (id >= wanted_ || job_ == nullptr) continue;
+      Job* job = job_;
+      lock.unlock();
+      job->work();
+      lock.lock();
+      if (--running_ == 0) done_.notify_all();
+    }
+  }
+
+  std::atomic<int> count_{available_processors()};
+  std::mutex owner_mutex_;  // held by the caller whose job the pool runs
+  std::mutex mutex_;        // guards everything below
+  std::condition_variable wake_, done_;
+  Job* job_ = nullptr;
+  uint64_t generation_ = 0;
+  int threads_ = 0, wanted_ = 0, running_ = 0;
+};
+
+}  // namespace
+
+void parallel_for(int64_t count, FunctionRef<void(int64_t)> body) {
+  if (count > 0) ThreadPool::instance().run(count, body);
+}
+
+int thread_count() { return ThreadPool::instance().count(); }
+
+void set_thread_count(int count) {
+  if (count < 1 || count > 256)
+    throw std::invalid_argument("threads: expected a number from 1 to 256; got " + std::to_string(count));
+  ThreadPool::instance().set_count(count);
+}
+
+void run_single_threaded(bool on) { single_threaded = on; }
+
+}  // namespace videomae

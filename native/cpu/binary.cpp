@@ -1,0 +1,103 @@
+// Element-wise binary ops: one pass of memory along merged broadcast axes.
+#include "cpu/elementwise.h"
+#include "cpu/kernels.h"
+#include "cpu/strided.h"
+
+namespace videomae::cpu {
+namespace {
+
+StridedWalk<2> walk_of(const Shape& shape, const In& a, const In& b) {
+  return {shape, {broadcast_strides(a.shape(), shape), broadcast_strides(b.shape(), shape)}};
+}
+
+/// y[i] = f(a, b). The loops with constant steps vectorise; a run has no other steps than 0 and 1.
+template <class T, class F>
+void forward(const Binary& op, F f) {
+  const StridedWalk<2> walk = walk_of(op.y.shape, op.a, op.b);
+  const T *a = op.a.data<T>(), *b = op.b.data<T>();
+  T* y = op.y.data<T>();
+  const int64_t step_a = walk.step(0), step_b = walk.step(1);
+  for_elements(op.y.shape.elements(), [&](int64_t from, int64_t until) {
+    walk(from, until, [&](int64_t first, int64_t length, const std::array<int64_t, 2>& at) {
+      const T *run_a = a + at[0], *run_b = b + at[1];
+      T* out = y + first;
+      if (step_a == 1 && step_b == 1) {
+        for (int64_t i = 0; i < length; ++i) out[i] = f(run_a[i], run_b[i]);
+      } else if (step_a == 1) {
+        for (int64_t i = 0; i < length; ++i) out[i] = f(run_a[i], *run_b);
+      } else if (step_b == 1) {
+        for (int64_t i = 0; i < length; ++i) out[i] = f(*run_a, run_b[i]);
+      } else {
+        for (int64_t i = 0; i < length; ++i) out[i] = f(*run_a, *run_b);
+      }
+    });
+  });
+}
+
+/// (gradA[i], gradB[i]) = f(g, a, b).
+template <class T, class F>
+void backward(const BinaryBackward& op, F f) {
+  const StridedWalk<2> walk = walk_of(op.grad_y.shape(), op.a, op.b);
+  const T *g = op.grad_y.data<T>(), *a = op.a.data<T>(), *b = op.b.data<T>();
+  T *grad_a = op.grad_a.data<T>(), *grad_b = op.grad_b.data<T>();
+  const int64_t step_a = walk.step(0), step_b = walk.step(1);
+  for_elements(op.grad_y.elements(), [&](int64_t from, int64_t until) {
+    walk(from, until, [&](int64_t first, int64_t length, const std::array<int64_t, 2>& at) {
+      for (int64_t i = 0; i < length; ++i) {
+        const std::pair<T, T> gradients = f(g[first + i], a[at[0] + i * step_a], b[at[1] + i * step_b]);
+        if (grad_a != nullptr) grad_a[first + i] = gradients.first;
+        if (grad_b != nullptr) grad_b[first + i] = gradients.second;
+      }
+    });
+  });
+}
+
+/// How a maximum's gradient splits: all to the greater, half each to equals.
+template <class T>
+std::pair<T, T> split(T g, T greater, T smaller) {
+  return greater > smaller ? std::pair{g, T{0}} : greater < smaller ? std::pair{T{0}, g} : std::pair{g / 2, g / 2};
+}
+
+/// d(a^b): with respect to a it is 0 for b = 0, and with respect to b it is 0 where a = 0 and b >= 0.
+template <class T>
+std::pair<T, T> pow_gradients(T g, T a, T b) {
+  const T by_a = b == 0 ? T{0} : g * b * std::pow(a, b - 1);
+  const T by_b = a == 0 && b >= 0 ? T{0} : g * std::pow(a, b) * std::log(a);
+  return {by_a, by_b};
+}
+
+template <class T>
+void run_forward(Binary& op) {
+  switch (op.kind.value) {
+    case Binary::add: return forward<T>(op, [](T a, T b) { return a + b; });
+    case Binary::sub: return forward<T>(op, [](T a, T b) { return a - b; });
+    case Binary::mul: return forward<T>(op, [](T a, T b) { return a * b; });
+    case Binary::div: return forward<T>(op, [](T a, T b) { return a / b; });
+    case Binary::maximum: return forward<T>(op, [](T a, T b) { return a > b || a != a ? a : b; });
+    case Binary::minimum: return forward<T>(op, [](T a, T b) { return a < b || a != a ? a : b; });
+    default: return forward<T>(op, [](T a, T b) { return std::pow(a, b); });
+  }
+}
+
+template <class T>
+void run_backward(BinaryBackward& op) {
+  switch (op.kind.value) {
+    case BinaryBackward::mul: return backward<T>(op, [](T g, T a, T b) { return std::pair{g * b, g * a}; });
+    case BinaryBackward::div: return backward<T>(op, [](T g, T a, T b) { return std::pair{g / b, -(g / b) * (a / b)}; });
+    case BinaryBackward::maximum: return backward<T>(op, [](T g, T a, T b) { return split(g, a, b); });
+    case BinaryBackward::minimum: return backward<T>(op, [](T g, T a, T b) { return split(g, -a, -b); });
+    default: return backward<T>(op, [](T g, T a, T b) { return pow_gradients(g, a, b); });
+  }
+}
+
+}  // namespace
+
+void run(Binary& op, const Context&) {
+  with_real(op.a.dtype(), [&](auto t) { run_forward<decltype(t)>(op); });
+}
+
+void run(BinaryBackward& op, const Context&) {
+  with_real(op.a.dtype(), [&](auto t) { run_backward<decltype(t)>(op); });
+}
+
+}  // namespace videomae::cpu

@@ -1,0 +1,85 @@
+// Patch embedding of the visible tokens on the CPU: gather into rows, then one GEMM whose epilogue adds the bias and
+// the rows of the positional table.
+#include "core/thread_pool.h"
+#include "cpu/gemm.h"
+#include "cpu/kernels.h"
+
+namespace videomae {
+
+size_t EmbedVisible::workspace(DeviceKind) const {
+  const int64_t k = 3 * grid().pixels();
+  return weight.dtype() == DType::f64 ? gemm_workspace<double>(rows(), width(), k)
+                                      : gemm_workspace<float>(rows(), width(), k);
+}
+
+namespace cpu {
+namespace {
+
+/// Calls body(offset of a row of pixels in the clip, offset in the patch's columns) for the rows of token n of clip b.
+template <class F>
+void for_pixel_rows(const TokenGrid& g, int64_t b, int64_t n, F body) {
+  for (int64_t c = 0; c < 3; ++c)
+    for (int64_t dt = 0; dt < g.tubelet; ++dt)
+      for (int64_t dy = 0; dy < g.patch; ++dy)
+        body(c, g.offset(b, n, c, dt, dy, 0), ((c * g.tubelet + dt) * g.patch + dy) * g.patch);
+}
+
+template <class T>
+void gather(const EmbedVisible& op, const TokenGrid& g) {
+  const int64_t visible = op.visible.shape()[1], columns = 3 * g.pixels();
+  const int32_t* index = op.visible.data<int32_t>();
+  parallel_for(op.rows(), [&](int64_t row) {
+    T* patch = op.patches.data<T>() + row * columns;
+    for_pixel_rows(g, row / visible, index[row], [&](int64_t c, int64_t from, int64_t to) {
+      if (g.bytes) {
+        const uint8_t* pixels = op.video.data<uint8_t>() + from;
+        const T mean = static_cast<T>(channel_mean[c]), std = static_cast<T>(channel_std[c]);
+        for (int64_t x = 0; x < g.patch; ++x) patch[to + x] = (pixels[3 * x] / T{255} - mean) / std;
+      } else {
+        std::copy_n(op.video.data<T>() + from, g.patch, patch + to);
+      }
+    });
+  });
+}
+
+template <class T>
+void forward(const EmbedVisible& op, void* scratch) {
+  const TokenGrid g = op.grid();
+  const int64_t columns = 3 * g.pixels();
+  gather<T>(op, g);
+  Gemm<T> product{op.rows(), op.width(), columns, op.patches.data<T>(), columns, false,
+                  op.weight.data<T>(), columns, true, op.y.data<T>(), op.width()};
+  product.bias = op.bias.data<T>();
+  product.residual = op.position.data<T>();
+  product.residual_ld = op.width();
+  product.residual_rows = op.visible.data<int32_t>();
+  gemm(product, scratch);
+}
+
+template <class T>
+void scatter(const EmbedVisibleVideoGrad& op) {
+  const TokenGrid g = op.grid();
+  const int64_t visible = op.visible.shape()[1], columns = 3 * g.pixels();
+  const T* patches = op.grad_patches.data<T>();
+  T* video = op.grad_video.data<T>();
+  std::fill(video, video + op.video.elements(), T{0});
+  parallel_for(g.batch, [&](int64_t b) {  // a token may be named twice: the rows of a clip are added in order
+    for (int64_t row = b * visible; row < (b + 1) * visible; ++row)
+      for_pixel_rows(g, b, op.visible.data<int32_t>()[row], [&](int64_t, int64_t to, int64_t from) {
+        for (int64_t x = 0; x < g.patch; ++x) video[to + x] += patches[row * columns + from + x];
+      });
+  });
+}
+
+}  // namespace
+
+void run(EmbedVisible& op, const Context& context) {
+  with_real(op.weight.dtype(), [&](auto t) { forward<decltype(t)>(op, context.workspace); });
+}
+
+void run(EmbedVisibleVideoGrad& op, const Context&) {
+  with_real(op.video.dtype(), [&](auto t) { scatter<decltype(t)>(op); });
+}
+
+}  // namespace cpu
+}  // namespace videomae

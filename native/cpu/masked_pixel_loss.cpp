@@ -1,0 +1,123 @@
+// The pre-training loss on the CPU. A token's target is built in a small buffer in f64 (its pixels are few, its
+// variance must not cancel), compared with its row of the prediction, and forgotten.
+#include <vector>
+
+#include "core/thread_pool.h"
+#include "cpu/kernels.h"
+
+namespace videomae::cpu {
+namespace {
+
+/// Writes the target of token n of clip b: columns (dt, dy, dx, channel).
+void build_target(const TokenGrid& g, const In& video, int64_t b, int64_t n, bool normalize, double* target) {
+  const int64_t pixels = g.pixels();
+  for (int64_t c = 0; c < 3; ++c) {
+    double* out = target + c;
+    for (int64_t dt = 0; dt < g.tubelet; ++dt)
+      for (int64_t dy = 0; dy < g.patch; ++dy) {
+        const int64_t from = g.offset(b, n, c, dt, dy, 0), stride = g.pixel_stride();
+        for (int64_t x = 0; x < g.patch; ++x, out += 3) {
+          const int64_t i = from + x * stride;
+          if (g.bytes) *out = video.data<uint8_t>()[i] / 255.0;
+          else if (video.dtype() == DType::f64) *out = video.data<double>()[i] * channel_std[c] + channel_mean[c];
+          else *out = video.data<float>()[i] * channel_std[c] + channel_mean[c];
+        }
+      }
+    if (!normalize) continue;
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < pixels; ++i) sum += target[3 * i + c];
+    const double mean = sum / pixels;
+    for (int64_t i = 0; i < pixels; ++i) squares += (target[3 * i + c] - mean) * (target[3 * i + c] - mean);
+    const double scale = 1 / (std::sqrt(squares / (pixels - 1)) + 1e-6);
+    for (int64_t i = 0; i < pixels; ++i) target[3 * i + c] = (target[3 * i + c] - mean) * scale;
+  }
+}
+
+/// Marks, in a (B, N) map, the tokens that the encoder saw.
+const uint8_t* mark_visible(const PixelLossOperands& op, const TokenGrid& g, void* scratch) {
+  uint8_t* seen = static_cast<uint8_t*>(scratch);
+  std::fill_n(seen, g.batch * g.tokens(), uint8_t{0});
+  const int64_t count = op.visible.shape()[1];
+  for (int64_t i = 0; i < op.visible.elements(); ++i)
+    seen[i / count * g.tokens() + op.visible.data<int32_t>()[i]] = 1;
+  return seen;
+}
+
+/// Calls body(row, hidden, target) for every reconstructed token.
+template <class F>
+void for_tokens(const PixelLossOperands& op, const TokenGrid& g, const uint8_t* seen, F body) {
+  const int64_t count = op.decoded.shape()[1];
+  parallel_for(op.rows(), [&](int64_t row) {
+    const int64_t b = row / count, n = op.decoded.data<int32_t>()[row];
+    thread_local std::vector<double> target;
+    target.resize(3 * g.pixels());
+    build_target(g, op.video, b, n, op.normalize, target.data());
+    body(row, seen[b * g.tokens() + n] == 0, target.data());
+  });
+}
+
+template <class T>
+void forward(const MaskedPixelLoss& op, void* scratch) {
+  const TokenGrid g = op.grid(op.name);
+  const int64_t columns = 3 * g.pixels(), count = op.decoded.shape()[1];
+  double* losses = static_cast<double*>(scratch);
+  const uint8_t* seen = mark_visible(op, g, losses + op.rows());
+  const T* prediction = op.prediction.data<T>();
+  for_tokens(op, g, seen, [&](int64_t row, bool, const double* target) {
+    double sum = 0;
+    for (int64_t i = 0; i < columns; ++i) {
+      const double d = prediction[row * columns + i] - target[i];
+      sum += d * d;
+    }
+    losses[row] = sum / columns;
+  });
+  double sum = 0;
+  int64_t hidden = 0;
+  for (int64_t row = 0; row < op.rows(); ++row) {
+    if (seen[row / count * g.tokens() + op.decoded.data<int32_t>()[row]]) continue;
+    sum += losses[row];
+    ++hidden;
+  }
+  *op.loss.data<T>() = static_cast<T>(sum / hidden);  // NaN when no token carries loss
+  *op.weight.data<T>() = static_cast<T>(hidden);
+  if (T* out = op.token_loss.data<T>()) std::copy_n(losses, op.rows(), out);
+}
+
+template <class T>
+void backward(const MaskedPixelLossBackward& op, void* scratch) {
+  const TokenGrid g = op.grid(op.name);
+  const int64_t columns = 3 * g.pixels();
+  const T* prediction = op.prediction.data<T>();
+  T* gradient = op.grad_prediction.data<T>();
+  const double factor = 2.0 * *op.grad_loss.data<T>() / (*op.weight.data<T>() * static_cast<double>(columns));
+  for_tokens(op, g, mark_visible(op, g, scratch), [&](int64_t row, bool hidden, const double* target) {
+    for (int64_t i = row * columns; i < (row + 1) * columns; ++i)
+      gradient[i] = hidden ? static_cast<T>(factor * (prediction[i] - target[i - row * columns])) : T{0};
+  });
+}
+
+}  // namespace
+
+void run(MaskedPixelLoss& op, const Context& context) {
+  with_real(op.prediction.dtype(), [&](auto t) { forward<decltype(t)>(op, context.workspace); });
+}
+
+void run(MaskedPixelLossBackward& op, const Context& context) {
+  with_real(op.prediction.dtype(), [&](auto t) { backward<decltype(t)>(op, context.workspace); });
+}
+
+void run(PixelTargets& op, const Context&) {
+  const TokenGrid g = op.grid();
+  const int64_t columns = 3 * g.pixels(), count = op.decoded.shape()[1];
+  with_real(op.y.dtype, [&](auto t) {
+    using T = decltype(t);
+    T* y = op.y.data<T>();
+    parallel_for(op.decoded.elements(), [&](int64_t row) {
+      std::vector<double> target(columns);
+      build_target(g, op.video, row / count, op.decoded.data<int32_t>()[row], op.normalize, target.data());
+      for (int64_t i = 0; i < columns; ++i) y[row * columns + i] = static_cast<T>(target[i]);
+    });
+  });
+}
+
+}  // namespace videomae::cpu

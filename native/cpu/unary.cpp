@@ -1,0 +1,90 @@
+// Element-wise functions: one pass of memory. GELU is x Phi(x) with Phi(x) = erfc(-x / sqrt 2) / 2, which keeps its
+// relative accuracy in the negative tail.
+#include <cmath>
+
+#include "cpu/elementwise.h"
+#include "cpu/kernels.h"
+
+namespace videomae::cpu {
+namespace {
+
+template <class T, class F>
+void forward(const Unary& op, F f) {
+  const T* x = op.x.data<T>();
+  T* y = op.y.data<T>();
+  for_elements(op.x.elements(), [=](int64_t from, int64_t until) {
+    for (int64_t i = from; i < until; ++i) y[i] = f(x[i]);
+  });
+}
+
+/// gradX[i] = f(g, v), where v is y or x, whichever the derivative is written in.
+template <class T, class F>
+void backward(const UnaryBackward& op, F f) {
+  const T* g = op.grad_y.data<T>();
+  const T* v = UnaryKind::by_value(op.kind.value) ? op.y.data<T>() : op.x.data<T>();
+  if (v == nullptr) v = g;  // neg and sign use neither
+  T* grad_x = op.grad_x.data<T>();
+  for_elements(op.grad_y.elements(), [=](int64_t from, int64_t until) {
+    for (int64_t i = from; i < until; ++i) grad_x[i] = f(g[i], v[i]);
+  });
+}
+
+template <class T>
+T normal_cdf(T x) {
+  return T(0.5) * std::erfc(x * T(-0.70710678118654752440));
+}
+
+template <class T>
+T sign(T x) {
+  return x > 0 ? T{1} : x < 0 ? T{-1} : x;  // 0 and NaN stay what they are
+}
+
+template <class T>
+void run_forward(const Unary& op) {
+  switch (op.kind.value) {
+    case UnaryKind::neg: return forward<T>(op, [](T x) { return -x; });
+    case UnaryKind::exp: return forward<T>(op, [](T x) { return std::exp(x); });
+    case UnaryKind::log: return forward<T>(op, [](T x) { return std::log(x); });
+    case UnaryKind::sqrt: return forward<T>(op, [](T x) { return std::sqrt(x); });
+    case UnaryKind::square: return forward<T>(op, [](T x) { return x * x; });
+    case UnaryKind::abs: return forward<T>(op, [](T x) { return std::abs(x); });
+    case UnaryKind::relu: return forward<T>(op, [](T x) { return x < 0 ? T{0} : x; });
+    case UnaryKind::tanh: return forward<T>(op, [](T x) { return std::tanh(x); });
+    case UnaryKind::sigmoid: return forward<T>(op, [](T x) { return 1 / (1 + std::exp(-x)); });
+    case UnaryKind::sign: return forward<T>(op, [](T x) { return sign(x); });
+    default: return forward<T>(op, [](T x) { return x * normal_cdf(x); });
+  }
+}
+
+template <class T>
+void run_backward(const UnaryBackward& op) {
+  switch (op.kind.value) {
+    case UnaryKind::neg: return backward<T>(op, [](T g, T) { return -g; });
+    case UnaryKind::exp: return backward<T>(op, [](T g, T y) { return g * y; });
+    case UnaryKind::log: return backward<T>(op, [](T g, T x) { return g / x; });
+    case UnaryKind::sqrt: return backward<T>(op, [](T g, T y) { return g / (2 * y); });
+    case UnaryKind::square: return backward<T>(op, [](T g, T x) { return 2 * g * x; });
+    case UnaryKind::abs: return backward<T>(op, [](T g, T x) { return g * sign(x); });
+    case UnaryKind::relu: return backward<T>(op, [](T g, T x) { return x > 0 ? g : T{0}; });
+    case UnaryKind::tanh: return backward<T>(op, [](T g, T y) { return g * (1 - y * y); });
+    case UnaryKind::sigmoid: return backward<T>(op, [](T g, T y) { return g * y * (1 - y); });
+    case UnaryKind::sign: return backward<T>(op, [](T, T) { return T{0}; });
+    default:
+      return backward<T>(op, [](T g, T x) {
+        const T density = std::exp(x * x / -2) * T(0.39894228040143267794);
+        return g * (normal_cdf(x) + x * density);
+      });
+  }
+}
+
+}  // namespace
+
+void run(Unary& op, const Context&) {
+  with_real(op.x.dtype(), [&](auto t) { run_forward<decltype(t)>(op); });
+}
+
+void run(UnaryBackward& op, const Context&) {
+  with_real(op.grad_y.dtype(), [&](auto t) { run_backward<decltype(t)>(op); });
+}
+
+}  // namespace videomae::cpu

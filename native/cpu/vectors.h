@@ -1,0 +1,109 @@
+// Register-wide vectors for the kernel files, on GCC's vector extensions. An instruction set is a tag type
+//   struct Isa { static constexpr int vector_bytes, rows; };
+// declared in an unnamed namespace of the one file compiled for it, so every instantiation has internal linkage and no
+// AVX-512 copy of a template can be picked by the linker for another file. For the same reason this header and those
+// built on it include nothing from the standard library but <cstdint> and <cstddef>.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#define VIDEOMAE_INLINE [[gnu::always_inline]] static inline
+
+namespace videomae {
+
+template <class T>
+struct SameSizeInteger;
+template <>
+struct SameSizeInteger<float> {
+  using type = int32_t;
+};
+template <>
+struct SameSizeInteger<double> {
+  using type = int64_t;
+};
+
+template <class Isa, class T>
+struct Vectors {
+  using Integer = typename SameSizeInteger<T>::type;
+  typedef T Vec __attribute__((vector_size(Isa::vector_bytes)));
+  typedef Integer Mask __attribute__((vector_size(Isa::vector_bytes)));  // lane-wise truth, indices and bit patterns
+  static constexpr int lanes = Isa::vector_bytes / static_cast<int>(sizeof(T));
+
+  VIDEOMAE_INLINE Vec all(T value) { return Vec{} + value; }
+
+  VIDEOMAE_INLINE Vec load(const T* p) {
+    Vec v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+  }
+
+  VIDEOMAE_INLINE void store(T* p, Vec v) { __builtin_memcpy(p, &v, sizeof v); }
+
+  /// The first n elements (0 <= n), the rest zero; touches no memory past them.
+  VIDEOMAE_INLINE Vec load(const T* p, int64_t n) {
+    if (n >= lanes) return load(p);
+    Vec v{};
+    for (int i = 0; i < n; ++i) v[i] = p[i];
+    return v;
+  }
+
+  VIDEOMAE_INLINE void store(T* p, Vec v, int64_t n) {
+    if (n >= lanes) return store(p, v);
+    for (int i = 0; i < n; ++i) p[i] = v[i];
+  }
+
+  VIDEOMAE_INLINE T sum(Vec v) {
+    T total = 0;
+    for (int i = 0; i < lanes; ++i) total += v[i];
+    return total;
+  }
+
+  /// Transposes a lanes x lanes square held in registers: log2(lanes) rounds, round s exchanging the off-diagonal
+  /// s x s blocks of every 2s x 2s one. Two shuffles for each pair of rows and round.
+  template <int Step = 1>
+  VIDEOMAE_INLINE void transpose_square(Vec* rows) {
+    if constexpr (Step < lanes) {
+      Mask low, high;
+      for (int i = 0; i < lanes; ++i) {
+        low[i] = i & Step ? lanes + i - Step : i;
+        high[i] = i & Step ? lanes + i : i + Step;
+      }
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) {
+        if (i & Step) continue;
+        Vec a = rows[i], b = rows[i + Step];
+        rows[i] = __builtin_shuffle(a, b, low);
+        rows[i + Step] = __builtin_shuffle(a, b, high);
+      }
+      transpose_square<Step * 2>(rows);
+    }
+  }
+
+  /// to[j * to_step + i] = from[i * from_step + j] for i < rows, j < columns. `to_width` >= rows is how many elements
+  /// of each row of `to` may be written: those from `rows` to the next multiple of `lanes` inside it become zero.
+  static void transpose(const T* from, int64_t from_step, int64_t rows, int64_t columns, T* to, int64_t to_step,
+                        int64_t to_width) {
+    for (int64_t i = 0; i < rows; i += lanes) {
+      int64_t height = rows - i < lanes ? rows - i : lanes;
+      for (int64_t j = 0; j < columns; j += lanes) {
+        int64_t width = columns - j < lanes ? columns - j : lanes;
+        bool whole_stores = to_width - i >= lanes;
+        Vec square[lanes];
+        if (width == lanes && whole_stores) {  // unrolled, the square never leaves the registers
+#pragma GCC unroll 16
+          for (int r = 0; r < lanes; ++r) square[r] = r < height ? load(from + (i + r) * from_step + j) : Vec{};
+          transpose_square(square);
+#pragma GCC unroll 16
+          for (int c = 0; c < lanes; ++c) store(to + (j + c) * to_step + i, square[c]);
+        } else {
+          for (int r = 0; r < lanes; ++r) square[r] = r < height ? load(from + (i + r) * from_step + j, width) : Vec{};
+          transpose_square(square);
+          for (int c = 0; c < width; ++c) store(to + (j + c) * to_step + i, square[c], to_width - i);
+        }
+      }
+    }
+  }
+};
+
+}  // namespace videomae

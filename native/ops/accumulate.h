@@ -1,0 +1,34 @@
+// y += x, in place: how gradients of a leaf add up.
+#pragma once
+
+#include "ops/op.h"
+
+namespace videomae {
+
+struct Accumulate {
+  static constexpr const char* name = "accumulate";
+  InOut y;  // any shape
+  In x;     // like y
+
+  template <class V>
+  void visit(V& v) {
+    v("y", y), v("x", x);
+  }
+
+  void infer() {
+    check_float(name, "y", y);
+    check_same_dtype(name, "x", x, y);
+    check_shape(name, "x", x, y.shape());
+  }
+
+  size_t workspace(DeviceKind) const { return 0; }
+
+  static std::vector<Accumulate> cases(Draw& draw) {
+    std::vector<Accumulate> list;
+    for (const Shape& shape : {Shape{}, Shape{0}, Shape{7}, Shape{3, 33}, Shape{5, 20001}})
+      list.push_back({InOut{draw.real(shape)}, draw.real(shape)});
+    return list;
+  }
+};
+
+}  // namespace videomae

@@ -1,0 +1,47 @@
+// Every op of ops.def, numbered.
+#pragma once
+
+#include "ops/accumulate.h"
+#include "ops/adamw.h"
+#include "ops/assemble_decoder.h"
+#include "ops/attention.h"
+#include "ops/binary.h"
+#include "ops/cast.h"
+#include "ops/cat.h"
+#include "ops/cross_entropy.h"
+#include "ops/dropout.h"
+#include "ops/embed_visible.h"
+#include "ops/fill.h"
+#include "ops/gather_tokens.h"
+#include "ops/grad_norm.h"
+#include "ops/layer_norm.h"
+#include "ops/linear.h"
+#include "ops/masked_pixel_loss.h"
+#include "ops/matmul.h"
+#include "ops/permute.h"
+#include "ops/random.h"
+#include "ops/slice.h"
+#include "ops/softmax.h"
+#include "ops/sum.h"
+#include "ops/unary.h"
+
+namespace videomae {
+
+enum class OpId : int {
+#define OP(Type, stem) Type,
+#include "ops/ops.def"
+#undef OP
+  count
+};
+
+template <class Op>
+struct IdOf;
+#define OP(Type, stem)                             \
+  template <>                                      \
+  struct IdOf<Type> {                              \
+    static constexpr OpId value = OpId::Type;      \
+  };
+#include "ops/ops.def"
+#undef OP
+
+}  // namespace videomae

@@ -1,0 +1,91 @@
+// Embeds only the visible tokens of a clip: normalises (u8 input), gathers each visible cube into a row, multiplies by
+// the patch-embedding weight, adds bias and the row of the positional table. Tokens that are masked are never read.
+// A cube's columns are (channel, dt, dy, dx), channel slowest: the order of the 3-D convolution's weight (spec 1.3).
+#pragma once
+
+#include "ops/token_grid.h"
+
+namespace videomae {
+
+struct EmbedVisible {
+  static constexpr const char* name = "embedVisible";
+  In video;    // u8 (B, T, H, W, 3) or floating (B, 3, T, H, W)
+  In visible;  // i32 (B, V)
+  In weight;   // (D, 3, tubelet, patch, patch)
+  In bias;     // (D)
+  In position; // (N, D)
+  Out y;       // (B, V, D)
+  Out patches; // (B * V, 3 * tubelet * patch * patch): the GEMM's operand, kept for the weight's gradient
+
+  template <class V>
+  void visit(V& v) {
+    v("video", video), v("visible", visible), v("weight", weight), v("bias", bias), v("position", position);
+    v("y", y), v("patches", patches);
+  }
+
+  TokenGrid grid() const { return TokenGrid::of(name, video, weight.shape()[2], weight.shape()[3]); }
+  int64_t width() const { return weight.shape()[0]; }
+  int64_t rows() const { return visible.elements(); }
+
+  void infer() {
+    check_float(name, "weight", weight);
+    check(weight.shape().rank() == 5 && weight.shape()[1] == 3 && weight.shape()[3] == weight.shape()[4], name,
+          "weight of shape [D, 3, tubelet, patch, patch]", weight.tensor.text());
+    const TokenGrid g = grid();
+    if (!g.bytes) check_same_dtype(name, "video", video, weight);
+    check_token_index(name, "visible", visible, g.batch, g.tokens());
+    check_same_dtype(name, "bias", bias, weight), check_shape(name, "bias", bias, {width()});
+    check_same_dtype(name, "position", position, weight);
+    check_shape(name, "position", position, {g.tokens(), width()}, "the table must be made for this clip's token grid");
+    y.set({g.batch, visible.shape()[1], width()}, weight.dtype());
+    patches.set({rows(), 3 * g.pixels()}, weight.dtype());
+  }
+
+  size_t workspace(DeviceKind) const;
+
+  static std::vector<EmbedVisible> cases(Draw& draw) {
+    std::vector<EmbedVisible> list;
+    for (bool bytes : {false, true})
+      for (auto [size, patch, frames] : {std::array<int64_t, 3>{8, 4, 4}, {28, 14, 2}, {32, 16, 4}}) {
+        const int64_t n = frames / 2 * (size / patch) * (size / patch), d = 24;
+        list.push_back({bytes ? draw.bytes({2, frames, size, size, 3}) : draw.real({2, 3, frames, size, size}),
+                        draw.ascending(2, 2, n), draw.real({d, 3, 2, patch, patch}), draw.real({d}), draw.real({n, d})});
+      }
+    return list;
+  }
+};
+
+/// Gradient with respect to a floating clip: patches' gradients scattered back to where they were gathered.
+struct EmbedVisibleVideoGrad {
+  static constexpr const char* name = "embedVisibleVideoGrad";
+  In grad_patches;  // (B * V, 3 * tubelet * patch * patch)
+  In visible;       // i32 (B, V)
+  In video;         // floating (B, 3, T, H, W): for its shape only
+  int64_t tubelet = 2, patch = 16;
+  Out grad_video;   // (B, 3, T, H, W)
+
+  template <class V>
+  void visit(V& v) {
+    v("gradPatches", grad_patches), v("visible", visible), v("video", video), v("tubelet", tubelet), v("patch", patch);
+    v("gradVideo", grad_video);
+  }
+
+  TokenGrid grid() const { return TokenGrid::of(name, video, tubelet, patch); }
+
+  void infer() {
+    check_float(name, "video", video);
+    const TokenGrid g = grid();
+    check_token_index(name, "visible", visible, g.batch, g.tokens());
+    check_same_dtype(name, "gradPatches", grad_patches, video);
+    check_shape(name, "gradPatches", grad_patches, {visible.elements(), 3 * g.pixels()});
+    grad_video.like(video);
+  }
+
+  size_t workspace(DeviceKind) const { return 0; }
+
+  static std::vector<EmbedVisibleVideoGrad> cases(Draw& draw) {
+    return {{draw.real({4, 3 * 2 * 16}), draw.ascending(2, 2, 8), draw.real({2, 3, 4, 8, 8}), 2, 4}};
+  }
+};
+
+}  // namespace videomae

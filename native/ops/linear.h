@@ -1,0 +1,114 @@
+// y = x * weight^T + bias, then optionally the exact GELU, then optionally + residual: one GEMM with its epilogue.
+// With gelu the pre-activation is kept for the backward pass. Cost: 2 * rows * in * out floating-point operations.
+#pragma once
+
+#include "ops/op.h"
+
+namespace videomae {
+
+struct Linear {
+  static constexpr const char* name = "linear";
+  In x;                 // (..., I)
+  In weight;            // (O, I)
+  OptionalIn bias;      // (O)
+  OptionalIn residual;  // (..., O)
+  bool gelu = false;
+  Out y;               // (..., O)
+  OptionalOut preactivation;   // (..., O), only with gelu
+
+  template <class V>
+  void visit(V& v) {
+    v("x", x), v("weight", weight), v("bias", bias), v("residual", residual), v("gelu", gelu);
+    v("y", y), v("preactivation", preactivation);
+  }
+
+  int64_t inputs() const { return weight.shape()[1]; }
+  int64_t outputs() const { return weight.shape()[0]; }
+  int64_t rows() const { return x.shape().product(0, x.shape().rank() - 1); }
+
+  void infer() {
+    check_float(name, "x", x);
+    check_rank(name, "weight", weight, 2, "[O, I]");
+    check_same_dtype(name, "weight", weight, x);
+    check(x.shape().rank() >= 1 && x.shape()[-1] == inputs(), name,
+          "x of shape [..., " + std::to_string(inputs()) + "] to match weight " + weight.tensor.text(), x.tensor.text());
+    Shape shape = x.shape();
+    shape[-1] = outputs();
+    if (bias.given()) check_same_dtype(name, "bias", bias, x), check_shape(name, "bias", bias, {outputs()});
+    if (residual.given()) check_same_dtype(name, "residual", residual, x), check_shape(name, "residual", residual, shape);
+    y.set(shape, x.dtype());
+    preactivation.set(shape, x.dtype());
+    preactivation.wanted = preactivation.wanted && gelu;
+  }
+
+  size_t workspace(DeviceKind) const;
+
+  static std::vector<Linear> cases(Draw& draw) {
+    std::vector<Linear> list;
+    for (auto [m, n, k] : {std::array<int64_t, 3>{1, 1, 1}, {7, 13, 5}, {160, 96, 33}, {37, 257, 64}, {20, 48, 300}})
+      for (int epilogue = 0; epilogue < 4; ++epilogue) {
+        Linear op{draw.real({m, k}), draw.real({n, k})};
+        if (epilogue > 0) op.bias.tensor = draw.real({n}).tensor;
+        if (epilogue == 2) op.residual.tensor = draw.real({m, n}).tensor;
+        op.gelu = epilogue == 3;
+        list.push_back(op);
+      }
+    return list;
+  }
+};
+
+/// Gradients of linear. With gelu, `preactivation` is what the forward pass kept. The residual's gradient is gradY.
+struct LinearBackward {
+  static constexpr const char* name = "linearBackward";
+  In grad_y;                 // (..., O)
+  In x;                      // (..., I)
+  In weight;                 // (O, I)
+  OptionalIn preactivation;  // (..., O)
+  OptionalOut grad_x;                // (..., I)
+  OptionalOut grad_weight;           // (O, I)
+  OptionalOut grad_bias;             // (O)
+
+  static constexpr int64_t rows_per_block = 64;  // of the bias gradient's two-stage sum
+
+  template <class V>
+  void visit(V& v) {
+    v("gradY", grad_y), v("x", x), v("weight", weight), v("preactivation", preactivation);
+    v("gradX", grad_x), v("gradWeight", grad_weight), v("gradBias", grad_bias);
+  }
+
+  int64_t inputs() const { return weight.shape()[1]; }
+  int64_t outputs() const { return weight.shape()[0]; }
+  int64_t rows() const { return x.shape().product(0, x.shape().rank() - 1); }
+  int64_t blocks() const { return (rows() + rows_per_block - 1) / rows_per_block; }
+
+  void infer() {
+    check_float(name, "x", x);
+    check_rank(name, "weight", weight, 2, "[O, I]");
+    check_same_dtype(name, "weight", weight, x), check_same_dtype(name, "gradY", grad_y, x);
+    check(x.shape().rank() >= 1 && x.shape()[-1] == inputs(), name,
+          "x of shape [..., " + std::to_string(inputs()) + "] to match weight " + weight.tensor.text(), x.tensor.text());
+    Shape shape = x.shape();
+    shape[-1] = outputs();
+    check_shape(name, "gradY", grad_y, shape);
+    if (preactivation.given())
+      check_same_dtype(name, "preactivation", preactivation, x), check_shape(name, "preactivation", preactivation, shape);
+    grad_x.like(x);
+    grad_weight.like(weight);
+    grad_bias.set({outputs()}, x.dtype());
+  }
+
+  size_t workspace(DeviceKind) const;
+
+  static std::vector<LinearBackward> cases(Draw& draw) {
+    std::vector<LinearBackward> list;
+    for (auto [m, n, k] : {std::array<int64_t, 3>{1, 1, 1}, {7, 13, 5}, {160, 96, 33}, {37, 257, 64}})
+      for (bool gelu : {false, true}) {
+        LinearBackward op{draw.real({m, n}), draw.real({m, k}), draw.real({n, k})};
+        if (gelu) op.preactivation.tensor = draw.real({m, n}).tensor;
+        list.push_back(op);
+      }
+    return list;
+  }
+};
+
+}  // namespace videomae

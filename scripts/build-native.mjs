@@ -1,0 +1,132 @@
+#!/usr/bin/env node
+// The one native build. CMakeLists.txt is configured by cmake-js where that is installed and by plain cmake where it is
+// not (the package as a dependency), then built by cmake; the addon and its plug-ins are copied to build/Release.
+//
+// cmake-js only configures: its `compile` keeps the options of the first run and answers a compile error by starting
+// over. CMake works in .cmake/, because `node-gyp clean` deletes build/. When nothing changed, a run takes about a
+// second.
+//
+// Options: --debug  --sanitize  --tests  --out DIR  -DNAME=VALUE  --help
+// It also stands in for node-gyp under prebuildify, which calls it as `rebuild --target=... --release`.
+import { execFileSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = path.resolve(import.meta.dirname, "..");
+const require = createRequire(import.meta.url);
+
+const USAGE = `usage: node scripts/build-native.mjs [options]
+  --debug          build type Debug in .cmake/Debug, copied to build/Debug
+  --sanitize       address and undefined-behaviour sanitizers, in .cmake/Sanitize; nothing is copied
+  --tests          also build the native tests
+  --out DIR        copy the addon there
+  -DNAME=VALUE     handed to CMake
+  rebuild ...      node-gyp's command line, as prebuildify calls it`;
+
+/** The build that a command line asks for. Throws on an unknown option. */
+export function parseBuild(argv) {
+  const build = { name: "Release", type: "Release", tests: false, sanitize: false, out: undefined, definitions: [] };
+  const asNodeGyp = argv[0] === "rebuild";
+  for (let i = asNodeGyp ? 1 : 0; i < argv.length; i++) {
+    const arg = argv[i];
+    if (arg === "--debug") Object.assign(build, { name: "Debug", type: "Debug" });
+    else if (arg === "--sanitize") Object.assign(build, { name: "Sanitize", type: "RelWithDebInfo", sanitize: true });
+    else if (arg === "--tests") build.tests = true;
+    else if (arg === "--out" && argv[i + 1]) build.out = argv[++i];
+    else if (/^-D\w+=/.test(arg)) build.definitions.push(arg.slice(2));
+    else if (!asNodeGyp) throw new Error(`build-native: unknown option ${arg}\n${USAGE}`);
+  }
+  const work = path.join(root, ".cmake", build.name);
+  const out =
+    build.sanitize && !build.out ? undefined : path.resolve(root, build.out ?? path.join("build", build.type));
+  return { ...build, work, out };
+}
+
+/** Configures and builds; returns the folder in which CMake worked. */
+export function buildNative(argv) {
+  const build = parseBuild(argv);
+  configure(build);
+  // CMAKE_BUILD_PARALLEL_LEVEL, where it is set, is read by cmake itself.
+  const parallel = process.env.CMAKE_BUILD_PARALLEL_LEVEL ? [] : ["--parallel", String(os.availableParallelism())];
+  run("cmake", ["--build", build.work, ...parallel]);
+  if (build.out) deliver(build);
+  return build.work;
+}
+
+function configure(build) {
+  const onOff = (value) => (value ? "ON" : "OFF");
+  const definitions = [
+    `VIDEOMAE_TESTS=${onOff(build.tests)}`,
+    `VIDEOMAE_SANITIZE=${onOff(build.sanitize)}`,
+    ...build.definitions,
+  ];
+  const cmakeJs = find("cmake-js/bin/cmake-js");
+  if (cmakeJs) {
+    const options = ["-l", "warn", "-O", build.work, "-B", build.type];
+    run(process.execPath, [cmakeJs, "configure", ...options, ...definitions.map((d) => `--CD${d}`)]);
+    return;
+  }
+  const all = [`CMAKE_BUILD_TYPE=${build.type}`, ...definitions];
+  run("cmake", ["-S", root, "-B", build.work, ...all.map((d) => `-D${d}`)]);
+}
+
+/** Copies the addon and its plug-ins, by rename: a process that has the old file mapped keeps it whole. */
+function deliver({ work, type, out }) {
+  const built = new Map(); // name to file: cmake-js and CMakeLists.txt may each choose the folder
+  for (const folder of [work, path.join(work, type)]) {
+    if (!existsSync(folder)) continue;
+    for (const name of readdirSync(folder)) {
+      // The emulator is a test device, not a part of the package.
+      if (!/\.(node|so)$/.test(name) || name === "libvideomae_emu.so") continue;
+      const file = path.join(folder, name);
+      const other = built.get(name);
+      if (!other || statSync(file).mtimeMs > statSync(other).mtimeMs) built.set(name, file);
+    }
+  }
+  if (![...built.keys()].some((name) => name.endsWith(".node"))) {
+    throw new Error(`build-native: the build left no .node file in ${work}`);
+  }
+  mkdirSync(out, { recursive: true });
+  for (const name of readdirSync(out)) {
+    if (/\.(node|so)$/.test(name) && !built.has(name)) rmSync(path.join(out, name));
+  }
+  for (const [name, file] of built) {
+    const target = path.join(out, name);
+    if (existsSync(target) && statSync(target).mtimeMs >= statSync(file).mtimeMs) continue;
+    const temporary = `${target}.${process.pid}.tmp`;
+    copyFileSync(file, temporary);
+    renameSync(temporary, target);
+  }
+}
+
+function find(module) {
+  try {
+    return require.resolve(module);
+  } catch {
+    return undefined;
+  }
+}
+
+function run(command, argv) {
+  execFileSync(command, argv, { stdio: "inherit", cwd: root });
+}
+
+if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const argv = process.argv.slice(2);
+  if (argv.includes("--help")) {
+    console.log(USAGE);
+  } else {
+    try {
+      buildNative(argv);
+    } catch (error) {
+      // A failed compiler has printed its own errors.
+      console.error(
+        error.code === "ENOENT" ? "build-native: cmake is not on PATH; install cmake 3.22 or newer" : error.message,
+      );
+      process.exit(1);
+    }
+  }
+}

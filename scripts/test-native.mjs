@@ -1,0 +1,75 @@
+#!/usr/bin/env node
+// Builds the native tests and runs every executable named *_test. An executable prints `ok <name>` or `FAILED <name>`,
+// a line a case; its other output is shown only when it fails. A crash without a FAILED line counts as one failure.
+// With --sanitize the same tests run under the address and undefined-behaviour sanitizers.
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, readdirSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { buildNative } from "./build-native.mjs";
+
+/** What one executable's output and exit status amount to. */
+export function countCases(output, status) {
+  const passed = output.match(/^ok \S.*$/gm)?.length ?? 0;
+  const named = output.match(/^FAILED \S.*$/gm)?.length ?? 0;
+  const silent = named === 0 && (status !== 0 || passed === 0);
+  return { passed, failed: named + (silent ? 1 : 0) };
+}
+
+/** The executables named *_test below `folder`, in the order of their names. */
+function findTests(folder) {
+  const found = [];
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const file = path.join(folder, entry.name);
+    if (entry.isDirectory()) {
+      if (entry.name !== "CMakeFiles") found.push(...findTests(file));
+    } else if (entry.name.endsWith("_test") && isExecutable(file)) {
+      found.push(file);
+    }
+  }
+  return found.sort();
+}
+
+function isExecutable(file) {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function main(argv) {
+  const work = buildNative(["--tests", ...argv]);
+  const totals = { passed: 0, failed: 0 };
+  for (const file of findTests(work)) {
+    const started = performance.now();
+    const result = spawnSync(file, { encoding: "utf8", maxBuffer: 2 ** 28 });
+    const output = result.stdout + result.stderr;
+    const { passed, failed } = countCases(output, result.status);
+    totals.passed += passed;
+    totals.failed += failed;
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    console.log(`${path.basename(file)}: ${passed} passed, ${failed} failed (${seconds} s)`);
+    if (failed > 0) {
+      console.log(output.trimEnd());
+      const ending = result.signal ? `killed by ${result.signal}` : `exit status ${result.status}`;
+      console.log(`${path.basename(file)}: ${result.error?.message ?? ending}`);
+    }
+  }
+  if (totals.passed + totals.failed === 0) {
+    console.log(`native: no executable named *_test in ${work}`);
+    return 1;
+  }
+  console.log(`native: ${totals.passed} passed, ${totals.failed} failed`);
+  return totals.failed > 0 ? 1 : 0;
+}
+
+if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  try {
+    process.exitCode = main(process.argv.slice(2));
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}

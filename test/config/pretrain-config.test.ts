@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import { describePretrainOptions, parsePretrainConfig, planSteps } from "#lib/config/pretrain-config.js";
+import { VideomaeError } from "#lib/errors.js";
+
+test("defaults", () => {
+  expect(parsePretrainConfig({ data: "clips" })).toMatchObject({
+    data: "clips",
+    model: "vit-base",
+    maskRatio: 0.9,
+    decoderMask: "running-cell",
+    decoderMaskRatio: 0.5,
+    lr: 1.5e-4,
+    warmupLr: 0,
+    betas: [0.9, 0.95],
+    resume: true,
+  });
+});
+
+test("a parsed configuration survives JSON and parses to itself", () => {
+  const config = parsePretrainConfig({ data: "clips", steps: 5, clipNorm: 0.02, resume: "runs/x.safetensors" });
+  expect(parsePretrainConfig(JSON.parse(JSON.stringify(config)))).toEqual(config);
+});
+
+test.each([
+  [{}, /pretrain data: expected string; got nothing/],
+  [{ data: "x", bachSize: 4 }, /got "bachSize".*did you mean "batchSize"/],
+  [{ data: "x", mask: "tub" }, /mask: expected one of tube.*did you mean "tube"/],
+  [{ data: "x", batchSize: 1.5 }, /batchSize: expected an integer; got 1.5/],
+  [{ data: "x", batchSize: "4" }, /batchSize: expected number; got "4"/],
+  [{ data: "x", maskRatio: 1 }, /maskRatio.*<1; got 1/],
+  [{ data: "x", betas: [0.9, 2] }, /betas\.1.*<1; got 2/],
+  [{ data: "x", epochs: 1, steps: 3 }, /epochs or steps, not both/],
+  [{ data: "x", warmupEpochs: 1, warmupSteps: 3 }, /warmupEpochs or warmupSteps, not both/],
+  [{ data: "x", lr: Number.NaN }, /lr: expected number/],
+  [null, /pretrain: expected object; got null/],
+])("%o is refused", (options, message) => {
+  expect(() => parsePretrainConfig(options)).toThrow(message);
+  expect(() => parsePretrainConfig(options)).toThrow(VideomaeError);
+});
+
+test("every option has a description; only data is required", () => {
+  const options = describePretrainOptions();
+  for (const { name, description } of options) expect(description, name).not.toBe("");
+  expect(options.filter(({ required }) => required).map(({ name }) => name)).toEqual(["data"]);
+  expect(options.find(({ name }) => name === "decoderMaskRatio")).toMatchObject({ default: 0.5 });
+});
+
+test("epochs become steps", () => {
+  const plan = (options: object) => planSteps(parsePretrainConfig({ data: "x", ...options }), 10);
+  expect(plan({})).toEqual({ steps: 3000, warmupSteps: 300 });
+  expect(plan({ epochs: 800 })).toEqual({ steps: 8000, warmupSteps: 400 });
+  expect(plan({ epochs: 100, warmupEpochs: 2.5 })).toEqual({ steps: 1000, warmupSteps: 25 });
+  expect(plan({ steps: 50 })).toEqual({ steps: 50, warmupSteps: 5 });
+  expect(plan({ steps: 50, warmupSteps: 0 })).toEqual({ steps: 50, warmupSteps: 0 });
+});

@@ -1,0 +1,58 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { VideomaeError } from "#lib/errors.js";
+import { explainFileError, writeFileAtomic } from "#lib/io/atomic-file.js";
+import { temporaryFolder } from "../temporary-folder.js";
+
+const folder = temporaryFolder();
+const bytes = new TextEncoder().encode("new");
+
+test("a file is written or replaced whole", () => {
+  const path = join(folder, "a");
+  writeFileAtomic(path, (sink) => sink(bytes));
+  writeFileAtomic(path, (sink) => {
+    sink(bytes);
+    sink(bytes);
+  });
+  expect(readFileSync(path, "utf8")).toBe("newnew");
+  expect(readdirSync(folder)).toEqual(["a"]);
+});
+
+test("a failure while writing leaves the old file and no temporary one", () => {
+  const path = join(folder, "b");
+  writeFileSync(path, "old");
+  const failure = () =>
+    writeFileAtomic(path, (sink) => {
+      sink(bytes);
+      throw new Error("stop");
+    });
+  expect(failure).toThrow("stop");
+  expect(readFileSync(path, "utf8")).toBe("old");
+  expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+});
+
+test("what the file system refuses is an error with the path and a remedy", () => {
+  expect(() => writeFileAtomic(join(folder, "none", "c"), (sink) => sink(bytes))).toThrow(
+    /none\/c.*folder.*must exist/,
+  );
+  mkdirSync(join(folder, "d"));
+  expect(() => writeFileAtomic(join(folder, "d"), (sink) => sink(bytes))).toThrow(
+    /write .*d: got the path is a folder/,
+  );
+  expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+});
+
+test.each([
+  ["ENOSPC", /no space left.*free some space/],
+  ["EROFS", /read-only.*writable disk/],
+  ["EACCES", /permission denied.*permissions/],
+  ["EIO", /input\/output/],
+])("%s is explained", (code, message) => {
+  const cause = Object.assign(new Error("input/output error"), { code, syscall: "write" });
+  const error = explainFileError("write", "/x/y", cause) as VideomaeError;
+  expect(error).toBeInstanceOf(VideomaeError);
+  expect(error.message).toMatch(message);
+  expect(error.message).toContain("write /x/y");
+  expect(error.cause).toBe(cause);
+});

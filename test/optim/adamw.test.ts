@@ -1,0 +1,109 @@
+// AdamW against the reference: 20 steps, parameters after each, final moments, norms before clipping.
+import { describe, expect, it } from "vitest";
+import { Module } from "#lib/nn/module.js";
+import { zeros } from "#lib/nn/initializers.js";
+import { AdamW, parameterGroups } from "#lib/optim/adamw.js";
+import { largestDifference } from "../compare.js";
+import { formulaUnit, haveShared, loadFixture } from "../fixtures.js";
+
+const shapes = { matrix: [7, 5], bias: [11], cube: [2, 3, 4] };
+
+class Three extends Module {
+  readonly matrix = this.parameter("matrix", shapes.matrix, zeros);
+  readonly bias = this.parameter("bias", shapes.bias, zeros);
+  readonly cube = this.parameter("cube", shapes.cube, zeros);
+}
+
+describe.skipIf(!haveShared)("AdamW", () => {
+  const { json, tensors } = loadFixture("adamw");
+  const reference = (key: string) => tensors.get(key)!.data as Float32Array;
+
+  it.each(Object.keys(json.cases))("%s follows the reference", (name) => {
+    const settings = json.cases[name];
+    using module = new Three().materialize();
+    const parameters = module.namedParameters();
+    const unit = (key: string, size: number) => Float32Array.from(formulaUnit(json.seed, key, size));
+    for (const [key, { value }] of parameters) value.write(unit(`${key}.init`, value.size));
+    const groups = parameters.map(([key, parameter], i) => ({
+      parameters: [[key, parameter]] as const,
+      decayed: key !== "bias",
+      learningRateScale: settings.lr_scale[i],
+    }));
+    using optimizer = new AdamW(groups, {
+      betas: settings.betas,
+      eps: settings.eps,
+      weightDecay: settings.weight_decay,
+      clipNorm: settings.clip_grad ?? undefined,
+    });
+    for (let step = 0; step < 20; step++) {
+      for (const [key, { value }] of parameters) {
+        const scale = settings.grad_scale[step];
+        value.grad!.write(formulaUnit(json.seed, `${key}.grad.${step}`, value.size).reduce(
+          (out, u, i) => ((out[i] = scale * u), out),
+          new Float32Array(value.size),
+        ));
+      }
+      const { gradientNorm, skipped } = optimizer.step({ learningRate: settings.lr[step] });
+      expect(gradientNorm.readSync()[0] / reference(`${name}.grad_norm`)[step]).toBeCloseTo(1, 5);
+      for (const tensor of [gradientNorm, skipped]) tensor.dispose();
+      for (const [key, { value }] of parameters) {
+        const want = reference(`${name}.${key}`).subarray(step * value.size, (step + 1) * value.size);
+        expect(largestDifference(value.readSync(), want), `${key} after step ${step}`).toBeLessThanOrEqual(2e-6);
+        expect(value.grad!.readSync().every((g) => g === 0)).toBe(true);
+      }
+    }
+    for (const [kind, suffix] of [["expAvg", "exp_avg"], ["expAvgSq", "exp_avg_sq"]] as const) {
+      for (const { name: key, data } of optimizer.moments(kind)) {
+        expect(largestDifference(data, reference(`${name}.${key}.${suffix}`)), `${key} ${kind}`).toBeLessThanOrEqual(2e-6);
+      }
+    }
+  });
+});
+
+describe("AdamW", () => {
+  it("changes nothing when a gradient is not finite, and says so", () => {
+    using module = new Three().materialize();
+    using optimizer = new AdamW(parameterGroups(module), { clipNorm: 1 });
+    module.matrix.value.grad!.write(new Float32Array(35).fill(Number.NaN));
+    const { gradientNorm, skipped } = optimizer.step();
+    expect(skipped.readSync()[0]).toBe(1);
+    expect(gradientNorm.readSync()[0]).toBeNaN();
+    expect(optimizer.updates).toBe(0);
+    for (const [, { value }] of module.namedParameters()) {
+      expect(value.readSync().every((w) => w === 0)).toBe(true);
+      expect(value.grad!.readSync().every((g) => g === 0)).toBe(true);
+    }
+    for (const tensor of [gradientNorm, skipped]) tensor.dispose();
+  });
+
+  it("refuses a parameter in two groups, and a misspelt option", () => {
+    using module = new Three().materialize();
+    const groups = parameterGroups(module);
+    expect(() => new AdamW([...groups, ...groups])).toThrow(/each parameter in one group/);
+    expect(() => new AdamW(groups, { weigthDecay: 1 } as object)).toThrow(/did you mean "weightDecay"/);
+  });
+
+  it("restores its moments by name", () => {
+    const run = (interrupted: boolean) => {
+      using module = new Three().materialize();
+      let optimizer = new AdamW(parameterGroups(module));
+      for (let step = 0; step < 6; step++) {
+        if (interrupted && step === 3) {
+          const saved = { expAvg: [...optimizer.moments("expAvg")], expAvgSq: [...optimizer.moments("expAvgSq")] };
+          const { updates } = optimizer;
+          optimizer.dispose();
+          optimizer = new AdamW(parameterGroups(module).reverse());
+          optimizer.restore(updates, (kind, name) => saved[kind].find((m) => m.name === name)!.data);
+        }
+        for (const [key, { value }] of module.namedParameters()) {
+          value.grad!.write(Float32Array.from(formulaUnit(1, `${key}.${step}`, value.size)));
+        }
+        for (const tensor of Object.values(optimizer.step())) tensor.dispose();
+      }
+      const result = module.namedParameters().map(([name, { value }]) => [name, value.readSync()]);
+      optimizer.dispose();
+      return result;
+    };
+    expect(run(true)).toEqual(run(false));
+  });
+});
