@@ -15,7 +15,12 @@ export interface NativeArena {
   open(): void;
   /** Returns how many of its blocks are still alive. */
   close(): number;
+  /** Packs what the last recorded pass did; does nothing when there is a plan. */
   plan(): void;
+  /** Whether the last pass made all the allocations of the plan, where there is one. */
+  complete(): boolean;
+  /** Forgets the plan and gives its memory back. */
+  clear(): void;
   bytes(): number;
 }
 
@@ -90,6 +95,6 @@ function withErrors<T extends object>(module: T): T {
 }
 
 function translated(error: unknown): unknown {
-  const { op, expected, got, hint } = error as { op?: string; expected?: string; got?: string; hint?: string };
+  const { op, expected, got, hint } = (error ?? {}) as { op?: string; expected?: string; got?: string; hint?: string };
   return typeof op === "string" ? new VideomaeError({ op, expected, got, hint, cause: error }) : error;
 }

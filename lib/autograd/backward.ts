@@ -10,7 +10,7 @@ import { TapeNode } from "./node.js";
  * Adds the gradient of `loss` with respect to every leaf that requires one to the leaf's `grad`.
  * What the graph had saved is freed on the way: a graph can be walked once.
  *
- * @param gradient  of the loss itself; needed when the loss is not a scalar
+ * @param gradient  of the loss itself, with its shape and dtype; needed when the loss is not a scalar
  * @throws VideomaeError when the loss has no history, or a leaf has been freed
  */
 export function backward(loss: Tensor, gradient?: Tensor): void {
@@ -30,11 +30,13 @@ export function backward(loss: Tensor, gradient?: Tensor): void {
       hint: "reduce it with mean() or sum(), or pass the gradient",
     });
   }
+  if (gradient !== undefined && String(gradient) !== String(loss)) {
+    throw new VideomaeError({ op: "backward", expected: `a gradient like the loss, ${loss}`, got: `${gradient}` });
+  }
   const root = loss.history;
   noGrad(() =>
     scope(() => {
-      const seed = gradient ?? ones(loss);
-      walk(root, seed);
+      walk(root, gradient?.view(gradient.shape) ?? ones(loss)); // a view: the walk frees gradients as it goes
     }),
   );
 }
@@ -99,6 +101,14 @@ function send(pending: Map<TapeNode, Tensor>, node: TapeNode, gradient: Tensor):
 }
 
 function addToLeaf(leaf: Tensor, gradient: Tensor): void {
+  if (!leaf.alive) {
+    throw new VideomaeError({
+      op: "backward",
+      expected: `the leaf ${leaf} alive, to take its gradient`,
+      got: "a freed one",
+      hint: "dispose of parameters and inputs after the backward pass",
+    });
+  }
   leaf.grad ??= unscoped(() => Tensor.zeros(leaf.shape, leaf.dtype));
   nativeOp("accumulate", { y: leaf.grad, x: gradient });
 }

@@ -1,7 +1,7 @@
 // Activation recomputation: a block's forward pass is run without saving anything, and run again when its gradient is
 // needed. Trades one more forward pass for the memory of everything the block would have saved. The second run uses
 // the same random key, so it is bit-equal to the first.
-import { Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { backward } from "./backward.js";
 import { defineOp } from "./define-op.js";
 import { withGrad } from "./grad-mode.js";
@@ -21,6 +21,7 @@ const recompute = defineOp("checkpoint", (save, block: (...inputs: Tensor[]) => 
         return x;
       });
       const z = withGrad(() => withRandomKey(key, () => block(...again)));
+      if (z.history === undefined) return again.map((x) => (x === z ? gradY : undefined)); // nothing was computed
       backward(z, gradY);
       return again.map((x) => x.grad);
     },

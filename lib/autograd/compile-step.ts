@@ -10,10 +10,13 @@ import { Tensor } from "../tensor/tensor.js";
 export type StepInputs = Readonly<Record<string, Tensor>>;
 
 interface Plan {
-  arena: NativeArena;
-  calls: number;
+  readonly arena: NativeArena;
+  /** Made by the first call that succeeds, like everything else that outlives a step. */
   outputs: Record<string, Tensor> | undefined;
 }
+
+/** Whether this thread is inside a compiled step. */
+let running = false;
 
 /** A compiled step: call it like the function it was made of. */
 export interface CompiledStep<I extends StepInputs, V, O extends Record<string, Tensor>> extends Disposable {
@@ -37,27 +40,24 @@ export function compileStep<I extends StepInputs, V, O extends Record<string, Te
   const plans = new Map<string, Plan>();
 
   const run = (inputs: I, values: V): O => {
-    const plan = planFor(plans, inputs);
-    plan.calls++;
-    if (plan.calls === 1) return copyOut(plan, step, inputs, values);
-    plan.arena.open();
-    let left: number;
-    let outputs: O;
+    if (running) throw nested();
+    running = true;
     try {
-      outputs = copyOut(plan, step, inputs, values);
+      return runPlan(planFor(plans, inputs), step, inputs, values);
     } finally {
-      left = plan.arena.close();
+      running = false;
     }
-    if (left > 0) throw outliving(left);
-    if (plan.calls === 2) plan.arena.plan();
-    return outputs;
   };
 
   return Object.defineProperties(run, {
     arenaBytes: { get: () => [...plans.values()].reduce((sum, plan) => sum + plan.arena.bytes(), 0) },
     [Symbol.dispose]: {
       value: () => {
-        for (const plan of plans.values()) for (const y of Object.values(plan.outputs ?? {})) y.dispose();
+        if (running) throw nested();
+        for (const plan of plans.values()) {
+          for (const y of Object.values(plan.outputs ?? {})) y.dispose();
+          plan.arena.clear();
+        }
         plans.clear();
       },
     },
@@ -65,15 +65,35 @@ export function compileStep<I extends StepInputs, V, O extends Record<string, Te
 }
 
 function planFor(plans: Map<string, Plan>, inputs: StepInputs): Plan {
-  const signature = Object.entries(inputs)
-    .map(([name, x]) => `${name}=${x}`)
-    .join(" ");
+  const signature = describe(inputs);
   let plan = plans.get(signature);
   if (plan === undefined) {
-    plan = { arena: binding.createArena(), calls: 0, outputs: undefined };
+    plan = { arena: binding.createArena(), outputs: undefined };
     plans.set(signature, plan);
   }
   return plan;
+}
+
+/** Runs the step: plainly the first time, then under its arena, which records once and replays from then on. */
+function runPlan<I extends StepInputs, V, O extends Record<string, Tensor>>(
+  plan: Plan,
+  step: (inputs: I, values: V) => O,
+  inputs: I,
+  values: V,
+): O {
+  if (plan.outputs === undefined) return copyOut(plan, step, inputs, values);
+  plan.arena.open();
+  let left: number;
+  let outputs: O;
+  try {
+    outputs = copyOut(plan, step, inputs, values);
+  } finally {
+    left = plan.arena.close();
+  }
+  if (left > 0) throw outliving(left);
+  if (!plan.arena.complete()) throw otherWork("fewer allocations");
+  plan.arena.plan();
+  return outputs;
 }
 
 /** Runs the step in a scope of its own and copies what it returns into the plan's tensors. */
@@ -86,13 +106,41 @@ function copyOut<I extends StepInputs, V, O extends Record<string, Tensor>>(
   return scope(() => {
     const results = step(inputs, values);
     if (results instanceof Promise) {
+      results.catch(() => {}); // what it goes on to do fails on freed tensors; the error below says why
       throw new VideomaeError({ op: "compileStep", expected: "a synchronous step", got: "an async one" });
     }
     plan.outputs ??= unscoped(() =>
       Object.fromEntries(Object.entries(results).map(([name, y]) => [name, Tensor.zeros(y.shape, y.dtype)])),
     );
-    for (const [name, y] of Object.entries(results)) plan.outputs[name].write(y.readSync());
-    return plan.outputs as O;
+    const { outputs } = plan;
+    if (describe(results) !== describe(outputs)) throw otherWork(`the outputs ${describe(results)}`);
+    for (const [name, y] of Object.entries(results)) outputs[name].write(y.readSync());
+    return outputs as O;
+  });
+}
+
+/** Names, dtypes and shapes. */
+function describe(tensors: Readonly<Record<string, Tensor>>): string {
+  return Object.entries(tensors)
+    .map(([name, x]) => `${name}=${x}`)
+    .join(" ");
+}
+
+function nested(): VideomaeError {
+  return new VideomaeError({
+    op: "compileStep",
+    expected: "one compiled step at a time",
+    got: "a step inside another",
+    hint: "call the inner function plainly",
+  });
+}
+
+function otherWork(got: string): VideomaeError {
+  return new VideomaeError({
+    op: "compileStep",
+    expected: "the same work as in the recorded step",
+    got,
+    hint: "a compiled step must do the same work for inputs of the same shape; run it uncompiled otherwise",
   });
 }
 

@@ -31,21 +31,27 @@ export function defineOp<A extends unknown[]>(
   forward: (save: Save, ...args: A) => readonly [Tensor, VectorJacobianProduct],
 ): (...args: A) => Tensor {
   return (...args: A): Tensor => {
-    const inputs = args.flat().filter((a) => a instanceof Tensor);
+    const inputs: readonly Tensor[] = args.flat().filter((a) => a instanceof Tensor);
     const recorded = gradEnabled() && inputs.some((x) => x.requiresGrad);
     const saved = new SavedTensors();
     const save: Save = (record) => (recorded ? saved.save(record) : () => record);
     let vjp: VectorJacobianProduct | undefined;
-    const result = scope(() =>
-      noGrad(() => {
-        const [y, product] = forward(save, ...args);
-        vjp = product;
-        return y.keep();
-      }),
-    );
+    let result: Tensor;
+    try {
+      result = scope(() =>
+        noGrad(() => {
+          const [y, product] = forward(save, ...args);
+          vjp = product;
+          return (inputs.includes(y) ? y.view(y.shape) : y).keep(); // an input keeps its own history and owner
+        }),
+      );
+    } catch (error) {
+      saved.dispose();
+      throw error;
+    }
     if (recorded) {
       result.requiresGrad = true;
-      result.history = new TapeNode(name, inputs, vjp!, saved.handles);
+      result.history = new TapeNode(name, inputs, vjp!, saved);
     }
     return result;
   };

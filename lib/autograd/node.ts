@@ -10,10 +10,7 @@ import type { History } from "../tensor/tensor.js";
 import { Tensor } from "../tensor/tensor.js";
 
 /** Gradients of an op's tensor inputs, in their order, from the gradient of its result. */
-export type VectorJacobianProduct = (
-  gradY: Tensor,
-  needs: readonly boolean[],
-) => readonly (Tensor | undefined)[];
+export type VectorJacobianProduct = (gradY: Tensor, needs: readonly boolean[]) => readonly (Tensor | undefined)[];
 
 /** Where the gradient of an input goes: on to the node that made it, or into a leaf. */
 export type Edge = { readonly node: TapeNode } | { readonly leaf: Tensor } | undefined;
@@ -26,11 +23,11 @@ export class TapeNode implements History {
   readonly order = created++;
   readonly edges: readonly Edge[];
   #vjp: VectorJacobianProduct | undefined;
-  #saved: Handle[];
+  readonly #saved: SavedTensors;
   #consumers = 0;
   #tensorAlive = true;
 
-  constructor(op: string, inputs: readonly Tensor[], vjp: VectorJacobianProduct, saved: Handle[]) {
+  constructor(op: string, inputs: readonly Tensor[], vjp: VectorJacobianProduct, saved: SavedTensors) {
     this.op = op;
     this.#vjp = vjp;
     this.#saved = saved;
@@ -74,8 +71,7 @@ export class TapeNode implements History {
 
   #free(): void {
     this.#vjp = undefined;
-    for (const handle of this.#saved) binding.dispose(handle);
-    this.#saved = [];
+    this.#saved.dispose();
   }
 
   static #freeUnneeded(start: TapeNode): void {
@@ -100,7 +96,7 @@ function edgeOf(x: Tensor): Edge {
 
 /** Keeps tensors alive for a backward pass, whatever becomes of the scope they were made in. */
 export class SavedTensors {
-  readonly handles: Handle[] = [];
+  #handles: Handle[] = [];
 
   /** Saves a record of tensors; the returned function restores them, owned by the scope it is called in. */
   save<R extends Record<string, Tensor | undefined>>(record: R): () => R {
@@ -109,7 +105,7 @@ export class SavedTensors {
       if (tensor === undefined) continue;
       const handle = binding.view(tensor.handle, 0, tensor.shape);
       saved[name] = handle;
-      this.handles.push(handle);
+      this.#handles.push(handle);
     }
     return () => {
       const restored: Record<string, Tensor | undefined> = {};
@@ -119,5 +115,11 @@ export class SavedTensors {
       }
       return restored as R;
     };
+  }
+
+  /** Frees what was saved. */
+  dispose(): void {
+    for (const handle of this.#handles) binding.dispose(handle);
+    this.#handles = [];
   }
 }

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { VideomaeError } from "../errors.js";
+import { evaluateCommand } from "./evaluate.js";
 import { inspectCommand } from "./inspect.js";
 import { pretrainCommand } from "./pretrain.js";
 import { reconstructCommand } from "./reconstruct.js";
@@ -15,6 +16,7 @@ const program = new Command("videomae")
   .showSuggestionAfterError()
   .addCommand(pretrainCommand())
   .addCommand(reconstructCommand())
+  .addCommand(evaluateCommand())
   .addCommand(inspectCommand());
 
 try {

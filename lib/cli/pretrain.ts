@@ -28,7 +28,10 @@ function optionFor(name: string, description: string, preset: unknown): Option {
   }
   if (preset === false) return new Option(flag, description);
   if (preset === true) return new Option(flag.replace("--", "--no-"), `do not ${description}`);
-  const option = new Option(`${flag} <value>`, preset === undefined ? description : `${description} (default: ${preset})`);
+  const option = new Option(
+    `${flag} <value>`,
+    preset === undefined ? description : `${description} (default: ${preset})`,
+  );
   if (Array.isArray(preset)) return option.argParser(parseNumbers);
   return typeof preset === "string" || name === "root" ? option : option.argParser(parseNumber);
 }
@@ -48,7 +51,9 @@ async function runPretraining(options: PretrainRunOptions): Promise<void> {
       signal: stop.signal,
       onStart: ({ start, steps, clips, model }) => {
         const resumed = start > 0 ? `, resumed after update ${start}` : "";
-        say(`${clips} clips, ${model.config.frames} x ${model.config.image} x ${model.config.image}, ${steps} updates${resumed}`);
+        say(
+          `${clips} clips, ${model.config.frames} x ${model.config.image} x ${model.config.image}, ${steps} updates${resumed}`,
+        );
         progress = new Progress({ total: steps, start });
       },
       onStep: (step) => progress?.update({ ...step, lr: step.learningRate }),

@@ -21,10 +21,17 @@ const shape = {
   image: count().optional().describe("side of the input in pixels (default: the model's, 224)"),
   patch: count().optional().describe("side of a patch in pixels (default: the model's, 16 or 14)"),
   frames: count().optional().describe("frames of a clip (default: the model's, 16)"),
+  width: count().optional().describe("width of the encoder (default: the model's)"),
+  depth: count().optional().describe("blocks of the encoder (default: the model's)"),
+  heads: count().optional().describe("attention heads of the encoder (default: the model's)"),
+  decoderWidth: count().optional().describe("width of the decoder (default: the model's)"),
   decoderDepth: count().optional().describe("blocks of the decoder (default: the model's, 4)"),
+  decoderHeads: count().optional().describe("attention heads of the decoder (default: the model's)"),
   dropPath: fraction().default(0).describe("stochastic depth of the last block"),
   normalizeTarget: z.boolean().default(true).describe("normalise the target per token and channel"),
 
+  decoder: z.enum(["auto", "node-av", "ffmpeg"]).default("auto").describe("what decodes video; auto: node-av, else ffmpeg"),
+  maxBadFraction: z.number().min(0).max(1).default(0.5).describe("fraction of unreadable videos that ends the run"),
   stride: count().default(4).describe("video frames from one clip frame to the next"),
   views: count().default(1).describe("clips taken from a video each time it is decoded"),
 

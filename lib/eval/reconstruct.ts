@@ -60,12 +60,17 @@ function predictHidden(
   if (missing.length > 0) for (const [n, row] of predict(model, clip, visible, missing)) rows.set(n, row);
   const width = rows.get(hidden[0])!.length;
   const patches = new Float32Array(hidden.length * width);
-  hidden.forEach((n, i) => patches.set(rows.get(n)!, i * width));
+  for (const [i, n] of hidden.entries()) patches.set(rows.get(n)!, i * width);
   return patches;
 }
 
 /** Each token of `tokens` with its predicted row. */
-function predict(model: PretrainModel, clip: Uint8Array, seen: Int32Array, tokens: Int32Array): [number, Float32Array][] {
+function predict(
+  model: PretrainModel,
+  clip: Uint8Array,
+  seen: Int32Array,
+  tokens: Int32Array,
+): [number, Float32Array][] {
   const { frames, image } = model.config;
   const values = noGrad(() =>
     scope(() => {

@@ -7,7 +7,7 @@ import { ModuleList } from "../nn/module-list.js";
 import { PatchEmbedding } from "../nn/patch-embedding.js";
 import { scope } from "../tensor/scope.js";
 import { keep, type Tensor } from "../tensor/tensor.js";
-import { type PretrainConfig, mlpHidden } from "./sizes.js";
+import { mlpHidden, type PretrainConfig } from "./sizes.js";
 
 /** Stochastic-depth rates: linear from 0 at the first block to `last` at the last (spec 1.4). */
 export function dropPathRates(last: number, depth: number): number[] {

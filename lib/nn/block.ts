@@ -54,7 +54,9 @@ export class Block extends Module {
       const x1 = this.#addBranch(x0BND, this.gamma1, "attn", (residual) =>
         this.attn.forward(this.norm1.forward(x0BND), residual),
       );
-      const x2 = this.#addBranch(x1, this.gamma2, "mlp", (residual) => this.mlp.forward(this.norm2.forward(x1), residual));
+      const x2 = this.#addBranch(x1, this.gamma2, "mlp", (residual) =>
+        this.mlp.forward(this.norm2.forward(x1), residual),
+      );
       return keep(x2);
     });
   }

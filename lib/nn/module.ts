@@ -55,7 +55,9 @@ export abstract class Module implements Disposable {
 
   /** Every module below this one and itself, with full names; itself is "". */
   namedModules(prefix = ""): [name: string, module: Module][] {
-    const below = [...this.#children].flatMap(([name, child]) => child.namedModules(prefix ? `${prefix}.${name}` : name));
+    const below = [...this.#children].flatMap(([name, child]) =>
+      child.namedModules(prefix ? `${prefix}.${name}` : name),
+    );
     return [[prefix, this], ...below];
   }
 
@@ -92,11 +94,20 @@ export abstract class Module implements Disposable {
     });
     if (missing.length + unknown.length + misshapen.length > 0) {
       const list = (title: string, names: string[]) =>
-        names.length > 0 ? `${names.length} ${title} (${names.slice(0, 3).join(", ")}${names.length > 3 ? ", ..." : ""})` : "";
+        names.length > 0
+          ? `${names.length} ${title} (${names.slice(0, 3).join(", ")}${names.length > 3 ? ", ..." : ""})`
+          : "";
       throw new VideomaeError({
         op: "load",
         expected: "weights with the model's names and shapes",
-        got: [list("missing", missing), list("unknown", unknown), list("of another shape", misshapen.map(([n]) => n))]
+        got: [
+          list("missing", missing),
+          list("unknown", unknown),
+          list(
+            "of another shape",
+            misshapen.map(([n]) => n),
+          ),
+        ]
           .filter(Boolean)
           .join(", "),
         hint: "check that the weights are of the same model size and configuration",

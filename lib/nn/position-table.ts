@@ -6,9 +6,9 @@
 // the new grid, reinterpreted as 8 slices of a square side, resized; mostly the identity, an error, or a scramble.
 // "interpolate" resizes the base grid's table to the new grid: cubic over rows and columns, linear over time.
 import { VideomaeError } from "../errors.js";
-import type { RealType } from "./module.js";
-import { Tensor } from "../tensor/tensor.js";
 import { unscoped } from "../tensor/scope.js";
+import { Tensor } from "../tensor/tensor.js";
+import type { RealType } from "./module.js";
 
 /** Tokens along time, height and width. */
 export interface Grid {

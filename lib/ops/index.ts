@@ -1,10 +1,17 @@
 // The ops, all differentiable unless they say otherwise.
+
+export { assembleDecoder } from "./assemble-decoder.js";
+export { attention } from "./attention.js";
 export { add, div, maximum, minimum, mul, type Operand, pow, sub } from "./binary.js";
 export { cast } from "./cast.js";
 export { cat, stack } from "./cat.js";
 export { type CrossEntropyOptions, crossEntropy } from "./cross-entropy.js";
 export { type DropoutOptions, dropout, dropPath } from "./dropout.js";
+export { embedVisible } from "./embed-visible.js";
+export { gatherTokens, scatterTokens } from "./gather-tokens.js";
 export { type LayerNormOptions, layerNorm } from "./layer-norm.js";
+export { type LinearOptions, linear } from "./linear.js";
+export { maskedPixelLoss, type PixelLossTargets, pixelTargets, tokenLosses } from "./masked-pixel-loss.js";
 export { type MatmulOptions, matmul } from "./matmul.js";
 export { permute, transpose } from "./permute.js";
 export {

@@ -105,14 +105,17 @@ export class AdamW implements Disposable {
     [this.#flat, this.#table] = unscoped(() => [
       { parameters: buffer(), gradients: buffer(), expAvg: buffer(), expAvgSq: buffer() },
       {
-        segments: Tensor.fromArray(
-          Int32Array.from(all.flatMap(({ group }, i) => [ends[i], group.decayed ? 1 : 0])),
-          [all.length, 2],
+        segments: Tensor.fromArray(Int32Array.from(all.flatMap(({ group }, i) => [ends[i], group.decayed ? 1 : 0])), [
+          all.length,
+          2,
+        ]),
+        rateScales: Tensor.fromArray(
+          Float64Array.from(all, ({ group }) => group.learningRateScale ?? 1),
+          [all.length],
         ),
-        rateScales: Tensor.fromArray(Float64Array.from(all, ({ group }) => group.learningRateScale ?? 1), [all.length]),
       },
     ]);
-    all.forEach(({ parameter }, i) => this.#gather(parameter.value, segments[i]));
+    for (const [i, { parameter }] of all.entries()) this.#gather(parameter.value, segments[i]);
   }
 
   /**

@@ -27,11 +27,16 @@ class Scope {
 const current = new AsyncLocalStorage<Scope | undefined>();
 const owners = new WeakMap<Owned, Scope>();
 
+/** The scope itself, or the nearest around it that has not ended: a task may outlive the scope it began in. */
+function running(scope: Scope | undefined): Scope | undefined {
+  let nearest = scope;
+  while (nearest?.ended) nearest = nearest.parent;
+  return nearest;
+}
+
 /** The scope that owns results made now, if any. */
 function innermost(): Scope | undefined {
-  let scope = current.getStore();
-  while (scope?.ended) scope = scope.parent; // a task that outlived its scope falls back to the one around it
-  return scope;
+  return running(current.getStore());
 }
 
 /** Puts something under the innermost scope. Returns false outside any scope. */
@@ -53,7 +58,7 @@ export function promote(thing: Owned): "scope" | "caller" | "unowned" {
   const scope = owners.get(thing);
   if (scope === undefined || scope.ended) return "unowned";
   scope.owned.delete(thing);
-  const parent = scope.parent;
+  const parent = running(scope.parent);
   if (parent === undefined) {
     owners.delete(thing);
     return "caller";

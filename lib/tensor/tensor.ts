@@ -1,7 +1,7 @@
 // Tensor: an immutable description (shape, dtype, device) and a handle to native memory with an explicit end of life.
 import { binding, type Handle, type NumberArray } from "../addon/binding.js";
 import { VideomaeError } from "../errors.js";
-import { arrayFor, type DType, type Device, dtypeOf } from "./dtype.js";
+import { arrayFor, type Device, type DType, dtypeOf } from "./dtype.js";
 import { unwatch, watch } from "./leaks.js";
 import { disown, type Owned, own, promote } from "./scope.js";
 

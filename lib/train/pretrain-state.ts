@@ -1,8 +1,9 @@
 // What a pre-training run keeps between processes, and how it is put into and taken out of a checkpoint.
-import { VideomaeError } from "../errors.js";
-import { checkpointPath, retainCheckpoints } from "../io/checkpoint-folder.js";
-import { type CheckpointState, openCheckpoint, writeCheckpoint } from "../io/checkpoint.js";
+
 import type { PretrainRunConfig } from "../config/pretrain-config.js";
+import { VideomaeError } from "../errors.js";
+import { type CheckpointState, openCheckpoint, writeCheckpoint } from "../io/checkpoint.js";
+import { checkpointPath, retainCheckpoints } from "../io/checkpoint-folder.js";
 import { PretrainModel } from "../models/pretrain.js";
 import type { PretrainConfig } from "../models/sizes.js";
 import type { AdamW } from "../optim/adamw.js";
@@ -56,7 +57,9 @@ export function savePretrainState(
 export function restorePretrainState(path: string, model: PretrainModel, optimizer: AdamW): number {
   using checkpoint = openCheckpoint(path);
   const state = checkpoint.state as PretrainState;
-  const differing = Object.entries(model.config).filter(([key, value]) => state.model?.[key as keyof PretrainConfig] !== value);
+  const differing = Object.entries(model.config).filter(
+    ([key, value]) => state.model?.[key as keyof PretrainConfig] !== value,
+  );
   if (differing.length > 0) {
     const [key, value] = differing[0];
     throw new VideomaeError({
@@ -76,7 +79,11 @@ export function loadPretrainModel(path: string): { model: PretrainModel; state: 
   using checkpoint = openCheckpoint(path);
   const state = checkpoint.state as PretrainState;
   if (state.model === undefined) {
-    throw new VideomaeError({ op: path, expected: "a pre-training checkpoint", got: "one without a model description" });
+    throw new VideomaeError({
+      op: path,
+      expected: "a pre-training checkpoint",
+      got: "one without a model description",
+    });
   }
   const model = new PretrainModel(state.model);
   model.load(new Map(checkpoint.names("model").map((name) => [name, checkpoint.read("model", name)])));

@@ -6,7 +6,12 @@ import path from "node:path";
 import { backward } from "../autograd/backward.js";
 import { compileStep } from "../autograd/compile-step.js";
 import { withRandomKey } from "../autograd/random-key.js";
-import { type PretrainRunConfig, type PretrainRunOptions, parsePretrainConfig, planSteps } from "../config/pretrain-config.js";
+import {
+  type PretrainRunConfig,
+  type PretrainRunOptions,
+  parsePretrainConfig,
+  planSteps,
+} from "../config/pretrain-config.js";
 import { type BadFile, loader, VideoDataset } from "../data/loader.js";
 import { VideomaeError } from "../errors.js";
 import { latestCheckpoint } from "../io/checkpoint-folder.js";
@@ -78,8 +83,10 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
   });
   const { image, frames } = model.config;
   const clip = { frames, stride: config.stride, size: image, views: config.views };
-  const dataset = await VideoDataset.from(config.data, { root: config.root || undefined, ...clip });
-  const plan = planSteps(config, Math.max(1, Math.floor(dataset.length / (config.batchSize * config.accumulate))));
+  const dataset = VideoDataset.from(config.data, { root: config.root || undefined, ...clip });
+  const { batchSize, workers, seed, decoder, maxBadFraction } = config;
+  const { stepsPerEpoch } = loader(dataset, { batchSize });
+  const plan = planSteps(config, Math.max(1, Math.floor(stepsPerEpoch / config.accumulate)));
   const schedule = schedulesOf(config, plan);
 
   mkdirSync(config.out, { recursive: true });
@@ -92,20 +99,22 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
   using _accumulate = accumulate;
   using _update = update;
   const batches = loader(dataset, {
-    batchSize: config.batchSize,
-    workers: config.workers,
-    seed: config.seed,
+    batchSize,
+    workers,
+    seed,
+    decoder,
+    maxBadFraction,
     startStep: start * config.accumulate,
     steps: (plan.steps - start) * config.accumulate,
     onBadFile: (file) => {
-      log.write({ event: "bad file", path: file.source, reason: file.reason });
+      log.write({ event: "bad file", ...file });
       control.onBadFile?.(file);
     },
   });
 
   let [done, skips, saved] = [start, 0, resumed ?? ""];
   const save = (epoch: number) => {
-    saved = savePretrainState({ config, step: done, epoch, decoder: "auto" }, model, optimizer);
+    saved = savePretrainState({ config, step: done, epoch, decoder }, model, optimizer);
     control.onCheckpoint?.(saved);
   };
   let sum = nothing;
@@ -153,16 +162,17 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
 }
 
 function modelOf(config: PretrainRunConfig): PretrainModel {
-  const { image, patch, frames, decoderDepth, dropPath, normalizeTarget, seed, recompute } = config;
+  const { image, patch, frames, width, depth, heads, decoderWidth, decoderDepth, decoderHeads } = config;
+  const { dropPath, normalizeTarget, seed, recompute } = config;
   if (config.device !== "auto" && config.device !== "cpu") {
     throw new VideomaeError({ op: "pretrain device", expected: '"cpu" or "auto"', got: `"${config.device}"` });
   }
   if (config.dtype === "bf16") {
     throw new VideomaeError({ op: "pretrain dtype", expected: '"f32" on the CPU', got: '"bf16"' });
   }
-  const given = { image, patch, frames, decoderDepth, dropPath, normalizeTarget };
-  const overrides = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return pretrainModel(config.model, { seed, recompute, ...overrides });
+  const encoder = { image, patch, frames, width, depth, heads, dropPath };
+  const decoder = { decoderWidth, decoderDepth, decoderHeads, normalizeTarget };
+  return pretrainModel(config.model, { seed, recompute, ...encoder, ...decoder });
 }
 
 /** The masks of a run on its model's token grid. */

@@ -1,7 +1,6 @@
 // The module that Node loads: tensors in and out, one function an op, memory and threads. No shape logic here, no
 // arithmetic; every C++ exception becomes a script error, so that bad arguments never end the process.
 #include <dlfcn.h>
-#include <napi.h>
 
 #include <cstring>
 
@@ -17,13 +16,13 @@ namespace {
 using Napi::CallbackInfo;
 using Napi::Value;
 
-/// Wraps a function so that our errors and any other C++ exception reach the script as errors.
-template <Value (*function)(const CallbackInfo&)>
-Value guarded(const CallbackInfo& info) {
+/// Runs a body so that our errors and any other C++ exception reach the script as errors.
+template <class Body>
+Value guarded(Napi::Env env, const Body& body) {
   try {
-    return function(info);
+    return body();
   } catch (const Error& error) {
-    Napi::Error thrown = Napi::Error::New(info.Env(), error.what());
+    Napi::Error thrown = Napi::Error::New(env, error.what());
     Napi::Object object = thrown.Value();
     object.Set("op", error.op);
     object.Set("expected", error.expected);
@@ -33,8 +32,13 @@ Value guarded(const CallbackInfo& info) {
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw Napi::Error::New(info.Env(), error.what());
+    throw Napi::Error::New(env, error.what());
   }
+}
+
+template <Value (*function)(const CallbackInfo&)>
+Value guarded(const CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return function(info); });
 }
 
 template <Value (*function)(const CallbackInfo&)>
@@ -101,8 +105,9 @@ void* array_bytes(const Value& value, const Tensor& t, const char* op) {
   return data;
 }
 
-Tensor& live(const Value& value, const char* op) {
-  Tensor& t = TensorHandle::unwrap(value, op, "x");
+/// A copy: reading further arguments may run a script that disposes of the handle's own.
+Tensor live(const Value& value, const char* op) {
+  Tensor t = TensorHandle::unwrap(value, op, "x");
   check(t.defined(), op, "a live tensor", "a freed one",
         "it was disposed of, or its scope() has ended: use keep() to carry a tensor out of a scope");
   return t;
@@ -122,21 +127,21 @@ Value zeros(const CallbackInfo& info) {
 }
 
 Value read_into(const CallbackInfo& info) {
-  const Tensor& t = live(info[0], "read");
+  const Tensor t = live(info[0], "read");
   void* data = array_bytes(info[1], t, "read");
   if (t.bytes() > 0) std::memcpy(data, t.data(), t.bytes());
   return info[1];
 }
 
 Value write(const CallbackInfo& info) {
-  const Tensor& t = live(info[0], "write");
+  const Tensor t = live(info[0], "write");
   const void* data = array_bytes(info[1], t, "write");
   if (t.bytes() > 0) std::memcpy(t.data(), data, t.bytes());
   return info.Env().Undefined();
 }
 
 Value view(const CallbackInfo& info) {
-  const Tensor& t = live(info[0], "view");
+  const Tensor t = live(info[0], "view");
   return TensorHandle::wrap(info.Env(), t.view(to_integer(info[1], "view", "offset"), to_shape(info[2], "view", "shape")));
 }
 
@@ -146,7 +151,7 @@ Value dispose(const CallbackInfo& info) {
 }
 
 Value describe(const CallbackInfo& info) {
-  const Tensor& t = live(info[0], "describe");
+  const Tensor t = live(info[0], "describe");
   Napi::Array shape = Napi::Array::New(info.Env(), t.shape().rank());
   for (int i = 0; i < t.shape().rank(); ++i) shape.Set(static_cast<uint32_t>(i), static_cast<double>(t.shape()[i]));
   Napi::Object o = Napi::Object::New(info.Env());
@@ -198,16 +203,14 @@ Value create_arena(const CallbackInfo& info) {
   Napi::Object o = Napi::Object::New(env);
   const auto method = [&](const char* name, auto body) {
     o.Set(name, Napi::Function::New(env, [arena, body](const CallbackInfo& call) -> Value {
-            try {
-              return body(*arena, call.Env());
-            } catch (const Error& error) {
-              throw Napi::Error::New(call.Env(), error.what());
-            }
+            return guarded(call.Env(), [&] { return body(*arena, call.Env()); });
           }, name));
   };
   method("open", [](Arena& a, Napi::Env e) { return a.open(), e.Undefined(); });
   method("close", [](Arena& a, Napi::Env e) -> Value { return Napi::Number::New(e, static_cast<double>(a.close())); });
   method("plan", [](Arena& a, Napi::Env e) { return a.plan(), e.Undefined(); });
+  method("clear", [](Arena& a, Napi::Env e) { return a.clear(), e.Undefined(); });
+  method("complete", [](Arena& a, Napi::Env e) -> Value { return Napi::Boolean::New(e, a.complete()); });
   method("bytes", [](Arena& a, Napi::Env e) -> Value { return Napi::Number::New(e, static_cast<double>(a.bytes())); });
   return o;
 }

@@ -14,8 +14,8 @@ int64_t to_integer(const Napi::Value& value, const char* op, const char* field) 
 Integers to_integers(const Napi::Value& value, const char* op, const char* field) {
   if (!value.IsArray()) throw Error(op, std::string("an array of integers as ") + field, kind_of(value));
   const Napi::Array array = value.As<Napi::Array>();
-  Integers list(array.Length());
-  for (uint32_t i = 0; i < list.size(); ++i) list[i] = to_integer(array.Get(i), op, field);
+  Integers list;  // grown as it is read: a sparse array may claim billions of elements
+  for (uint32_t i = 0, n = array.Length(); i < n; ++i) list.push_back(to_integer(array.Get(i), op, field));
   return list;
 }
 
@@ -30,7 +30,11 @@ ArgumentReader::ArgumentReader(const char* op, const Napi::Object& arguments) : 
   if (skip.IsUndefined()) return;
   if (!skip.IsArray()) throw Error(op, "an array of output names as skip", kind_of(skip));
   const Napi::Array names = skip.As<Napi::Array>();
-  for (uint32_t i = 0; i < names.Length(); ++i) skipped_.push_back(names.Get(i).ToString().Utf8Value());
+  for (uint32_t i = 0, n = names.Length(); i < n; ++i) {
+    const Napi::Value name = names.Get(i);
+    if (!name.IsString()) throw Error(op_, "an array of output names as skip", kind_of(name));
+    skipped_.push_back(name.As<Napi::String>().Utf8Value());
+  }
 }
 
 Napi::Value ArgumentReader::take(const char* field) {

@@ -1,5 +1,7 @@
 #include "addon/handle.h"
 
+#include <utility>
+
 namespace videomae::addon {
 namespace {
 
@@ -27,17 +29,17 @@ Napi::FunctionReference TensorHandle::define(Napi::Env env) {
 }
 
 TensorHandle::TensorHandle(const Napi::CallbackInfo& info) : Napi::ObjectWrap<TensorHandle>(info) {
-  if (info.Length() != 1 || !info[0].IsExternal())
-    throw Napi::TypeError::New(info.Env(), "TensorHandle: not to be constructed from a script");
-  tensor_ = *info[0].As<Napi::External<Tensor>>().Data();
+  const Tensor* made = std::exchange(info.Env().GetInstanceData<Environment>()->made, nullptr);
+  if (made == nullptr) throw Napi::TypeError::New(info.Env(), "TensorHandle: not to be constructed from a script");
+  tensor_ = *made;
   if (napi_type_tag_object(info.Env(), info.This(), &tensor_tag) != napi_ok)
     throw Napi::Error::New(info.Env(), "TensorHandle: could not be tagged");
 }
 
 Napi::Object TensorHandle::wrap(Napi::Env env, const Tensor& tensor) {
-  Tensor copy = tensor;
-  const Napi::Value external = Napi::External<Tensor>::New(env, &copy);
-  return env.GetInstanceData<Environment>()->tensor_class.New({external});
+  Environment* environment = env.GetInstanceData<Environment>();
+  environment->made = &tensor;
+  return environment->tensor_class.New({});
 }
 
 Tensor& TensorHandle::unwrap(const Napi::Value& value, const char* op, const char* operand) {

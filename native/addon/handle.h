@@ -1,6 +1,8 @@
 // The JavaScript object that owns a native tensor. It is opaque to scripts: the TypeScript class Tensor wraps it.
 #pragma once
 
+// A worker that is being terminated cannot take an exception; without this, trying to give it one ends the process.
+#define NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
 #include <napi.h>
 
 #include "core/tensor.h"
@@ -28,6 +30,7 @@ class TensorHandle : public Napi::ObjectWrap<TensorHandle> {
 /// What belongs to one environment; workers each have their own.
 struct Environment {
   Napi::FunctionReference tensor_class;
+  const Tensor* made = nullptr;  // what the handle under construction takes; null when a script calls the constructor
 };
 
 /// "a string", "null", "an object": what a script value is, for error messages.

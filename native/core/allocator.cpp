@@ -123,6 +123,7 @@ struct Arena::State {
   int64_t alive = 0;
   int64_t pass = 0;  // a block released after its pass must not be counted in a later one
   bool planned = false;
+  bool diverged = false;  // a replay released something earlier or later than the recorded pass
   void* base = nullptr;
   size_t bytes = 0;
 
@@ -148,19 +149,30 @@ struct Arena::State {
                 --state->alive;
               }};
     }
-    if (state->next == state->uses.size() || state->uses[state->next].size != size)
-      throw Error("compileStep", "the same allocations as in the recorded step",
-                  "allocation " + std::to_string(state->next) + " of " + std::to_string(bytes) + " bytes where " +
-                      (state->next == state->uses.size() ? "the recorded step had ended"
-                                                         : std::to_string(state->uses[state->next].size) + " were recorded"),
-                  "a compiled step must do the same work for inputs of the same shape; run it uncompiled otherwise");
-    void* data = static_cast<char*>(state->base) + state->uses[state->next++].offset;
+    state->check_replay(bytes, size);
+    const size_t use = state->next++;
+    ++state->clock;
     ++state->alive;
-    return {new Block{data, bytes}, [state, pass = state->pass](Block* block) {
+    void* data = static_cast<char*>(state->base) + state->uses[use].offset;
+    return {new Block{data, bytes}, [state, use, pass = state->pass](Block* block) {
               delete block;
               std::lock_guard<std::mutex> lock(state->mutex);
-              if (pass == state->pass) --state->alive;
+              if (pass != state->pass) return;
+              if (state->uses[use].until != state->clock++) state->diverged = true;
+              --state->alive;
             }};
+  }
+
+  /// Blocks of a replay share places as their lifetimes in the recorded pass allow, so size and order must repeat.
+  void check_replay(size_t bytes, size_t size) const {
+    const bool ended = next == uses.size();
+    if (!ended && uses[next].size == size && uses[next].from == clock && !diverged) return;
+    const std::string got = "allocation " + std::to_string(next) + " of " + std::to_string(bytes) + " bytes where ";
+    throw Error("compileStep", "the same allocations and releases as in the recorded step",
+                got + (ended                       ? "the recorded step had ended"
+                       : uses[next].size != size ? std::to_string(uses[next].size) + " were recorded"
+                                                 : "other blocks were alive"),
+                "a compiled step must do the same work for inputs of the same shape; run it uncompiled otherwise");
   }
 
   /// First fit, largest block first: each takes the lowest offset that no block alive at the same time overlaps.
@@ -184,6 +196,7 @@ struct Arena::State {
                     use);
     }
     bytes = rounded(bytes);
+    CachingAllocator::instance().empty();  // what the recorded passes used would otherwise stay beside the plan
     base = CachingAllocator::instance().take(bytes);
     CachingAllocator::instance().count_arena(static_cast<int64_t>(bytes));
     planned = true;
@@ -203,11 +216,10 @@ void Arena::open() {
   if (state_->alive != 0)
     throw Error("compileStep", "no tensor of the previous step alive", std::to_string(state_->alive) + " blocks",
                 "return tensors from the step, or copy them out with keep()");
-  if (!state_->planned) {
-    state_->uses.clear();
-    state_->clock = 0;
-  }
+  if (!state_->planned) state_->uses.clear();
+  state_->clock = 0;
   state_->next = 0;
+  state_->diverged = false;
   ++state_->pass;
   open_arena = this;
 }
@@ -227,6 +239,12 @@ void Arena::plan() {
   state_->plan();
 }
 
+void Arena::clear() {
+  if (open_arena == this) throw Error("compileStep", "a step that is not running", "one that is");
+  state_ = std::make_shared<State>();
+}
+
+bool Arena::complete() const { return !state_->planned || state_->next == state_->uses.size(); }
 bool Arena::planned() const { return state_->planned; }
 size_t Arena::bytes() const { return state_->bytes; }
 

@@ -51,6 +51,10 @@ class Arena {
   int64_t close();
   /// Packs what the last recorded pass did. Throws Error when blocks of that pass are still alive.
   void plan();
+  /// Forgets the plan and gives its memory back, once the last block in it has gone.
+  void clear();
+  /// Whether the last pass made all the allocations of the plan, where there is one.
+  bool complete() const;
   bool planned() const;
   size_t bytes() const;
 

@@ -69,24 +69,36 @@ std::pair<T, T> pow_gradients(T g, T a, T b) {
 template <class T>
 void run_forward(Binary& op) {
   switch (op.kind.value) {
-    case Binary::add: return forward<T>(op, [](T a, T b) { return a + b; });
-    case Binary::sub: return forward<T>(op, [](T a, T b) { return a - b; });
-    case Binary::mul: return forward<T>(op, [](T a, T b) { return a * b; });
-    case Binary::div: return forward<T>(op, [](T a, T b) { return a / b; });
-    case Binary::maximum: return forward<T>(op, [](T a, T b) { return a > b || a != a ? a : b; });
-    case Binary::minimum: return forward<T>(op, [](T a, T b) { return a < b || a != a ? a : b; });
-    default: return forward<T>(op, [](T a, T b) { return std::pow(a, b); });
+    case Binary::add:
+      return forward<T>(op, [](T a, T b) { return a + b; });
+    case Binary::sub:
+      return forward<T>(op, [](T a, T b) { return a - b; });
+    case Binary::mul:
+      return forward<T>(op, [](T a, T b) { return a * b; });
+    case Binary::div:
+      return forward<T>(op, [](T a, T b) { return a / b; });
+    case Binary::maximum:
+      return forward<T>(op, [](T a, T b) { return a > b || a != a ? a : b; });
+    case Binary::minimum:
+      return forward<T>(op, [](T a, T b) { return a < b || a != a ? a : b; });
+    default:
+      return forward<T>(op, [](T a, T b) { return std::pow(a, b); });
   }
 }
 
 template <class T>
 void run_backward(BinaryBackward& op) {
   switch (op.kind.value) {
-    case BinaryBackward::mul: return backward<T>(op, [](T g, T a, T b) { return std::pair{g * b, g * a}; });
-    case BinaryBackward::div: return backward<T>(op, [](T g, T a, T b) { return std::pair{g / b, -(g / b) * (a / b)}; });
-    case BinaryBackward::maximum: return backward<T>(op, [](T g, T a, T b) { return split(g, a, b); });
-    case BinaryBackward::minimum: return backward<T>(op, [](T g, T a, T b) { return split(g, -a, -b); });
-    default: return backward<T>(op, [](T g, T a, T b) { return pow_gradients(g, a, b); });
+    case BinaryBackward::mul:
+      return backward<T>(op, [](T g, T a, T b) { return std::pair{g * b, g * a}; });
+    case BinaryBackward::div:
+      return backward<T>(op, [](T g, T a, T b) { return std::pair{g / b, -(g / b) * (a / b)}; });
+    case BinaryBackward::maximum:
+      return backward<T>(op, [](T g, T a, T b) { return split(g, a, b); });
+    case BinaryBackward::minimum:
+      return backward<T>(op, [](T g, T a, T b) { return split(g, -a, -b); });
+    default:
+      return backward<T>(op, [](T g, T a, T b) { return pow_gradients(g, a, b); });
   }
 }
 

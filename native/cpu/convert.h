@@ -55,8 +55,10 @@ To convert(From x) {
   } else if constexpr (std::is_same_v<To, Boolean>) {
     return {static_cast<uint8_t>(x != 0)};
   } else if constexpr (std::is_same_v<To, bf16>) {
-    if constexpr (std::is_same_v<From, float>) return to_bf16(x);
-    else return to_bf16(to_odd_float(static_cast<double>(x)));
+    if constexpr (std::is_same_v<From, float>)
+      return to_bf16(x);
+    else
+      return to_bf16(to_odd_float(static_cast<double>(x)));
   } else if constexpr (std::is_floating_point_v<To>) {
     return static_cast<To>(x);
   } else {
@@ -70,12 +72,18 @@ To convert(From x) {
 template <class F>
 void with_element(DType dtype, F&& body) {
   switch (dtype) {
-    case DType::f64: return body(double{});
-    case DType::f32: return body(float{});
-    case DType::bf16: return body(bf16{});
-    case DType::u8: return body(uint8_t{});
-    case DType::i32: return body(int32_t{});
-    default: return body(Boolean{});
+    case DType::f64:
+      return body(double{});
+    case DType::f32:
+      return body(float{});
+    case DType::bf16:
+      return body(bf16{});
+    case DType::u8:
+      return body(uint8_t{});
+    case DType::i32:
+      return body(int32_t{});
+    default:
+      return body(Boolean{});
   }
 }
 

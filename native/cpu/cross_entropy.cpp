@@ -1,5 +1,5 @@
-// Cross entropy. Each row's loss is summed from x - max - log(sum), small numbers, rather than from the difference of the
-// logit and the log-sum-exp, which cancels.
+// Cross entropy. Each row's loss is summed from x - max - log(sum), small numbers, rather than from the difference of
+// the logit and the log-sum-exp, which cancels.
 #include "cpu/rows.h"
 
 namespace videomae::cpu {
@@ -17,9 +17,9 @@ void run(CrossEntropy& op, const Context& context) {
       losses[r] = (1 - smoothing) * (log_sum - (x[target[r]] - shift));
       if (smoothing > 0)
         losses[r] += smoothing / classes * lane_sum<T>(classes, [=](int64_t i) { return log_sum - (x[i] - shift); });
-      if (log_sum_exp != nullptr) log_sum_exp[r] = shift + log_sum;
+      log_sum_exp[r] = shift + log_sum;
     });
-    if (op.loss.wanted) *op.loss.data<T>() = lane_sum<T>(rows, [=](int64_t r) { return losses[r]; }) / rows;
+    *op.loss.data<T>() = lane_sum<T>(rows, [=](int64_t r) { return losses[r]; }) / rows;
   });
 }
 

@@ -12,8 +12,7 @@ namespace videomae::cpu {
 template <class F>
 void for_elements(int64_t count, F&& body) {
   constexpr int64_t range = 32768;
-  parallel_for((count + range - 1) / range,
-               [&](int64_t p) { body(p * range, std::min(count, (p + 1) * range)); });
+  parallel_for((count + range - 1) / range, [&](int64_t p) { body(p * range, std::min(count, (p + 1) * range)); });
 }
 
 }  // namespace videomae::cpu

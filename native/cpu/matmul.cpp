@@ -16,7 +16,8 @@ template <class T>
 void products(const Matmul& op, void* workspace) {
   const int64_t m = op.m(), n = op.n(), k = op.k();
   const Shape batch = op.batch();
-  const StridedWalk<2> walk(batch, {broadcast_strides(op.batch(op.a), batch), broadcast_strides(op.batch(op.b), batch)});
+  const StridedWalk<2> walk(batch,
+                            {broadcast_strides(op.batch(op.a), batch), broadcast_strides(op.batch(op.b), batch)});
   if (op.y.shape.elements() == 0) return;
   walk(0, batch.elements(), [&](int64_t first, int64_t length, const std::array<int64_t, 2>& at) {
     for (int64_t i = 0; i < length; ++i) {

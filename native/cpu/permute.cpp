@@ -19,7 +19,8 @@ void permute(const Permute& op) {
   for_elements(op.y.shape.elements(), [&](int64_t begin, int64_t until) {
     walk(begin, until, [&](int64_t first, int64_t length, const std::array<int64_t, 1>& at) {
       const T* run = x + at[0];
-      if (step == 1) std::copy(run, run + length, y + first);
+      if (step == 1)
+        std::copy(run, run + length, y + first);
       else
         for (int64_t i = 0; i < length; ++i) y[first + i] = run[i * step];
     });

@@ -11,10 +11,14 @@ namespace videomae::cpu {
 template <class F>
 void with_storage(DType dtype, F&& body) {
   switch (size_of(dtype)) {
-    case 8: return body(uint64_t{});
-    case 4: return body(uint32_t{});
-    case 2: return body(uint16_t{});
-    default: return body(uint8_t{});
+    case 8:
+      return body(uint64_t{});
+    case 4:
+      return body(uint32_t{});
+    case 2:
+      return body(uint16_t{});
+    default:
+      return body(uint8_t{});
   }
 }
 

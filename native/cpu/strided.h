@@ -1,6 +1,6 @@
-// Walks a row-major index space in which operands have strides of their own (broadcast axes have stride 0, permuted ones
-// any). Neighbouring axes that every operand can cross in one step are merged, so equal shapes become one long run, a
-// scalar one run with stride 0, and a trailing match two axes: no separate fast paths are needed.
+// Walks a row-major index space in which operands have strides of their own (broadcast axes have stride 0, permuted
+// ones any). Neighbouring axes that every operand can cross in one step are merged, so equal shapes become one long
+// run, a scalar one run with stride 0, and a trailing match two axes: no separate fast paths are needed.
 #pragma once
 
 #include <array>

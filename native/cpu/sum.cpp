@@ -21,7 +21,8 @@ void sum_rows(const Sum::Stage& s, const T* x, T* y) {
     for (int64_t row = p * piece; row < std::min(rows, (p + 1) * piece); ++row) {
       const int64_t from = row % blocks * s.block;
       const T* run = x + row / blocks * s.n + from;
-      y[row] = static_cast<T>(lane_sum<double>(std::min(s.block, s.n - from), [=](int64_t i) { return double{run[i]}; }));
+      y[row] =
+          static_cast<T>(lane_sum<double>(std::min(s.block, s.n - from), [=](int64_t i) { return double{run[i]}; }));
     }
   });
 }
@@ -50,8 +51,10 @@ void sum(const Sum& op, T* workspace) {
   if (stages.empty()) std::copy(from, from + op.x.elements(), y);
   for (size_t i = 0; i < stages.size(); ++i) {
     T* to = i + 1 == stages.size() ? y : buffers[i % 2];
-    if (stages[i].inner == 1) sum_rows(stages[i], from, to);
-    else sum_columns(stages[i], from, to);
+    if (stages[i].inner == 1)
+      sum_rows(stages[i], from, to);
+    else
+      sum_columns(stages[i], from, to);
     from = to;
   }
 }
@@ -64,8 +67,10 @@ void expand(const Expand& op) {
   for_elements(op.y.shape.elements(), [&](int64_t from, int64_t until) {
     walk(from, until, [&](int64_t first, int64_t length, const std::array<int64_t, 1>& at) {
       const T* run = x + at[0];
-      if (walk.step(0) == 0) std::fill(y + first, y + first + length, *run);
-      else std::copy(run, run + length, y + first);
+      if (walk.step(0) == 0)
+        std::fill(y + first, y + first + length, *run);
+      else
+        std::copy(run, run + length, y + first);
     });
   });
 }

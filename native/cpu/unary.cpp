@@ -42,33 +42,54 @@ T sign(T x) {
 template <class T>
 void run_forward(const Unary& op) {
   switch (op.kind.value) {
-    case UnaryKind::neg: return forward<T>(op, [](T x) { return -x; });
-    case UnaryKind::exp: return forward<T>(op, [](T x) { return std::exp(x); });
-    case UnaryKind::log: return forward<T>(op, [](T x) { return std::log(x); });
-    case UnaryKind::sqrt: return forward<T>(op, [](T x) { return std::sqrt(x); });
-    case UnaryKind::square: return forward<T>(op, [](T x) { return x * x; });
-    case UnaryKind::abs: return forward<T>(op, [](T x) { return std::abs(x); });
-    case UnaryKind::relu: return forward<T>(op, [](T x) { return x < 0 ? T{0} : x; });
-    case UnaryKind::tanh: return forward<T>(op, [](T x) { return std::tanh(x); });
-    case UnaryKind::sigmoid: return forward<T>(op, [](T x) { return 1 / (1 + std::exp(-x)); });
-    case UnaryKind::sign: return forward<T>(op, [](T x) { return sign(x); });
-    default: return forward<T>(op, [](T x) { return x * normal_cdf(x); });
+    case UnaryKind::neg:
+      return forward<T>(op, [](T x) { return -x; });
+    case UnaryKind::exp:
+      return forward<T>(op, [](T x) { return std::exp(x); });
+    case UnaryKind::log:
+      return forward<T>(op, [](T x) { return std::log(x); });
+    case UnaryKind::sqrt:
+      return forward<T>(op, [](T x) { return std::sqrt(x); });
+    case UnaryKind::square:
+      return forward<T>(op, [](T x) { return x * x; });
+    case UnaryKind::abs:
+      return forward<T>(op, [](T x) { return std::abs(x); });
+    case UnaryKind::relu:
+      return forward<T>(op, [](T x) { return x < 0 ? T{0} : x; });
+    case UnaryKind::tanh:
+      return forward<T>(op, [](T x) { return std::tanh(x); });
+    case UnaryKind::sigmoid:
+      return forward<T>(op, [](T x) { return 1 / (1 + std::exp(-x)); });
+    case UnaryKind::sign:
+      return forward<T>(op, [](T x) { return sign(x); });
+    default:
+      return forward<T>(op, [](T x) { return x * normal_cdf(x); });
   }
 }
 
 template <class T>
 void run_backward(const UnaryBackward& op) {
   switch (op.kind.value) {
-    case UnaryKind::neg: return backward<T>(op, [](T g, T) { return -g; });
-    case UnaryKind::exp: return backward<T>(op, [](T g, T y) { return g * y; });
-    case UnaryKind::log: return backward<T>(op, [](T g, T x) { return g / x; });
-    case UnaryKind::sqrt: return backward<T>(op, [](T g, T y) { return g / (2 * y); });
-    case UnaryKind::square: return backward<T>(op, [](T g, T x) { return 2 * g * x; });
-    case UnaryKind::abs: return backward<T>(op, [](T g, T x) { return g * sign(x); });
-    case UnaryKind::relu: return backward<T>(op, [](T g, T x) { return x > 0 ? g : T{0}; });
-    case UnaryKind::tanh: return backward<T>(op, [](T g, T y) { return g * (1 - y * y); });
-    case UnaryKind::sigmoid: return backward<T>(op, [](T g, T y) { return g * y * (1 - y); });
-    case UnaryKind::sign: return backward<T>(op, [](T, T) { return T{0}; });
+    case UnaryKind::neg:
+      return backward<T>(op, [](T g, T) { return -g; });
+    case UnaryKind::exp:
+      return backward<T>(op, [](T g, T y) { return g * y; });
+    case UnaryKind::log:
+      return backward<T>(op, [](T g, T x) { return g / x; });
+    case UnaryKind::sqrt:
+      return backward<T>(op, [](T g, T y) { return g / (2 * y); });
+    case UnaryKind::square:
+      return backward<T>(op, [](T g, T x) { return 2 * g * x; });
+    case UnaryKind::abs:
+      return backward<T>(op, [](T g, T x) { return g * sign(x); });
+    case UnaryKind::relu:
+      return backward<T>(op, [](T g, T x) { return x > 0 ? g : T{0}; });
+    case UnaryKind::tanh:
+      return backward<T>(op, [](T g, T y) { return g * (1 - y * y); });
+    case UnaryKind::sigmoid:
+      return backward<T>(op, [](T g, T y) { return g * y * (1 - y); });
+    case UnaryKind::sign:
+      return backward<T>(op, [](T, T) { return T{0}; });
     default:
       return backward<T>(op, [](T g, T x) {
         const T density = std::exp(x * x / -2) * T(0.39894228040143267794);

@@ -28,9 +28,15 @@ struct Binary {
 
   static std::vector<Binary> cases(Draw& draw) {
     std::vector<Binary> list;
-    for (auto& [shape_a, shape_b] : std::vector<std::pair<Shape, Shape>>{
-             {{}, {}}, {{7}, {7}}, {{3, 0}, {1, 1}}, {{5, 1, 3}, {1, 4, 1}}, {{2, 2, 3}, {3}}, {{60, 1100}, {1100}},
-             {{}, {70001}}, {{2, 1, 2, 1, 2, 1, 2, 1}, {1, 3, 1, 2, 1, 2, 1, 3}}})
+    for (auto& [shape_a, shape_b] :
+         std::vector<std::pair<Shape, Shape>>{{{}, {}},
+                                              {{7}, {7}},
+                                              {{3, 0}, {1, 1}},
+                                              {{5, 1, 3}, {1, 4, 1}},
+                                              {{2, 2, 3}, {3}},
+                                              {{60, 1100}, {1100}},
+                                              {{}, {70001}},
+                                              {{2, 1, 2, 1, 2, 1, 2, 1}, {1, 3, 1, 2, 1, 2, 1, 3}}})
       for (int kind = add; kind <= pow; ++kind) {
         // Divisors and the bases of powers stay away from zero.
         Binary op{kind == pow ? draw.real(shape_a, 0.1, 3) : draw.real(shape_a),

@@ -22,8 +22,8 @@ struct CrossEntropy {
   In logits;  // (B, K)
   In target;  // i32 (B)
   double smoothing = 0;
-  OptionalOut loss;         // ()
-  OptionalOut log_sum_exp;  // (B), of each row of logits
+  Out loss;         // ()
+  Out log_sum_exp;  // (B), of each row of logits
 
   template <class V>
   void visit(V& v) {

@@ -36,8 +36,8 @@ struct Matmul {
     check(a.shape().rank() >= 2, name, "a of two or more axes", a.tensor.text());
     check(b.shape().rank() >= 2, name, "b of two or more axes", b.tensor.text());
     check(b.shape()[transpose_b ? -1 : -2] == k(), name,
-          std::string("b of shape ") + (transpose_b ? "[..., N, K]" : "[..., K, N]") + " with K = " +
-              std::to_string(k()) + ", as in a " + a.tensor.text() + (transpose_a ? " transposed" : ""),
+          std::string("b of shape ") + (transpose_b ? "[..., N, K]" : "[..., K, N]") +
+              " with K = " + std::to_string(k()) + ", as in a " + a.tensor.text() + (transpose_a ? " transposed" : ""),
           b.tensor.text());
     Shape shape = batch();
     shape.push_back(m());

@@ -2,7 +2,8 @@
 // so f32 and f64 agree, and neither threads nor devices nor what was drawn before change a number.
 //   uniform          low + (high - low) U
 //   normal           mean + std Z, Z by Box-Muller from the two uniforms 2 i and 2 i + 1
-//   truncatedNormal  mean + std Z within [low, high]: by inversion, u uniform between 2 Phi(a) - 1 and 2 Phi(b) - 1 with
+//   truncatedNormal  mean + std Z within [low, high]: by inversion, u uniform between 2 Phi(a) - 1 and 2 Phi(b) - 1
+//   with
 //                    a = (low - mean) / std and b likewise, Z = sqrt(2) erfinv(u), clamped (spec 1.8)
 #pragma once
 

@@ -40,8 +40,10 @@ struct Sum {
     const std::vector<bool> flags = summed();
     Shape shape;
     for (int i = 0; i < x.shape().rank(); ++i)
-      if (!flags[i]) shape.push_back(x.shape()[i]);
-      else if (keep_dims) shape.push_back(1);
+      if (!flags[i])
+        shape.push_back(x.shape()[i]);
+      else if (keep_dims)
+        shape.push_back(1);
     y.set(shape, x.dtype());
   }
 

@@ -1,6 +1,7 @@
 // Every op of ops.def over its own cases: f32 agrees with f64 run on the same values, and the bits of every output are
 // the same for 1, 2 and 3 threads and for two different patterns left in the memory that outputs and scratch reuse (an
-// element that a kernel does not write, or scratch that it reads before writing, shows up as a difference).
+// element that a kernel does not write, or scratch that it reads before writing, shows up as a difference). Leaving out
+// an output that is not wanted must not change the others.
 //
 // Prints `ok <op> case <i>` or `FAILED <op> case <i>: why`; `conformance_test <op>` runs one op.
 #include <cmath>
@@ -56,7 +57,8 @@ struct Collect {
     const char* data = static_cast<const char*>(t.data());
     results.push_back({field, t.shape(), t.dtype(), std::vector<char>(data, data + t.bytes())});
   }
-  void operator()(const char* field, Out& y) {
+  void operator()(const char* field, Out& y) { add(field, y.tensor); }
+  void operator()(const char* field, OptionalOut& y) {
     if (y.wanted) add(field, y.tensor);
   }
   void operator()(const char* field, InOut& y) { add(field, y.tensor); }
@@ -72,10 +74,22 @@ struct Poison {
   int pattern;
   std::vector<Tensor> held;  // released together, so that no two outputs share one
 
+  void operator()(const char* field, OptionalOut& y) {
+    if (y.wanted) (*this)(field, static_cast<Out&>(y));
+  }
   void operator()(const char*, Out& y) {
-    if (!y.wanted) return;
     held.push_back(Tensor::empty(y.shape, y.dtype));
     std::memset(held.back().data(), pattern, held.back().bytes());
+  }
+  template <class Other>
+  void operator()(const char*, Other&) {}
+};
+
+/// Counts the outputs that can be left out, and leaves out the one numbered `which`.
+struct LeaveOut {
+  int which = -1, count = 0;
+  void operator()(const char*, OptionalOut& y) {
+    if (count++ == which) y.wanted = false;
   }
   template <class Other>
   void operator()(const char*, Other&) {}
@@ -85,11 +99,13 @@ using Results = std::vector<std::vector<Result>>;  // [case][output]
 
 /// Runs all cases of an op, drawn afresh: ops that change tensors in place must not see a changed one.
 template <class Op>
-Results run_cases(DType real, int threads, int pattern) {
+Results run_cases(DType real, int threads, int pattern, int left_out = -1) {
   set_thread_count(threads);
   Draw draw(real, kSeed);
   Results all;
   for (Op& op : Op::cases(draw)) {
+    LeaveOut leave_out{left_out};
+    op.visit(leave_out);
     op.infer();
     {
       Poison poison{pattern, {}};
@@ -129,10 +145,13 @@ std::string disagreement(const Result& narrow, const Result& wide, double tolera
   return error <= tolerance ? "" : "relative error " + number(error) + " of f32 against f64";
 }
 
-/// The first output of a case whose bits differ between two runs, or null.
-const Result* first_difference(const std::vector<Result>& a, const std::vector<Result>& b) {
-  for (size_t k = 0; k < a.size(); ++k)
-    if (a[k].bytes != b[k].bytes) return &a[k];
+/// The first output of a case whose bits are others in a repeated run, which may lack some outputs. Null if none.
+const Result* first_difference(const std::vector<Result>& first, const std::vector<Result>& repeated) {
+  size_t k = 0;
+  for (const Result& again : repeated) {
+    while (first[k].field != again.field) ++k;
+    if (first[k++].bytes != again.bytes) return &again;
+  }
   return nullptr;
 }
 
@@ -140,32 +159,38 @@ template <class Op>
 bool conforms() {
   const Results narrow = run_cases<Op>(DType::f32, 1, 0xA5), wide = run_cases<Op>(DType::f64, 1, 0xA5);
   struct Repeat {
-    DType real;
-    int threads, pattern;
+    const Results& first;
     std::string difference;
     Results results;
   };
   std::vector<Repeat> repeats;
+  Op sample;
+  LeaveOut optional;
+  sample.visit(optional);
   for (DType real : {DType::f32, DType::f64}) {
+    const Results& first = real == DType::f32 ? narrow : wide;
     const std::string in = std::string(" (") + name_of(real) + ")";
-    repeats.push_back({real, 2, 0xA5, "differs between 1 and 2 threads" + in, {}});
-    repeats.push_back({real, 3, 0xA5, "differs between 1 and 3 threads" + in, {}});
-    repeats.push_back({real, 1, 0x5B, "depends on what memory held before" + in, {}});
+    repeats.push_back({first, "differs between 1 and 2 threads" + in, run_cases<Op>(real, 2, 0xA5)});
+    repeats.push_back({first, "differs between 1 and 3 threads" + in, run_cases<Op>(real, 3, 0xA5)});
+    repeats.push_back({first, "depends on what memory held before" + in, run_cases<Op>(real, 1, 0x5B)});
+    for (int k = 0; k < optional.count; ++k)
+      repeats.push_back({first, "changes when another output is left out" + in, run_cases<Op>(real, 1, 0x5B, k)});
   }
-  for (Repeat& repeat : repeats) repeat.results = run_cases<Op>(repeat.real, repeat.threads, repeat.pattern);
 
   bool all_ok = true;
   for (size_t i = 0; i < narrow.size(); ++i) {
     std::string failure;
     for (const Repeat& repeat : repeats)
-      if (const Result* y = first_difference((repeat.real == DType::f32 ? narrow : wide)[i], repeat.results[i]))
+      if (const Result* y = first_difference(repeat.first[i], repeat.results[i]))
         failure = y->field + " " + repeat.difference;
     for (size_t k = 0; k < narrow[i].size() && failure.empty(); ++k) {
       const std::string why = disagreement(narrow[i][k], wide[i][k], ToleranceOf<Op>::value);
       if (!why.empty()) failure = narrow[i][k].field + ": " + why;
     }
-    if (failure.empty()) std::printf("ok %s case %zu\n", Op::name, i);
-    else std::printf("FAILED %s case %zu: %s\n", Op::name, i, failure.c_str());
+    if (failure.empty())
+      std::printf("ok %s case %zu\n", Op::name, i);
+    else
+      std::printf("FAILED %s case %zu: %s\n", Op::name, i, failure.c_str());
     all_ok = all_ok && failure.empty();
   }
   return all_ok;

@@ -126,7 +126,9 @@ describe("errors", () => {
       const freed = f32([1, 2]);
       freed.dispose();
       expect(() => add(x, freed)).toThrow(/expected a live tensor f32\[2\]; got a freed one\. Hint: .*keep\(\)/);
-      expect(() => add(x, { shape: [2] } as unknown as Tensor)).toThrow(/binary: expected a tensor as b; got a foreign object/);
-      expect(() => add(x, "1" as unknown as Tensor)).toThrow(/binary: expected a tensor as b; got a string/);
+      expect(() => add(x, { shape: [2] } as unknown as Tensor)).toThrow(
+        /binary: expected a tensor as b; got a foreign object/,
+      );
+      expect(() => add(x, "1" as unknown as Tensor)).toThrow(/binary: expected a tensor as b; got the string "1"/);
     }));
 });

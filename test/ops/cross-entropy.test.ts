@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { backward } from "#lib/autograd/backward.js";
 import { mul } from "#lib/ops/binary.js";
 import { crossEntropy } from "#lib/ops/cross-entropy.js";
+import { logSoftmax } from "#lib/ops/softmax.js";
 import { mean, sum } from "#lib/ops/sum.js";
 import { neg } from "#lib/ops/unary.js";
-import { logSoftmax } from "#lib/ops/softmax.js";
 import { scope } from "#lib/tensor/scope.js";
 import { Tensor } from "#lib/tensor/tensor.js";
 import { haveShared, loadFixture } from "../fixtures.js";
@@ -69,6 +69,8 @@ describe("crossEntropy", () => {
       expect(() => crossEntropy(logits, classes([0]))).toThrow(/target of shape \[2\]; got i32\[1\]/);
       expect(() => crossEntropy(logits, Tensor.zeros([2]))).toThrow(/target of dtype i32; got f32\[2\]/);
       expect(() => crossEntropy(logits, classes([0, 1]), { smoothing: 1.5 })).toThrow(/smoothing from 0 to 1; got 1.5/);
-      expect(() => crossEntropy(logits, classes([0, 1]), { smothing: 0 } as object)).toThrow(/did you mean "smoothing"/);
+      expect(() => crossEntropy(logits, classes([0, 1]), { smothing: 0 } as object)).toThrow(
+        /did you mean "smoothing"/,
+      );
     }));
 });

@@ -91,7 +91,9 @@ describe("slice and pad", () => {
   it("refuse ranges outside the axis", () =>
     scope(() => {
       const x = count([2, 4]);
-      expect(() => slice(x, 1, 3, 2)).toThrow(/slice: expected a range inside axis 1 of f32\[2, 4\]; got start 3, length 2/);
+      expect(() => slice(x, 1, 3, 2)).toThrow(
+        /slice: expected a range inside axis 1 of f32\[2, 4\]; got start 3, length 2/,
+      );
       expect(() => slice(x, 1, -1, 2)).toThrow(/slice: expected a range/);
       expect(() => slice(x, 2, 0, 1)).toThrow(/slice: expected an axis from -2 to 1/);
       expect(() => slice(x, 0, 0.5, 1)).toThrow(/slice: expected an integer as start/);
@@ -120,7 +122,9 @@ describe("cat and stack", () => {
     scope(() => {
       const x = count([2, 2]);
       expect(() => cat([], 0)).toThrow(/cat: expected one tensor or more; got none/);
-      expect(() => cat([x, count([3, 3])], 1)).toThrow(/cat: expected tensors like f32\[2, 2\] except for axis 1; got f32\[3, 3\]/);
+      expect(() => cat([x, count([3, 3])], 1)).toThrow(
+        /cat: expected tensors like f32\[2, 2\] except for axis 1; got f32\[3, 3\]/,
+      );
       expect(() => cat([x, Tensor.zeros([2, 2], "f64")], 1)).toThrow(/got f64\[2, 2\]/);
       expect(() => cat([x, count([2])], 0)).toThrow(/got f32\[2\]/);
     }));

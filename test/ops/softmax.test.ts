@@ -39,7 +39,9 @@ describe("softmax", () => {
 
   it("refuses a tensor without a last axis", () =>
     scope(() => {
-      expect(() => softmax(Tensor.zeros([]))).toThrow(/softmax: expected x of shape \[\.\.\., D\] with D > 0; got f32\[\]/);
+      expect(() => softmax(Tensor.zeros([]))).toThrow(
+        /softmax: expected x of shape \[\.\.\., D\] with D > 0; got f32\[\]/,
+      );
       expect(() => softmax(Tensor.zeros([2, 0]))).toThrow(/got f32\[2, 0\]/);
       expect(() => softmax(Tensor.zeros([2], "bf16"))).toThrow(/x of dtype f32 or f64; got bf16\[2\]/);
     }));

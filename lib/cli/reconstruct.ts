@@ -1,0 +1,45 @@
+// `videomae reconstruct <clip>`: original, masked input and reconstruction side by side, as an animated WebP and a PNG
+// sheet.
+import path from "node:path";
+import { Command } from "commander";
+import { VideomaeError } from "../errors.js";
+import { evaluationClips } from "../eval/clips.js";
+import { renderReconstruction, writeSheet } from "../eval/picture.js";
+import { reconstructionPanels } from "../eval/reconstruct.js";
+import { openRun } from "./open-run.js";
+import { parseNumber } from "./values.js";
+
+interface ReconstructOptions {
+  readonly weights: string;
+  readonly out: string;
+  readonly stride?: number;
+  readonly mask: number;
+  readonly fps: number;
+}
+
+export function reconstructCommand(): Command {
+  return new Command("reconstruct")
+    .description("show what a pre-trained model makes of a clip")
+    .argument("<clip>", "a video")
+    .requiredOption("--weights <path>", "a checkpoint, or the folder of a run")
+    .option("--out <file>", "the animation, .webp; a .png sheet is written beside it", "reconstruction.webp")
+    .option("--stride <frames>", "video frames from one clip frame to the next (default: the run's)", parseNumber)
+    .option("--mask <number>", "which of the fixed masks to use", parseNumber, 0)
+    .option("--fps <rate>", "frames a second of the animation", parseNumber, 8)
+    .action(reconstruct);
+}
+
+async function reconstruct(clip: string, options: ReconstructOptions): Promise<void> {
+  if (path.extname(options.out) !== ".webp") {
+    throw new VideomaeError({ op: "reconstruct --out", expected: "a name ending in .webp", got: options.out });
+  }
+  const { model, masks, stride } = openRun(options);
+  using _model = model;
+  const { frames, image } = model.config;
+  const [{ frames: pixels }] = await evaluationClips(clip, { frames, size: image, stride });
+  const panels = reconstructionPanels(model, masks, pixels, options.mask);
+  const sheet = options.out.replace(/\.webp$/, ".png");
+  await renderReconstruction(options.out, { panels, side: image, fps: options.fps });
+  await writeSheet(sheet, { panels, side: image });
+  console.log(`${options.out}, ${sheet}`);
+}

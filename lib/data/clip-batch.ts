@@ -1,0 +1,67 @@
+// A batch of clips in shared memory that goes back to the loader when the batch is disposed of.
+
+import { VideomaeError } from "../errors.js";
+import type { ClipKey } from "../masking/dual-mask.js";
+import { Tensor } from "../tensor/tensor.js";
+
+export interface BatchParts {
+  readonly shape: readonly [number, number, number, number, number];
+  readonly step: number;
+  readonly epoch: number;
+  readonly keys: readonly ClipKey[];
+  readonly sources: readonly string[];
+  readonly memory: SharedArrayBuffer;
+  readonly release: () => void;
+}
+
+/** Clips of one step. Hold it with `using`: disposing of it gives its memory back to the loader. */
+export class ClipBatch implements Disposable {
+  /** [B, T, S, S, 3]: B is videos times views, the views of a video side by side. */
+  readonly shape: readonly [number, number, number, number, number];
+  /** Counted from 0 over all epochs. */
+  readonly step: number;
+  readonly epoch: number;
+  /** One for each clip. */
+  readonly keys: readonly ClipKey[];
+  /** The file or folder of each clip: that of the replacement, where a bad one was replaced. */
+  readonly sources: readonly string[];
+  /** How long the step waited for this batch, in milliseconds. */
+  waitedMs = 0;
+  readonly #release: () => void;
+  #bytes: Uint8Array | undefined;
+  #video: Tensor | undefined;
+
+  constructor({ shape, step, epoch, keys, sources, memory, release }: BatchParts) {
+    this.shape = shape;
+    this.step = step;
+    this.epoch = epoch;
+    this.keys = keys;
+    this.sources = sources;
+    this.#release = release;
+    this.#bytes = new Uint8Array(memory, 0, shape[0] * shape[1] * shape[2] * shape[3] * shape[4]);
+  }
+
+  /** The pixels, u8 (B, T, S, S, 3). Valid until the batch is disposed of. */
+  get frames(): Uint8Array {
+    if (this.#bytes !== undefined) return this.#bytes;
+    throw new VideomaeError({
+      op: "ClipBatch",
+      expected: `the clips of step ${this.step}`,
+      got: "a batch that was disposed of",
+      hint: "copy what is needed for longer than the loop's body",
+    });
+  }
+
+  /** The pixels as a tensor, u8 (B, T, S, S, 3): made on first use; freed with the batch. */
+  get video(): Tensor {
+    if (!this.#video?.alive) this.#video = Tensor.fromArray(this.frames, this.shape, "u8");
+    return this.#video;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#bytes === undefined) return;
+    this.#bytes = undefined;
+    this.#video?.dispose();
+    this.#release();
+  }
+}

@@ -1,0 +1,124 @@
+// Makes the clips of one video: samples frames, decodes them once, crops and resizes them for every view. The pixels are
+// a function of the request alone, so it does not matter which worker makes them, or when.
+
+import { VideomaeError } from "../errors.js";
+import { RandomStream } from "../random.js";
+import { type ClipOutcome, type ClipRequest, clipBytes } from "./clip-request.js";
+import type { VideoFile } from "./decoder.js";
+import { openFrames } from "./decoder-frames.js";
+import { type DecoderName, findDecoder } from "./find-decoder.js";
+import { centreCrop, multiScaleCrop } from "./multi-scale-crop.js";
+import { cropResizeBilinear } from "./resize.js";
+import { centreFrames, sampleFrames } from "./sampling.js";
+import type { Source } from "./source.js";
+
+const OPEN_FILES = 8;
+/** A random stream has room for three numbers: (epoch, place, view + attempt * 2^16). */
+const ATTEMPT = 2 ** 16;
+
+export class ClipReader {
+  readonly #decoder: DecoderName;
+  /** Open files, the one used last at the end. */
+  readonly #files = new Map<string, VideoFile>();
+  /** Decoded frames of one video, u8 (T, height, width, 3). */
+  #pixels = new Uint8Array(0);
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(decoder: DecoderName) {
+    this.#decoder = decoder;
+  }
+
+  /**
+   * Writes the clips of a request into its memory; one request at a time, in the order of the calls. A bad file is an
+   * outcome; anything else (no decoder, a mistake in the request) rejects.
+   */
+  make(request: ClipRequest): Promise<ClipOutcome> {
+    const made = this.#queue.then(() => this.#make(request));
+    this.#queue = made.catch(() => {});
+    return made;
+  }
+
+  /** Closes the open files, after the requests that are under way. */
+  async close(): Promise<void> {
+    await this.#queue;
+    for (const file of this.#files.values()) file.close();
+    this.#files.clear();
+  }
+
+  async #make(request: ClipRequest): Promise<ClipOutcome> {
+    if (request.source.kind === "video") await findDecoder(this.#decoder);
+    let stage: "open" | "read" = "open";
+    try {
+      const file = await this.#open(request.source);
+      stage = "read";
+      await this.#fill(file, request);
+      return { made: true };
+    } catch (error) {
+      if (!(error instanceof VideomaeError)) throw error;
+      this.#forget(request.source);
+      return { made: false, stage, reason: error.message };
+    }
+  }
+
+  async #fill(file: VideoFile, { clip, seed, epoch, place, attempt, evaluation, memory, offset }: ClipRequest) {
+    const stream = (purpose: string, view: number) =>
+      new RandomStream(seed, purpose, [epoch, place, view + attempt * ATTEMPT]);
+    const wanted = evaluation
+      ? centreFrames(file.frameCount, clip)
+      : sampleFrames(file.frameCount, clip, stream("data.frames", 0));
+    // A short video repeats its last frame: decoded, cropped and resized once.
+    const frames = [...new Set(wanted)];
+    const { width, height } = file;
+    const frameBytes = width * height * 3;
+    if (this.#pixels.length < frames.length * frameBytes) this.#pixels = new Uint8Array(frames.length * frameBytes);
+    await file.read(frames, this.#pixels);
+
+    const out = new Uint8Array(memory, offset, clipBytes(clip));
+    const picture = clip.size * clip.size * 3;
+    for (let view = 0; view < clip.views; view++) {
+      const box = evaluation
+        ? centreCrop(width, height)
+        : multiScaleCrop(width, height, clip.size, stream("data.crop", view));
+      const start = view * clip.frames * picture;
+      for (let t = 0; t < clip.frames; t++) {
+        const to = start + t * picture;
+        if (t >= frames.length) {
+          out.copyWithin(to, to - picture, to);
+          continue;
+        }
+        const from = this.#pixels.subarray(t * frameBytes, (t + 1) * frameBytes);
+        cropResizeBilinear(from, width, height, box, clip.size, out.subarray(to, to + picture));
+      }
+    }
+  }
+
+  async #open(source: Source): Promise<VideoFile> {
+    const key = keyOf(source);
+    let file = this.#files.get(key);
+    this.#files.delete(key);
+    if (file === undefined) {
+      for (const [oldest, old] of this.#files) {
+        if (this.#files.size < OPEN_FILES) break;
+        old.close();
+        this.#files.delete(oldest);
+      }
+      file =
+        source.kind === "frames"
+          ? await openFrames(source)
+          : await (await findDecoder(this.#decoder)).open(source.path);
+    }
+    this.#files.set(key, file);
+    return file;
+  }
+
+  #forget(source: Source): void {
+    const key = keyOf(source);
+    this.#files.get(key)?.close();
+    this.#files.delete(key);
+  }
+}
+
+function keyOf(source: Source): string {
+  if (source.kind === "video") return source.path;
+  return `${source.folder}\0${source.template}\0${source.start}\0${source.total}`;
+}

@@ -1,0 +1,55 @@
+// What the loader asks of a worker, and what it hears back.
+
+import type { DecoderName } from "./find-decoder.js";
+import type { Source } from "./source.js";
+
+/** The shape of every clip of a data set. */
+export interface ClipShape {
+  /** Frames in a clip (T). */
+  readonly frames: number;
+  /** Video frames from one clip frame to the next. */
+  readonly stride: number;
+  /** Side of a frame in pixels (S). */
+  readonly size: number;
+  /** Clips cut from the same decoded frames, each with its own crop (V). */
+  readonly views: number;
+}
+
+/** One video's clips: everything that decides their pixels. */
+export interface ClipRequest {
+  readonly source: Source;
+  readonly clip: ClipShape;
+  readonly seed: number;
+  readonly epoch: number;
+  /** Place in the order of the epoch. */
+  readonly place: number;
+  /** 0, or the number of the replacement when the source of this place was bad. */
+  readonly attempt: number;
+  /** Middle frames and centre crop instead of random ones. */
+  readonly evaluation: boolean;
+  /** Where the clips go: u8 (V, T, S, S, 3) from `offset` on. */
+  readonly memory: SharedArrayBuffer;
+  readonly offset: number;
+}
+
+/** Whether the clips were made; if not, whether the source never opens or these frames of it could not be read. */
+export type ClipOutcome =
+  | { readonly made: true }
+  | { readonly made: false; readonly stage: "open" | "read"; readonly reason: string };
+
+/** To a worker: a request, or `stop`. */
+export type ToWorker = { readonly id: number; readonly request: ClipRequest } | "stop";
+
+/** From a worker: an outcome, or the message of an error that is not the file's fault. */
+export type FromWorker =
+  | { readonly id: number; readonly outcome: ClipOutcome }
+  | { readonly id: number; readonly failure: string };
+
+export interface WorkerSetup {
+  readonly decoder: DecoderName;
+}
+
+/** Bytes of one video's clips. */
+export function clipBytes({ frames, size, views }: ClipShape): number {
+  return views * frames * size * size * 3;
+}

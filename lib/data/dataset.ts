@@ -1,0 +1,55 @@
+// A set of videos, and the shape of the clips to take from them.
+
+import { rejectUnknownOptions, VideomaeError } from "../errors.js";
+import type { ClipShape } from "./clip-request.js";
+import { readSources, type SourceOptions } from "./lists.js";
+import type { Source } from "./source.js";
+
+export interface ClipOptions {
+  /** Frames in a clip. */
+  readonly frames: number;
+  /** Video frames from one clip frame to the next. */
+  readonly stride: number;
+  /** Side of a frame in pixels. */
+  readonly size: number;
+  /** Clips cut from a video each time it is decoded, each with its own crop; default 1. */
+  readonly views?: number;
+}
+
+const OPTIONS = ["frames", "stride", "size", "views"];
+/** A view's random numbers are keyed by 16 bits. */
+const MOST_VIEWS = 2 ** 16 - 1;
+
+/** Videos to take clips from. */
+export class VideoDataset {
+  readonly sources: readonly Source[];
+  readonly clip: ClipShape;
+
+  /** @throws VideomaeError when there are no sources, or an option is not a whole number of at least 1 */
+  constructor(sources: readonly Source[], clip: ClipOptions) {
+    rejectUnknownOptions("VideoDataset", clip, OPTIONS);
+    const { frames, stride, size, views = 1 } = clip;
+    this.clip = { frames, stride, size, views };
+    for (const [name, value] of Object.entries(this.clip)) {
+      if (Number.isInteger(value) && value >= 1 && value <= MOST_VIEWS) continue;
+      throw new VideomaeError({
+        op: "VideoDataset",
+        expected: `${name} to be an integer of at least 1`,
+        got: `${value}`,
+      });
+    }
+    if (sources.length === 0)
+      throw new VideomaeError({ op: "VideoDataset", expected: "at least one video", got: "none" });
+    this.sources = sources;
+  }
+
+  /** The videos of a folder, of a list file (see `readSources`), or one video. */
+  static from(path: string, { root, framesTemplate, ...clip }: SourceOptions & ClipOptions): VideoDataset {
+    return new VideoDataset(readSources(path, { root, framesTemplate }), clip);
+  }
+
+  /** How many videos there are. */
+  get length(): number {
+    return this.sources.length;
+  }
+}

@@ -1,0 +1,46 @@
+// Which decoder to use: node-av when it is installed and loads, else ffmpeg on PATH, else an error that says how to get
+// either. Found once in a thread.
+
+import { VideomaeError } from "../errors.js";
+import type { VideoDecoder } from "./decoder.js";
+import { ffmpegDecoder } from "./decoder-ffmpeg.js";
+import { nodeAvDecoder } from "./decoder-node-av.js";
+
+export type DecoderName = "auto" | "node-av" | "ffmpeg";
+
+const INSTALL = "npm install node-av@6.1.1, or install ffmpeg so that ffmpeg and ffprobe are on PATH";
+
+const found = new Map<DecoderName, Promise<VideoDecoder>>();
+
+/** @throws VideomaeError when the wanted decoder, or any for `"auto"`, is not there */
+export function findDecoder(name: DecoderName = "auto"): Promise<VideoDecoder> {
+  let decoder = found.get(name);
+  if (decoder === undefined) {
+    decoder = look(name);
+    found.set(name, decoder);
+  }
+  return decoder;
+}
+
+async function look(name: DecoderName): Promise<VideoDecoder> {
+  const makers = { "node-av": nodeAvDecoder, ffmpeg: ffmpegDecoder };
+  const wanted = name === "auto" ? (["node-av", "ffmpeg"] as const) : ([name] as const);
+  const reasons: string[] = [];
+  for (const candidate of wanted) {
+    const maker = makers[candidate];
+    if (maker === undefined) {
+      throw new VideomaeError({ op: "decoder", expected: `"auto", "node-av" or "ffmpeg"`, got: `"${candidate}"` });
+    }
+    try {
+      return await maker();
+    } catch (cause) {
+      reasons.push(`${candidate}: ${cause instanceof Error ? cause.message.split("\n")[0] : cause}`);
+    }
+  }
+  throw new VideomaeError({
+    op: "video decoder",
+    expected: wanted.join(" or "),
+    got: reasons.join("; "),
+    hint: INSTALL,
+  });
+}

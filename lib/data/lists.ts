@@ -1,0 +1,103 @@
+// Sources of clips: a folder that is searched for videos, a list file (see list-line.ts for its lines), or one video.
+// The order is that of the list, or of the paths' bytes: the same on every machine, as runs are keyed by it.
+
+import { existsSync, readdirSync, readFileSync, realpathSync, type Stats, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { VideomaeError } from "../errors.js";
+import { hasVideoExtension, parseLine } from "./list-line.js";
+import { type Source, sourcePath } from "./source.js";
+
+export interface SourceOptions {
+  /** Folder that relative paths of a list start from; default: the list's own. */
+  readonly root?: string;
+  /** File name of picture number i in a folder of pictures, default `img_{:05}.jpg`. */
+  readonly framesTemplate?: string;
+}
+
+const DEFAULT_TEMPLATE = "img_{:05}.jpg";
+const PROBED = 16;
+
+/**
+ * Reads the sources that `path` names.
+ * @throws VideomaeError for a missing path, a line that cannot be read (`list.csv:12`), or when there is nothing there
+ */
+export function readSources(path: string, options: SourceOptions = {}): Source[] {
+  const stat = statusOf(path);
+  if (stat.isDirectory()) return searchFolder(path);
+  if (hasVideoExtension(path)) return [{ kind: "video", path: resolve(path), where: path }];
+  return readList(path, options);
+}
+
+function searchFolder(folder: string): Source[] {
+  const found: string[] = [];
+  const visited = new Set<string>();
+  let pictures = 0;
+  const search = (current: string): void => {
+    const real = realpathSync(current);
+    if (visited.has(real)) return;
+    visited.add(real);
+    for (const entry of readdirSync(current, { withFileTypes: true })) {
+      if (entry.name.startsWith(".")) continue;
+      const path = join(current, entry.name);
+      const kind = entry.isSymbolicLink() ? statSync(path, { throwIfNoEntry: false }) : entry;
+      if (kind?.isDirectory()) search(path);
+      else if (kind?.isFile() && hasVideoExtension(entry.name)) found.push(path);
+      else if (/\.(jpe?g|png)$/i.test(entry.name)) pictures++;
+    }
+  };
+  search(resolve(folder));
+  if (found.length === 0) {
+    throw new VideomaeError({
+      op: folder,
+      expected: "videos in this folder",
+      got: pictures > 0 ? `none, but ${pictures} pictures` : "none",
+      hint: pictures > 0 ? 'name folders of pictures in a list file, "folder start total" a line' : undefined,
+    });
+  }
+  const bytes = new Map(found.map((path) => [path, Buffer.from(path)]));
+  found.sort((a, b) => Buffer.compare(bytes.get(a)!, bytes.get(b)!));
+  return found.map((path) => ({ kind: "video", path, where: path }));
+}
+
+function readList(list: string, { root, framesTemplate = DEFAULT_TEMPLATE }: SourceOptions): Source[] {
+  checkTemplate(framesTemplate);
+  const base = resolve(root ?? dirname(list));
+  const sources: Source[] = [];
+  const text = readFileSync(list, "utf8").replace(/^\uFEFF/, "");
+  for (const [i, raw] of text.split(/\r\n|\n|\r/).entries()) {
+    const line = raw.trim();
+    if (line === "" || line.startsWith("#")) continue;
+    sources.push(parseLine(line, `${list}:${i + 1}`, framesTemplate, (path) => resolve(base, path)));
+  }
+  if (sources.length === 0) throw new VideomaeError({ op: list, expected: "at least one clip", got: "an empty list" });
+  // One missing file is for the loader to report; when none of the first few is there, the folder is the wrong one.
+  if (!sources.slice(0, PROBED).some((source) => existsSync(sourcePath(source)))) {
+    throw new VideomaeError({
+      op: sources[0].where,
+      expected: "a path that exists",
+      got: sourcePath(sources[0]),
+      hint: `relative paths start from ${base}; ${root === undefined ? "give root (--root)" : "is root (--root) right?"}`,
+    });
+  }
+  return sources;
+}
+
+/** The file name of a picture: the one field of the template, `{}`, `{:5}` or `{:05}`, replaced by its number. */
+export function pictureName(template: string, number: number): string {
+  return template.replace(/\{(?::(0?)(\d*)d?)?\}/, (_, zero, width) =>
+    `${number}`.padStart(Number(width || 0), zero ? "0" : " "),
+  );
+}
+
+function checkTemplate(template: string): void {
+  if (/^[^{}]*\{(:0?\d*d?)?\}[^{}]*$/.test(template)) return;
+  throw new VideomaeError({ op: "framesTemplate", expected: `one field, as in ${DEFAULT_TEMPLATE}`, got: template });
+}
+
+function statusOf(path: string): Stats {
+  try {
+    return statSync(path);
+  } catch (cause) {
+    throw new VideomaeError({ op: path, expected: "a folder of videos or a list file", got: "nothing there", cause });
+  }
+}

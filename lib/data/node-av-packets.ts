@@ -1,0 +1,164 @@
+// The packets of a file's video stream by node-av: one after another, from the start or from a key packet.
+
+import { VideomaeError } from "../errors.js";
+import { type FrameIndex, type KeyPacket, type PacketRecord, packetMark } from "./frame-index.js";
+
+/** node-av's low-level calls and FFmpeg's constants. */
+export interface NodeAv {
+  readonly lib: typeof import("node-av/lib");
+  readonly constants: typeof import("node-av/constants");
+}
+
+type FormatContext = InstanceType<NodeAv["lib"]["FormatContext"]>;
+type Packet = InstanceType<NodeAv["lib"]["Packet"]>;
+type Parameters = InstanceType<NodeAv["lib"]["CodecParameters"]>;
+
+/** FFmpeg's "no timestamp". */
+export const NO_TIME = -(2n ** 63n);
+
+export class PacketStream {
+  readonly path: string;
+  /** The packet read last. */
+  readonly packet: Packet;
+  readonly #av: NodeAv;
+  readonly #stream: number;
+  #format: FormatContext;
+  /** Whether nothing has been read since the file was opened. */
+  #fresh = true;
+  /** Whether a seek has read the next packet already. */
+  #pending = false;
+
+  /** @throws VideomaeError that names the file when it cannot be opened or has no video stream */
+  constructor(path: string, av: NodeAv) {
+    this.path = path;
+    this.#av = av;
+    this.#format = this.#open();
+    this.packet = new av.lib.Packet();
+    this.packet.alloc();
+    try {
+      this.#stream = this.#findStream();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Codec, size and rotation of the stream. */
+  get parameters(): Parameters {
+    return this.#format.streams[this.#stream].codecpar;
+  }
+
+  /** Reads the next packet. Returns 0, or FFmpeg's error code (AVERROR_EOF at the end). */
+  next(): number {
+    if (this.#pending) {
+      this.#pending = false;
+      return 0;
+    }
+    this.#fresh = false;
+    for (;;) {
+      const code = this.#format.readFrameSync(this.packet);
+      if (code < 0) return code;
+      if (this.packet.streamIndex === this.#stream) return 0;
+      this.packet.unref();
+    }
+  }
+
+  /** Makes the first packet the next one. */
+  rewind(): void {
+    this.#drop();
+    if (this.#fresh) return;
+    // Opened anew, because a seek to the start is not exact in every container (there may be no timestamps).
+    this.#format.closeInputSync();
+    this.#format = this.#open();
+    this.#fresh = true;
+  }
+
+  /** Seeks to a key packet or one before it. Returns the ordinal of the next packet, undefined when that is unknown. */
+  seek(key: KeyPacket, index: FrameIndex): number | undefined {
+    this.#drop();
+    this.#fresh = false;
+    const code = this.#format.seekFrameSync(this.#stream, key.seekTo, this.#av.constants.AVSEEK_FLAG_BACKWARD);
+    if (code < 0 || this.next() < 0) return undefined;
+    this.#pending = true;
+    const ordinal = index.landed(packetMark(this.#record()));
+    return ordinal === undefined || ordinal > key.ordinal ? undefined : ordinal;
+  }
+
+  /**
+   * Every packet of the file, from the start.
+   * @throws VideomaeError when the file cannot be read to its end
+   */
+  list(): PacketRecord[] {
+    const { AVERROR_EOF, AV_PKT_FLAG_CORRUPT } = this.#av.constants;
+    const packets: PacketRecord[] = [];
+    let cut = false;
+    this.rewind();
+    let code = this.next();
+    for (; code >= 0; code = this.next()) {
+      packets.push(this.#record());
+      cut = this.packet.hasFlags(AV_PKT_FLAG_CORRUPT);
+      this.packet.unref();
+    }
+    if (code !== AVERROR_EOF) {
+      throw this.error("a whole file", `one that cannot be read past packet ${packets.length}: ${this.text(code)}`);
+    }
+    // An mp4 lists its packets in one table, so a file cut short is known before anything is decoded.
+    const stated = Number(this.#format.streams[this.#stream].nbFrames);
+    if (this.#format.iformat?.name?.includes("mp4") && (cut || packets.length < stated)) {
+      throw this.error(`${stated} frames`, `a file cut short after ${packets.length - (cut ? 1 : 0)}`);
+    }
+    return packets;
+  }
+
+  close(): void {
+    this.packet.free();
+    this.#format.closeInputSync();
+  }
+
+  /** What an error code means. */
+  text(code: number): string {
+    return this.#av.lib.FFmpegError.strerror(code);
+  }
+
+  /** An error that names the file. */
+  error(expected: string, got: string): VideomaeError {
+    return new VideomaeError({ op: this.path, expected, got });
+  }
+
+  #drop(): void {
+    if (this.#pending) this.packet.unref();
+    this.#pending = false;
+  }
+
+  #open(): FormatContext {
+    const format = new this.#av.lib.FormatContext();
+    const opened = format.openInputSync(this.path);
+    if (opened < 0) throw this.error("a video file", this.text(opened));
+    const probed = format.findStreamInfoSync();
+    if (probed >= 0) return format;
+    format.closeInputSync();
+    throw this.error("a video file", this.text(probed));
+  }
+
+  #findStream(): number {
+    const { AVMEDIA_TYPE_VIDEO, AV_DISPOSITION_ATTACHED_PIC } = this.#av.constants;
+    const stream = this.#format.findBestStream(AVMEDIA_TYPE_VIDEO);
+    if (stream < 0) throw this.error("a video stream", "none");
+    if (this.#format.streams[stream].hasDisposition(AV_DISPOSITION_ATTACHED_PIC)) {
+      throw this.error("a video stream", "none but a cover picture");
+    }
+    return stream;
+  }
+
+  #record(): PacketRecord {
+    const { pts, dts, pos, size, isKeyframe } = this.packet;
+    return {
+      pts: pts === NO_TIME ? undefined : pts,
+      dts: dts === NO_TIME ? undefined : dts,
+      position: pos,
+      size,
+      key: isKeyframe,
+      discard: this.packet.hasFlags(this.#av.constants.AV_PKT_FLAG_DISCARD),
+    };
+  }
+}

@@ -1,0 +1,28 @@
+// Clips for evaluation: the middle frames and the centre crop of every video, in the list's order.
+import type { DecoderName } from "../data/find-decoder.js";
+import type { SourceOptions } from "../data/lists.js";
+import { type BadFile, type ClipOptions, loader, VideoDataset } from "../data/loader.js";
+
+/** A clip and where it came from. */
+export interface EvaluationClip {
+  readonly source: string;
+  /** u8 (T, S, S, 3) */
+  readonly frames: Uint8Array;
+}
+
+/**
+ * Reads the clips of a video, a folder or a list.
+ * @param limit  at most so many, the first ones
+ */
+export async function evaluationClips(
+  data: string,
+  options: SourceOptions & ClipOptions & { decoder?: DecoderName; limit?: number; onBadFile?: (file: BadFile) => void },
+): Promise<EvaluationClip[]> {
+  const { decoder, limit = Number.POSITIVE_INFINITY, onBadFile, ...rest } = options;
+  const dataset = VideoDataset.from(data, rest);
+  const clips: EvaluationClip[] = [];
+  const steps = Math.min(limit, dataset.length);
+  const batches = loader(dataset, { batchSize: 1, workers: 0, evaluation: true, steps, decoder, onBadFile });
+  for await (using batch of batches) clips.push({ source: batch.sources[0], frames: batch.frames.slice() });
+  return clips;
+}

@@ -1,0 +1,76 @@
+// The public API.
+export type { NativeMemory } from "./addon/binding.js";
+export { backward } from "./autograd/backward.js";
+export { checkpoint } from "./autograd/checkpoint.js";
+export { type CompiledStep, compileStep, type StepInputs } from "./autograd/compile-step.js";
+export { defineOp, type Save } from "./autograd/define-op.js";
+export { gradEnabled, noGrad, withGrad } from "./autograd/grad-mode.js";
+export type { VectorJacobianProduct } from "./autograd/node.js";
+export { type RandomKey, randomKey, withRandomKey } from "./autograd/random-key.js";
+export { type PretrainRunConfig, type PretrainRunOptions, parsePretrainConfig } from "./config/pretrain-config.js";
+export type { DecoderName } from "./data/find-decoder.js";
+export { readSources } from "./data/lists.js";
+export {
+  type BadFile,
+  type ClipBatch,
+  type ClipOptions,
+  type Loader,
+  type LoaderOptions,
+  loader,
+  VideoDataset,
+} from "./data/loader.js";
+export type { Source } from "./data/source.js";
+export { VideomaeError } from "./errors.js";
+export { type EvaluationClip, evaluationClips } from "./eval/clips.js";
+export { evaluateHeldOut, type HeldOutReport, type Ratio } from "./eval/held-out.js";
+export { type Panel, renderReconstruction, writeSheet } from "./eval/picture.js";
+export { reconstructionPanels } from "./eval/reconstruct.js";
+export { latestCheckpoint } from "./io/checkpoint-folder.js";
+export { openSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./io/safetensors.js";
+export { type JsonlLog, openJsonl, readJsonl } from "./log/jsonl.js";
+export { type LossPoint, lossPlotSvg, writeLossPlot } from "./log/loss-plot.js";
+export { Progress } from "./log/progress.js";
+export {
+  type ClipKey,
+  type DecoderMaskSpec,
+  type DualMask,
+  type DualMaskOptions,
+  dualMask,
+  fixedMasks,
+  type MaskBatch,
+  type MaskIndices,
+} from "./masking/dual-mask.js";
+export type { MaskSpec } from "./masking/mask-kind.js";
+export type { TokenGrid } from "./masking/token-grid.js";
+export { type MultiplyAdds, multiplyAdds } from "./models/multiply-adds.js";
+export { type ModelOptions, PretrainModel, pretrainModel, type TokenMasks } from "./models/pretrain.js";
+export {
+  type ModelName,
+  modelSize,
+  modelSizes,
+  type PretrainConfig,
+  parameterCount,
+  parameterShapes,
+  resolvePretrainConfig,
+  tokenGrid,
+} from "./models/sizes.js";
+export { Attention } from "./nn/attention.js";
+export { Block, type BlockOptions } from "./nn/block.js";
+export { constant, type Initializer, ones, truncatedNormal, uniform, xavierUniform, zeros } from "./nn/initializers.js";
+export { LayerNorm } from "./nn/layer-norm.js";
+export { Linear } from "./nn/linear.js";
+export { Mlp } from "./nn/mlp.js";
+export { Module, Parameter, type RealType } from "./nn/module.js";
+export { ModuleList } from "./nn/module-list.js";
+export { PatchEmbedding } from "./nn/patch-embedding.js";
+export { type PositionMode, sinusoid } from "./nn/position-table.js";
+export * from "./ops/index.js";
+export { AdamW, type AdamWOptions, type OptimizerGroup, parameterGroups, type StepResult } from "./optim/adamw.js";
+export { type CosineScheduleOptions, cosineSchedule, type Schedule, scaleLearningRate } from "./optim/schedule.js";
+export type { Device, DType } from "./tensor/dtype.js";
+export { emptyCache, instructionSet, type MemoryReport, memory, resetPeakMemory, threads } from "./tensor/memory.js";
+export { nativeOp } from "./tensor/native-op.js";
+export { scope, unscoped } from "./tensor/scope.js";
+export { keep, Tensor } from "./tensor/tensor.js";
+export { type PretrainControl, type PretrainStep, type PretrainSummary, pretrain } from "./train/pretrain.js";
+export { loadPretrainModel } from "./train/pretrain-state.js";

@@ -1,0 +1,191 @@
+// One plausible call for every native op, of random small sizes: the starting point of the misuse test, which then breaks
+// one thing or another. `draw` makes operands: real(shape), ints(shape, limit), bytes(shape), f64(shape); `pick` chooses.
+
+/** @returns {Record<string, () => Record<string, unknown>>} by op name */
+export function nativeCalls({ real, ints, bytes, f64, pick, chance }) {
+  const size = () => pick([0, 1, 1, 2, 3, 5, 17]);
+  const some = () => pick([1, 2, 3, 5, 33]);
+  const shape = () => Array.from({ length: pick([0, 1, 2, 3, 4, 8]) }, () => pick([1, 1, 2, 3, 0]));
+  const maybe = (make) => (chance(0.5) ? make() : undefined);
+  const skip = (...names) => (chance(0.3) ? names.filter(() => chance(0.5)) : undefined);
+  const kind = (...words) => pick(words);
+
+  const norm = () => [size(), some()];
+  const packed = () => ({ b: size(), n: some(), h: pick([1, 2, 3]), k: pick([1, 5, 16, 64, 88, 128]) });
+  const clip = () => {
+    const [patch, tubelet] = [pick([1, 2, 4]), pick([1, 2])];
+    const [b, t, h, w] = [pick([0, 1, 2]), tubelet * pick([1, 2]), patch * pick([1, 2, 3]), patch * pick([1, 2])];
+    const tokens = (t / tubelet) * (h / patch) * (w / patch);
+    const video = chance(0.5) ? bytes([b, t, h, w, 3]) : real([b, 3, t, h, w]);
+    return { patch, tubelet, b, tokens, video, columns: 3 * tubelet * patch * patch };
+  };
+  const pixelLoss = () => {
+    const { patch, tubelet, b, tokens, video, columns } = clip();
+    const [r, v] = [size(), size()];
+    const normalize = columns > 3;
+    const [decoded, visible] = [ints([b, r], tokens), ints([b, v], tokens)];
+    return { prediction: real([b, r, columns]), video, decoded, visible, tubelet, patch, normalize };
+  };
+  const unaryKinds = ["neg", "exp", "log", "sqrt", "square", "abs", "relu", "tanh", "sigmoid", "sign", "gelu"];
+
+  return {
+    layerNorm: () => {
+      const [n, d] = norm();
+      return { x: real([n, d]), weight: real([d]), bias: real([d]), eps: pick([undefined, 0, 1e-6]) };
+    },
+    layerNormBackward: () => {
+      const [n, d] = norm();
+      const vectors = { weight: real([d]), mean: real([n]), rstd: real([n]) };
+      return { gradY: real([n, d]), x: real([n, d]), ...vectors, skip: skip("gradX", "gradWeight", "gradBias") };
+    },
+    linear: () => {
+      const [n, i, o] = [size(), size(), size()];
+      const extra = { bias: maybe(() => real([o])), residual: maybe(() => real([n, o])), gelu: chance(0.5) };
+      return { x: real([n, i]), weight: real([o, i]), ...extra, skip: skip("preactivation") };
+    },
+    linearBackward: () => {
+      const [n, i, o] = [size(), size(), size()];
+      const operands = { gradY: real([n, o]), x: real([n, i]), weight: real([o, i]) };
+      const preactivation = maybe(() => real([n, o]));
+      return { ...operands, preactivation, skip: skip("gradX", "gradWeight", "gradBias") };
+    },
+    attention: () => {
+      const { b, n, h, k } = packed();
+      return { qkv: real([b, n, 3 * h * k]), logitScale: maybe(() => real([h])), heads: h };
+    },
+    attentionBackward: () => {
+      const { b, n, h, k } = packed();
+      const merged = () => real([b, n, h * k]);
+      const operands = { qkv: real([b, n, 3 * h * k]), logitScale: maybe(() => real([h])), lse: real([b, h, n]) };
+      return { gradY: merged(), y: merged(), ...operands, heads: h, skip: skip("gradLogitScale") };
+    },
+    embedVisible: () => {
+      const { patch, tubelet, b, tokens, video } = clip();
+      const [d, v] = [size(), size()];
+      const parameters = { weight: real([d, 3, tubelet, patch, patch]), bias: real([d]), position: real([tokens, d]) };
+      return { video, visible: ints([b, v], tokens), ...parameters };
+    },
+    embedVisibleVideoGrad: () => {
+      const { patch, tubelet, b, tokens, video, columns } = clip();
+      const v = size();
+      const visible = ints([b, v], tokens);
+      return { gradPatches: real([b * v, columns]), visible, video, tubelet, patch };
+    },
+    gatherTokens: () => {
+      const [b, n, d] = [size(), some(), size()];
+      return { x: real([b, n, d]), index: ints([b, size()], n) };
+    },
+    scatterTokens: () => {
+      const [b, v, n, d] = [size(), size(), some(), size()];
+      return { y: real([b, v, d]), index: ints([b, v], n), tokens: n };
+    },
+    assembleDecoder: () => {
+      const [b, v, d, n] = [size(), size(), size(), some()];
+      const tables = { maskToken: real([1, 1, d]), position: real([n, d]) };
+      return { x: real([b, v, d]), ...tables, visible: ints([b, v], n), decoded: ints([b, size()], n) };
+    },
+    assembleDecoderBackward: () => {
+      const [b, v, r, d] = [size(), size(), size(), size()];
+      return { gradY: real([b, v + r, d]), visible: v, skip: skip("gradX", "gradMaskToken") };
+    },
+    maskedPixelLoss: () => ({ ...pixelLoss(), skip: skip("tokenLoss") }),
+    maskedPixelLossBackward: () => ({ ...pixelLoss(), gradLoss: real([]), weight: real([]) }),
+    pixelTargets: () => {
+      const { patch, tubelet, b, tokens, video, columns } = clip();
+      const normalize = columns > 3;
+      return { video, decoded: ints([b, size()], tokens), tubelet, patch, normalize, f64: chance(0.5) };
+    },
+    adamw: () => {
+      const blocks = pick([0, 1, 4]);
+      const flat = () => real([16 * blocks]);
+      const state = { parameters: flat(), gradients: flat(), expAvg: flat(), expAvgSq: flat() };
+      const table = { segments: ints([2, 2], blocks + 1), rateScales: f64([2]) };
+      const gradientNorm = maybe(() => real([]));
+      return { ...state, ...table, gradientNorm, clipNorm: gradientNorm ? 1 : 0, step: pick([1, 3]) };
+    },
+    gradNorm: () => ({ x: real(shape()) }),
+    binary: () => {
+      const b = shape();
+      const a = b.map((n) => (chance(0.3) ? 1 : n)).slice(chance(0.3) ? 1 : 0);
+      return { kind: kind("add", "sub", "mul", "div", "maximum", "minimum", "pow"), a: real(a), b: real(b) };
+    },
+    binaryBackward: () => {
+      const b = shape();
+      const a = b.map((n) => (chance(0.3) ? 1 : n)).slice(chance(0.3) ? 1 : 0);
+      const operands = { gradY: real(b), a: real(a), b: real(b), skip: skip("gradA", "gradB") };
+      return { kind: kind("mul", "div", "maximum", "minimum", "pow"), ...operands };
+    },
+    accumulate: () => {
+      const s = shape();
+      return { y: real(s), x: real(s) };
+    },
+    unary: () => ({ kind: pick(unaryKinds), x: real(shape()) }),
+    unaryBackward: () => {
+      const s = shape();
+      return { kind: pick(unaryKinds), gradY: real(s), x: maybe(() => real(s)), y: maybe(() => real(s)) };
+    },
+    sum: () => {
+      const s = shape();
+      return { x: real(s), axes: s.flatMap((_, i) => (chance(0.4) ? [chance(0.5) ? i : i - s.length] : [])) };
+    },
+    expand: () => {
+      const s = shape();
+      return { x: real(s.map((n) => (chance(0.4) ? 1 : n)).slice(chance(0.3) ? 1 : 0)), shape: s };
+    },
+    matmul: () => {
+      const [m, k, n, transposeA, transposeB] = [size(), size(), size(), chance(0.5), chance(0.5)];
+      const batch = maybe(() => [pick([1, 2])]) ?? [];
+      const a = real([...batch, ...(transposeA ? [k, m] : [m, k])]);
+      return { a, b: real(transposeB ? [n, k] : [k, n]), transposeA, transposeB };
+    },
+    permute: () => {
+      const s = shape();
+      return { x: real(s), axes: s.map((_, i) => s.length - 1 - i) };
+    },
+    slice: () => {
+      const n = size();
+      const start = pick([0, 1, n]);
+      return { x: real([size(), n, size()]), axis: 1, start, length: n - start };
+    },
+    pad: () => ({ x: real([size(), size()]), axis: pick([0, 1, -1]), before: size(), after: size() }),
+    cat: () => {
+      const d = size();
+      return { xs: Array.from({ length: pick([0, 1, 2, 5]) }, () => real([size(), d])), axis: pick([0, 0, -2, 1]) };
+    },
+    softmax: () => ({ x: real(norm()) }),
+    softmaxBackward: () => {
+      const s = norm();
+      return { gradY: real(s), y: real(s) };
+    },
+    logSoftmax: () => ({ x: real(norm()) }),
+    logSoftmaxBackward: () => {
+      const s = norm();
+      return { gradY: real(s), y: real(s) };
+    },
+    crossEntropy: () => {
+      const [b, k] = [some(), some()];
+      return { logits: real([b, k]), target: ints([b], k), smoothing: 0.1, skip: skip("loss", "logSumExp") };
+    },
+    crossEntropyBackward: () => {
+      const [b, k] = [some(), some()];
+      return { gradLoss: real([]), logits: real([b, k]), target: ints([b], k), logSumExp: real([b]) };
+    },
+    cast: () => ({ x: pick([real, bytes])(shape()), dtype: pick(["f64", "f32", "bf16", "u8", "i32", "bool"]) }),
+    fill: () => ({ y: pick([real, bytes])(shape()), value: pick([0, 1, -1e300, Number.NaN]) }),
+    random: () => ({
+      y: real(shape()),
+      kind: kind("uniform", "normal", "truncatedNormal"),
+      seed: pick([0, 2 ** 32 - 1]),
+      stream: 1,
+      low: pick([0, -1]),
+      high: pick([0, 1]),
+    }),
+    dropout: () => ({
+      x: real(shape()),
+      probability: pick([0, 0.5, 1]),
+      seed: 1,
+      stream: 2,
+      perSample: chance(0.5),
+    }),
+  };
+}
