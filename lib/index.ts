@@ -72,5 +72,5 @@ export { emptyCache, instructionSet, type MemoryReport, memory, resetPeakMemory,
 export { nativeOp } from "./tensor/native-op.js";
 export { scope, unscoped } from "./tensor/scope.js";
 export { keep, Tensor } from "./tensor/tensor.js";
-export { type PretrainControl, type PretrainStep, type PretrainSummary, pretrain } from "./train/pretrain.js";
+export { masksOf, type PretrainControl, type PretrainStep, type PretrainSummary, pretrain } from "./train/pretrain.js";
 export { loadPretrainModel } from "./train/pretrain-state.js";

@@ -39,7 +39,8 @@ export class RandomStream {
    * @param place  up to three integers in [0, 2^32), e.g. (epoch, place in the global order, view)
    */
   constructor(seed: number, purpose: string, place: readonly number[] = []) {
-    if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`seed: expected an integer in [0, 2^53), got ${seed}`);
+    if (!Number.isSafeInteger(seed) || seed < 0)
+      throw new RangeError(`seed: expected an integer in [0, 2^53), got ${seed}`);
     if (place.length > 3) throw new RangeError(`place: expected at most three numbers, got ${place.length}`);
     this.#key = [seed >>> 0, (Math.floor(seed / 2 ** 32) ^ fnv1a(purpose)) >>> 0];
     this.#words = [(place[0] ?? 0) >>> 0, (place[1] ?? 0) >>> 0, (place[2] ?? 0) >>> 0];
@@ -60,7 +61,8 @@ export class RandomStream {
 
   /** A uniform integer in [0, n), without modulo bias; n in [1, 2^32]. */
   integer(n: number): number {
-    if (!Number.isInteger(n) || n < 1 || n > 2 ** 32) throw new RangeError(`integer: expected n in [1, 2^32], got ${n}`);
+    if (!Number.isInteger(n) || n < 1 || n > 2 ** 32)
+      throw new RangeError(`integer: expected n in [1, 2^32], got ${n}`);
     const limit = 2 ** 32 - (2 ** 32 % n);
     for (;;) {
       const bits = this.bits();

@@ -30,7 +30,10 @@ const shape = {
   dropPath: fraction().default(0).describe("stochastic depth of the last block"),
   normalizeTarget: z.boolean().default(true).describe("normalise the target per token and channel"),
 
-  decoder: z.enum(["auto", "node-av", "ffmpeg"]).default("auto").describe("what decodes video; auto: node-av, else ffmpeg"),
+  decoder: z
+    .enum(["auto", "node-av", "ffmpeg"])
+    .default("auto")
+    .describe("what decodes video; auto: node-av, else ffmpeg"),
   maxBadFraction: z.number().min(0).max(1).default(0.5).describe("fraction of unreadable videos that ends the run"),
   stride: count().default(4).describe("video frames from one clip frame to the next"),
   views: count().default(1).describe("clips taken from a video each time it is decoded"),

@@ -24,7 +24,11 @@ export const embedVisible = defineOp(
       y,
       (gradY, needs) => {
         const { video, visible, weight, patches } = saved();
-        const flat = { gradY: gradY.view([patches.shape[0], width]), x: patches, weight: weight.view([width, columns]) };
+        const flat = {
+          gradY: gradY.view([patches.shape[0], width]),
+          x: patches,
+          weight: weight.view([width, columns]),
+        };
         const { gradX, gradWeight, gradBias } = nativeOp("linearBackward", flat, needs[0] ? [] : ["gradX"]);
         const gradVideo = needs[0]
           ? nativeOp("embedVisibleVideoGrad", { gradPatches: gradX, visible, video, tubelet, patch }).gradVideo

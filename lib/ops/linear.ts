@@ -25,7 +25,9 @@ const apply = defineOp(
         const need = (given: boolean) => given && next.next().value === true;
         const [needX, needWeight] = [need(true), need(true)];
         const [needBias, needResidual] = [need(bias !== undefined), need(residual !== undefined)];
-        const skip = [!needX && "gradX", !needWeight && "gradWeight", !needBias && "gradBias"].filter((s) => s !== false);
+        const skip = [!needX && "gradX", !needWeight && "gradWeight", !needBias && "gradBias"].filter(
+          (s) => s !== false,
+        );
         const { gradX, gradWeight, gradBias } = nativeOp("linearBackward", { gradY, ...saved() }, skip);
         const gradients: (Tensor | undefined)[] = [gradX, gradWeight];
         if (bias !== undefined) gradients.push(gradBias);

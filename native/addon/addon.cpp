@@ -71,21 +71,31 @@ DType to_dtype(const Value& value, const char* op) {
 /// The script array type that holds a dtype's elements; bf16 travels as its bits.
 napi_typedarray_type array_type(DType t) {
   switch (t) {
-    case DType::f64: return napi_float64_array;
-    case DType::f32: return napi_float32_array;
-    case DType::bf16: return napi_uint16_array;
-    case DType::i32: return napi_int32_array;
-    default: return napi_uint8_array;
+    case DType::f64:
+      return napi_float64_array;
+    case DType::f32:
+      return napi_float32_array;
+    case DType::bf16:
+      return napi_uint16_array;
+    case DType::i32:
+      return napi_int32_array;
+    default:
+      return napi_uint8_array;
   }
 }
 
 const char* array_name(DType t) {
   switch (t) {
-    case DType::f64: return "Float64Array";
-    case DType::f32: return "Float32Array";
-    case DType::bf16: return "Uint16Array";
-    case DType::i32: return "Int32Array";
-    default: return "Uint8Array";
+    case DType::f64:
+      return "Float64Array";
+    case DType::f32:
+      return "Float32Array";
+    case DType::bf16:
+      return "Uint16Array";
+    case DType::i32:
+      return "Int32Array";
+    default:
+      return "Uint8Array";
   }
 }
 
@@ -107,7 +117,7 @@ void* array_bytes(const Value& value, const Tensor& t, const char* op) {
 
 /// A copy: reading further arguments may run a script that disposes of the handle's own.
 Tensor live(const Value& value, const char* op) {
-  Tensor t = TensorHandle::unwrap(value, op, "x");
+  Tensor t = handle::unwrap(value, op, "x");
   check(t.defined(), op, "a live tensor", "a freed one",
         "it was disposed of, or its scope() has ended: use keep() to carry a tensor out of a scope");
   return t;
@@ -117,13 +127,13 @@ Value from_array(const CallbackInfo& info) {
   const Tensor t = Tensor::empty(to_shape(info[1], "fromArray", "shape"), to_dtype(info[2], "fromArray"));
   const void* data = array_bytes(info[0], t, "fromArray");
   if (t.bytes() > 0) std::memcpy(t.data(), data, t.bytes());
-  return TensorHandle::wrap(info.Env(), t);
+  return handle::wrap(info.Env(), t);
 }
 
 Value zeros(const CallbackInfo& info) {
   const Tensor t = Tensor::empty(to_shape(info[0], "zeros", "shape"), to_dtype(info[1], "zeros"));
   std::memset(t.data(), 0, t.bytes());
-  return TensorHandle::wrap(info.Env(), t);
+  return handle::wrap(info.Env(), t);
 }
 
 Value read_into(const CallbackInfo& info) {
@@ -142,11 +152,12 @@ Value write(const CallbackInfo& info) {
 
 Value view(const CallbackInfo& info) {
   const Tensor t = live(info[0], "view");
-  return TensorHandle::wrap(info.Env(), t.view(to_integer(info[1], "view", "offset"), to_shape(info[2], "view", "shape")));
+  return handle::wrap(info.Env(),
+                            t.view(to_integer(info[1], "view", "offset"), to_shape(info[2], "view", "shape")));
 }
 
 Value dispose(const CallbackInfo& info) {
-  TensorHandle::unwrap(info[0], "dispose", "x") = Tensor();
+  handle::release(info[0], "dispose", "x");
   return info.Env().Undefined();
 }
 
@@ -192,7 +203,10 @@ Value single_threaded(const CallbackInfo& info) {
 }
 
 Value choose_instruction_set(const CallbackInfo& info) {
-  if (info.Length() > 0 && info[0].IsString()) set_instruction_set(info[0].As<Napi::String>().Utf8Value().c_str());
+  if (info.Length() > 0 && !info[0].IsUndefined()) {
+    check(info[0].IsString(), "instructionSet", "a name", kind_of(info[0]));
+    set_instruction_set(info[0].As<Napi::String>().Utf8Value().c_str());
+  }
   return Napi::String::New(info.Env(), instruction_set());
 }
 
@@ -202,9 +216,12 @@ Value create_arena(const CallbackInfo& info) {
   Napi::Env env = info.Env();
   Napi::Object o = Napi::Object::New(env);
   const auto method = [&](const char* name, auto body) {
-    o.Set(name, Napi::Function::New(env, [arena, body](const CallbackInfo& call) -> Value {
-            return guarded(call.Env(), [&] { return body(*arena, call.Env()); });
-          }, name));
+    o.Set(name, Napi::Function::New(
+                    env,
+                    [arena, body](const CallbackInfo& call) -> Value {
+                      return guarded(call.Env(), [&] { return body(*arena, call.Env()); });
+                    },
+                    name));
   };
   method("open", [](Arena& a, Napi::Env e) { return a.open(), e.Undefined(); });
   method("close", [](Arena& a, Napi::Env e) -> Value { return Napi::Number::New(e, static_cast<double>(a.close())); });
@@ -223,8 +240,6 @@ void pin_library() {
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   pin_library();
-  env.SetInstanceData(new Environment{TensorHandle::define(env)});
-
   Napi::Object ops = Napi::Object::New(env);
 #define OP(Type, stem) define<call<Type>>(ops, Type::name);
 #include "ops/ops.def"

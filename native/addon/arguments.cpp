@@ -44,15 +44,15 @@ Napi::Value ArgumentReader::take(const char* field) {
   return value;
 }
 
-void ArgumentReader::operator()(const char* field, In& x) { x.tensor = TensorHandle::unwrap(take(field), op_, field); }
+void ArgumentReader::operator()(const char* field, In& x) { x.tensor = handle::unwrap(take(field), op_, field); }
 void ArgumentReader::operator()(const char* field, InOut& x) {
-  x.tensor = TensorHandle::unwrap(take(field), op_, field);
+  x.tensor = handle::unwrap(take(field), op_, field);
 }
 
 void ArgumentReader::operator()(const char* field, OptionalIn& x) {
   const Napi::Value value = take(field);
   if (value.IsUndefined()) return;
-  x.tensor = TensorHandle::unwrap(value, op_, field);
+  x.tensor = handle::unwrap(value, op_, field);
   check(x.given(), op_, std::string("a live tensor as ") + field, "a freed one");
 }
 
@@ -60,8 +60,7 @@ void ArgumentReader::operator()(const char* field, InList& x) {
   const Napi::Value value = take(field);
   if (!value.IsArray()) throw Error(op_, std::string("an array of tensors as ") + field, kind_of(value));
   const Napi::Array array = value.As<Napi::Array>();
-  for (uint32_t i = 0; i < array.Length(); ++i)
-    x.tensors.push_back(TensorHandle::unwrap(array.Get(i), op_, field));
+  for (uint32_t i = 0; i < array.Length(); ++i) x.tensors.push_back(handle::unwrap(array.Get(i), op_, field));
 }
 
 void ArgumentReader::operator()(const char* field, OptionalOut& y) {

@@ -50,7 +50,7 @@ class ResultWriter {
  public:
   explicit ResultWriter(Napi::Env env) : result_(Napi::Object::New(env)) {}
 
-  void operator()(const char* field, Out& y) { result_.Set(field, TensorHandle::wrap(result_.Env(), y.tensor)); }
+  void operator()(const char* field, Out& y) { result_.Set(field, handle::wrap(result_.Env(), y.tensor)); }
   void operator()(const char* field, OptionalOut& y) {
     if (y.wanted) (*this)(field, static_cast<Out&>(y));
   }

@@ -9,29 +9,20 @@
 
 namespace videomae::addon {
 
-class TensorHandle : public Napi::ObjectWrap<TensorHandle> {
- public:
-  /// Registers the class for this environment (main thread or worker).
-  static Napi::FunctionReference define(Napi::Env env);
+namespace handle {
 
-  /// A new handle that owns `tensor`.
-  static Napi::Object wrap(Napi::Env env, const Tensor& tensor);
+/// A new handle that owns `tensor`.
+Napi::Object wrap(Napi::Env env, const Tensor& tensor);
 
-  /// The tensor behind a script value. Throws Error naming op and operand when the value is not a handle of ours; a
-  /// freed handle gives an undefined Tensor.
-  static Tensor& unwrap(const Napi::Value& value, const char* op, const char* operand);
+/// The tensor behind a script value, undefined when it has been freed. Throws Error naming op and operand when the value
+/// is not a handle of ours.
+Tensor unwrap(const Napi::Value& value, const char* op, const char* operand);
 
-  explicit TensorHandle(const Napi::CallbackInfo& info);
+/// Lets go of the tensor and of everything else native about the handle, at once: the garbage collector's finalizers run
+/// only when the event loop turns, and a training loop may not let it turn for long. A second call does nothing.
+void release(const Napi::Value& value, const char* op, const char* operand);
 
- private:
-  Tensor tensor_;
-};
-
-/// What belongs to one environment; workers each have their own.
-struct Environment {
-  Napi::FunctionReference tensor_class;
-  const Tensor* made = nullptr;  // what the handle under construction takes; null when a script calls the constructor
-};
+}  // namespace handle
 
 /// "a string", "null", "an object": what a script value is, for error messages.
 std::string kind_of(const Napi::Value& value);

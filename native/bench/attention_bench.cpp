@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <vector>
 
+#include "core/instruction_set.h"
 #include "core/thread_pool.h"
 #include "cpu/flash_attention.h"
-#include "core/instruction_set.h"
 
 namespace {
 
@@ -39,7 +39,7 @@ void bench(const char* type, int64_t batch, int64_t heads, int64_t tokens, int64
   void* backward_space = allocate(videomae::flash_attention_backward_workspace<T>(batch, tokens, heads, d));
   videomae::FlashAttention<T> f{batch, tokens, heads, d, qkv.data(), nullptr, false, out.data(), lse.data()};
   videomae::FlashAttentionBackward<T> b{batch, tokens,     heads,      d,           qkv.data(),      nullptr,
-                                   false, out.data(), lse.data(), grad.data(), grad_qkv.data(), nullptr};
+                                        false, out.data(), lse.data(), grad.data(), grad_qkv.data(), nullptr};
   double forward = median_seconds([&] { videomae::flash_attention(f, forward_space); });
   double backward = median_seconds([&] { videomae::flash_attention_backward(b, backward_space); });
   std::free(forward_space);

@@ -111,7 +111,7 @@ void empty_cache() { CachingAllocator::instance().empty(); }
 
 struct Arena::State {
   struct Use {
-    size_t size;              // rounded
+    size_t size;               // rounded
     int64_t from, until = -1;  // event numbers of its allocation and release; -1: not released
     size_t offset = 0;
   };
@@ -119,7 +119,7 @@ struct Arena::State {
   std::mutex mutex;  // blocks may be released from another thread
   std::vector<Use> uses;
   int64_t clock = 0;
-  size_t next = 0;   // the use that the next allocation of a replay takes
+  size_t next = 0;  // the use that the next allocation of a replay takes
   int64_t alive = 0;
   int64_t pass = 0;  // a block released after its pass must not be counted in a later one
   bool planned = false;
@@ -169,7 +169,7 @@ struct Arena::State {
     if (!ended && uses[next].size == size && uses[next].from == clock && !diverged) return;
     const std::string got = "allocation " + std::to_string(next) + " of " + std::to_string(bytes) + " bytes where ";
     throw Error("compileStep", "the same allocations and releases as in the recorded step",
-                got + (ended                       ? "the recorded step had ended"
+                got + (ended                     ? "the recorded step had ended"
                        : uses[next].size != size ? std::to_string(uses[next].size) + " were recorded"
                                                  : "other blocks were alive"),
                 "a compiled step must do the same work for inputs of the same shape; run it uncompiled otherwise");
@@ -211,7 +211,8 @@ Arena::~Arena() {
 
 void Arena::open() {
   if (open_arena != nullptr)
-    throw Error("compileStep", "one compiled step at a time", "a step inside another", "call the inner function plainly");
+    throw Error("compileStep", "one compiled step at a time", "a step inside another",
+                "call the inner function plainly");
   std::lock_guard<std::mutex> lock(state_->mutex);
   if (state_->alive != 0)
     throw Error("compileStep", "no tensor of the previous step alive", std::to_string(state_->alive) + " blocks",

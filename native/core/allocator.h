@@ -12,11 +12,11 @@
 namespace videomae {
 
 struct MemoryStatistics {
-  size_t live;       // bytes handed out now
-  size_t peak;       // the most bytes ever handed out at once since the last reset_peak()
-  size_t cached;     // bytes kept for reuse
-  size_t arena;      // bytes held by planned arenas
-  uint64_t system;   // how often the operating system was asked
+  size_t live;      // bytes handed out now
+  size_t peak;      // the most bytes ever handed out at once since the last reset_peak()
+  size_t cached;    // bytes kept for reuse
+  size_t arena;     // bytes held by planned arenas
+  uint64_t system;  // how often the operating system was asked
 };
 
 MemoryStatistics memory_statistics();

@@ -9,8 +9,11 @@ namespace videomae {
 class Error : public std::runtime_error {
  public:
   Error(std::string op, std::string expected, std::string got, std::string hint = "")
-      : std::runtime_error(describe(op, expected, got, hint)), op(std::move(op)), expected(std::move(expected)),
-        got(std::move(got)), hint(std::move(hint)) {}
+      : std::runtime_error(describe(op, expected, got, hint)),
+        op(std::move(op)),
+        expected(std::move(expected)),
+        got(std::move(got)),
+        hint(std::move(hint)) {}
 
   const std::string op, expected, got, hint;
 

@@ -3,16 +3,18 @@
 namespace videomae {
 namespace {
 
-/// The number of elements, or -1 when a size is negative or the product of the sizes is beyond any machine (2^46). Sizes
-/// beside a 0 are bounded too, so that no product of some axes overflows.
+/// The number of elements, or -1 when a size is negative or the product of the sizes is beyond any machine (2^46).
+/// Sizes beside a 0 are bounded too, so that no product of some axes overflows.
 int64_t checked_elements(const Shape& shape) {
   constexpr int64_t limit = int64_t{1} << 46;
   int64_t product = 1;
   bool empty = false;
   for (int64_t size : shape) {
     if (size < 0 || (size > 0 && product > limit / size)) return -1;
-    if (size == 0) empty = true;
-    else product *= size;
+    if (size == 0)
+      empty = true;
+    else
+      product *= size;
   }
   return empty ? 0 : product;
 }

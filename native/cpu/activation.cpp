@@ -9,10 +9,13 @@ namespace {
 const ActivationKernelSet& kernels() {
   switch (current_instruction_set()) {
 #if defined(__x86_64__)
-    case InstructionSet::kAvx512: return kActivationAvx512;
-    case InstructionSet::kAvx2: return kActivationAvx2;
+    case InstructionSet::kAvx512:
+      return kActivationAvx512;
+    case InstructionSet::kAvx2:
+      return kActivationAvx2;
 #endif
-    default: return kActivationPortable;
+    default:
+      return kActivationPortable;
   }
 }
 

@@ -16,8 +16,8 @@ void run(AssembleDecoder& op, const Context&) {
         const int64_t b = r / (visible + decoded), i = r % (visible + decoded);
         const bool seen = i < visible;
         const T* token = seen ? x + (b * visible + i) * width : mask;
-        const int32_t n = seen ? op.visible.data<int32_t>()[b * visible + i]
-                               : op.decoded.data<int32_t>()[b * decoded + i - visible];
+        const int32_t n =
+            seen ? op.visible.data<int32_t>()[b * visible + i] : op.decoded.data<int32_t>()[b * decoded + i - visible];
         for (int64_t d = 0; d < width; ++d) y[r * width + d] = token[d] + position[n * width + d];
       }
     });

@@ -10,9 +10,8 @@ size_t Attention::workspace(DeviceKind) const {
 }
 
 size_t AttentionBackward::workspace(DeviceKind) const {
-  return qkv.dtype() == DType::f64
-             ? flash_attention_backward_workspace<double>(batch(), tokens(), heads, head_width())
-             : flash_attention_backward_workspace<float>(batch(), tokens(), heads, head_width());
+  return qkv.dtype() == DType::f64 ? flash_attention_backward_workspace<double>(batch(), tokens(), heads, head_width())
+                                   : flash_attention_backward_workspace<float>(batch(), tokens(), heads, head_width());
 }
 
 namespace cpu {
@@ -20,8 +19,15 @@ namespace cpu {
 void run(Attention& op, const Context& context) {
   with_real(op.qkv.dtype(), [&](auto t) {
     using T = decltype(t);
-    FlashAttention<T> args{op.batch(), op.tokens(), op.heads, op.head_width(), op.qkv.data<T>(),
-                           op.logit_scale.data<T>(), op.logit_scale.given(), op.y.data<T>(), op.lse.data<T>()};
+    FlashAttention<T> args{op.batch(),
+                           op.tokens(),
+                           op.heads,
+                           op.head_width(),
+                           op.qkv.data<T>(),
+                           op.logit_scale.data<T>(),
+                           op.logit_scale.given(),
+                           op.y.data<T>(),
+                           op.lse.data<T>()};
     flash_attention(args, context.workspace);
   });
 }
@@ -29,9 +35,18 @@ void run(Attention& op, const Context& context) {
 void run(AttentionBackward& op, const Context& context) {
   with_real(op.qkv.dtype(), [&](auto t) {
     using T = decltype(t);
-    FlashAttentionBackward<T> args{op.batch(), op.tokens(), op.heads, op.head_width(), op.qkv.data<T>(),
-                                   op.logit_scale.data<T>(), op.logit_scale.given(), op.y.data<T>(), op.lse.data<T>(),
-                                   op.grad_y.data<T>(), op.grad_qkv.data<T>(), op.grad_logit_scale.data<T>()};
+    FlashAttentionBackward<T> args{op.batch(),
+                                   op.tokens(),
+                                   op.heads,
+                                   op.head_width(),
+                                   op.qkv.data<T>(),
+                                   op.logit_scale.data<T>(),
+                                   op.logit_scale.given(),
+                                   op.y.data<T>(),
+                                   op.lse.data<T>(),
+                                   op.grad_y.data<T>(),
+                                   op.grad_qkv.data<T>(),
+                                   op.grad_logit_scale.data<T>()};
     flash_attention_backward(args, context.workspace);
   });
 }

@@ -47,8 +47,8 @@ void forward(const EmbedVisible& op, void* scratch) {
   const TokenGrid g = op.grid();
   const int64_t columns = 3 * g.pixels();
   gather<T>(op, g);
-  Gemm<T> product{op.rows(), op.width(), columns, op.patches.data<T>(), columns, false,
-                  op.weight.data<T>(), columns, true, op.y.data<T>(), op.width()};
+  Gemm<T> product{op.rows(),           op.width(), columns, op.patches.data<T>(), columns,   false,
+                  op.weight.data<T>(), columns,    true,    op.y.data<T>(),       op.width()};
   product.bias = op.bias.data<T>();
   product.residual = op.position.data<T>();
   product.residual_ld = op.width();

@@ -6,9 +6,9 @@
 #include <stdexcept>
 #include <string>
 
+#include "core/instruction_set.h"
 #include "core/thread_pool.h"
 #include "cpu/flash_attention_kernel.h"
-#include "core/instruction_set.h"
 
 namespace videomae {
 namespace {
@@ -182,10 +182,10 @@ void flash_attention_backward(const FlashAttentionBackward<T>& args, void* memor
   }
 }
 
-#define VIDEOMAE_INSTANTIATE(T)                                                        \
-  template size_t flash_attention_workspace<T>(int64_t, int64_t, int64_t, int64_t);  \
+#define VIDEOMAE_INSTANTIATE(T)                                                              \
+  template size_t flash_attention_workspace<T>(int64_t, int64_t, int64_t, int64_t);          \
   template size_t flash_attention_backward_workspace<T>(int64_t, int64_t, int64_t, int64_t); \
-  template void flash_attention(const FlashAttention<T>&, void*);                  \
+  template void flash_attention(const FlashAttention<T>&, void*);                            \
   template void flash_attention_backward(const FlashAttentionBackward<T>&, void*);
 VIDEOMAE_INSTANTIATE(float)
 VIDEOMAE_INSTANTIATE(double)

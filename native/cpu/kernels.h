@@ -12,8 +12,10 @@ namespace videomae::cpu {
 /// Calls body(T{}) with the C++ type of a floating dtype, which infer() has checked to be f32 or f64.
 template <class F>
 void with_real(DType dtype, F&& body) {
-  if (dtype == DType::f64) body(double{});
-  else body(float{});
+  if (dtype == DType::f64)
+    body(double{});
+  else
+    body(float{});
 }
 
 /// Rows a piece of work takes so that it touches about 64 KiB: a function of shape only.

@@ -40,8 +40,8 @@ namespace {
 
 template <class T>
 void forward(const Linear& op, void* scratch) {
-  Gemm<T> g{op.rows(), op.outputs(), op.inputs(), op.x.data<T>(), op.inputs(), false,
-            op.weight.data<T>(), op.inputs(), true, op.y.data<T>(), op.outputs()};
+  Gemm<T> g{op.rows(),           op.outputs(), op.inputs(), op.x.data<T>(), op.inputs(), false,
+            op.weight.data<T>(), op.inputs(),  true,        op.y.data<T>(), op.outputs()};
   g.bias = op.bias.data<T>();
   g.residual = op.residual.data<T>();
   g.residual_ld = op.outputs();

@@ -18,9 +18,12 @@ void build_target(const TokenGrid& g, const In& video, int64_t b, int64_t n, boo
         const int64_t from = g.offset(b, n, c, dt, dy, 0), stride = g.pixel_stride();
         for (int64_t x = 0; x < g.patch; ++x, out += 3) {
           const int64_t i = from + x * stride;
-          if (g.bytes) *out = video.data<uint8_t>()[i] / 255.0;
-          else if (video.dtype() == DType::f64) *out = video.data<double>()[i] * channel_std[c] + channel_mean[c];
-          else *out = video.data<float>()[i] * channel_std[c] + channel_mean[c];
+          if (g.bytes)
+            *out = video.data<uint8_t>()[i] / 255.0;
+          else if (video.dtype() == DType::f64)
+            *out = video.data<double>()[i] * channel_std[c] + channel_mean[c];
+          else
+            *out = video.data<float>()[i] * channel_std[c] + channel_mean[c];
         }
       }
     if (!normalize) continue;
@@ -38,8 +41,7 @@ const uint8_t* mark_visible(const PixelLossOperands& op, const TokenGrid& g, voi
   uint8_t* seen = static_cast<uint8_t*>(scratch);
   std::fill_n(seen, g.batch * g.tokens(), uint8_t{0});
   const int64_t count = op.visible.shape()[1];
-  for (int64_t i = 0; i < op.visible.elements(); ++i)
-    seen[i / count * g.tokens() + op.visible.data<int32_t>()[i]] = 1;
+  for (int64_t i = 0; i < op.visible.elements(); ++i) seen[i / count * g.tokens() + op.visible.data<int32_t>()[i]] = 1;
   return seen;
 }
 

@@ -18,8 +18,8 @@ struct AdamW {
   In rate_scales;               // f64 (S): multiplies the learning rate
   OptionalIn gradient_norm;     // (): global L2 norm of the gradients, for clipping
   double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, clip_norm = 0;
-  int64_t step = 1;             // counts from 1
-  Out skipped;                  // i32 (): 1 when the norm was not finite and nothing was changed but the gradients
+  int64_t step = 1;  // counts from 1
+  Out skipped;       // i32 (): 1 when the norm was not finite and nothing was changed but the gradients
 
   /// Segments begin at multiples of this many elements.
   static constexpr int64_t alignment = 16;
@@ -47,7 +47,8 @@ struct AdamW {
     int64_t from = 0;
     for (int64_t s = 0; s < segments.shape()[0]; ++s) {
       const int64_t end = segments.data<int32_t>()[2 * s];
-      check(end >= from && end * alignment <= parameters.elements(), name, "segments in ascending order within the buffer",
+      check(end >= from && end * alignment <= parameters.elements(), name,
+            "segments in ascending order within the buffer",
             "segment " + std::to_string(s) + " ending at " + std::to_string(end * alignment));
       from = end;
     }

@@ -36,10 +36,10 @@ enum class OpId : int {
 
 template <class Op>
 struct IdOf;
-#define OP(Type, stem)                             \
-  template <>                                      \
-  struct IdOf<Type> {                              \
-    static constexpr OpId value = OpId::Type;      \
+#define OP(Type, stem)                        \
+  template <>                                 \
+  struct IdOf<Type> {                         \
+    static constexpr OpId value = OpId::Type; \
   };
 #include "ops/ops.def"
 #undef OP

@@ -39,16 +39,18 @@ struct AssembleDecoder {
   size_t workspace(DeviceKind) const { return 0; }
 
   static std::vector<AssembleDecoder> cases(Draw& draw) {
-    return {{draw.real({1, 1, 1}), draw.real({1, 1, 1}), draw.real({2, 1}), draw.ascending(1, 1, 2), draw.ascending(1, 1, 2)},
-            {draw.real({2, 8, 24}), draw.real({1, 1, 24}), draw.real({32, 24}), draw.ascending(2, 8, 32), draw.ascending(2, 16, 32)}};
+    return {{draw.real({1, 1, 1}), draw.real({1, 1, 1}), draw.real({2, 1}), draw.ascending(1, 1, 2),
+             draw.ascending(1, 1, 2)},
+            {draw.real({2, 8, 24}), draw.real({1, 1, 24}), draw.real({32, 24}), draw.ascending(2, 8, 32),
+             draw.ascending(2, 16, 32)}};
   }
 };
 
 /// The mask token's gradient: the sum of the last R rows of every clip, clip by clip in order.
 struct AssembleDecoderBackward {
   static constexpr const char* name = "assembleDecoderBackward";
-  In grad_y;            // (B, V + R, D)
-  int64_t visible = 0;  // V
+  In grad_y;                    // (B, V + R, D)
+  int64_t visible = 0;          // V
   OptionalOut grad_x;           // (B, V, D)
   OptionalOut grad_mask_token;  // (1, 1, D)
 
@@ -60,8 +62,8 @@ struct AssembleDecoderBackward {
   void infer() {
     check_float(name, "gradY", grad_y);
     check_rank(name, "gradY", grad_y, 3, "[B, V + R, D]");
-    check(visible >= 0 && visible <= grad_y.shape()[1], name,
-          "visible from 0 to " + std::to_string(grad_y.shape()[1]), std::to_string(visible));
+    check(visible >= 0 && visible <= grad_y.shape()[1], name, "visible from 0 to " + std::to_string(grad_y.shape()[1]),
+          std::to_string(visible));
     grad_x.set({grad_y.shape()[0], visible, grad_y.shape()[2]}, grad_y.dtype());
     grad_mask_token.set({1, 1, grad_y.shape()[2]}, grad_y.dtype());
   }

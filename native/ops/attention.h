@@ -49,7 +49,12 @@ struct Attention {
 
   static std::vector<Attention> cases(Draw& draw) {
     std::vector<Attention> list;
-    for (auto [b, n, h, k] : {std::array<int64_t, 4>{1, 1, 1, 1}, {2, 37, 3, 16}, {1, 160, 2, 64}, {1, 65, 2, 80}, {1, 130, 1, 88}, {1, 40, 1, 128}})
+    for (auto [b, n, h, k] : {std::array<int64_t, 4>{1, 1, 1, 1},
+                              {2, 37, 3, 16},
+                              {1, 160, 2, 64},
+                              {1, 65, 2, 80},
+                              {1, 130, 1, 88},
+                              {1, 40, 1, 128}})
       for (bool cosine : {false, true}) {
         Attention op{draw.real({b, n, 3 * h * k})};
         op.heads = h;
@@ -68,7 +73,7 @@ struct AttentionBackward {
   In y;                    // (B, N, H * K)
   In lse;                  // (B, H, N)
   int64_t heads = 1;
-  Out grad_qkv;          // (B, N, 3 * H * K)
+  Out grad_qkv;                  // (B, N, 3 * H * K)
   OptionalOut grad_logit_scale;  // (H), cosine only
 
   template <class V>

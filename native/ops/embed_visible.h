@@ -9,13 +9,13 @@ namespace videomae {
 
 struct EmbedVisible {
   static constexpr const char* name = "embedVisible";
-  In video;    // u8 (B, T, H, W, 3) or floating (B, 3, T, H, W)
-  In visible;  // i32 (B, V)
-  In weight;   // (D, 3, tubelet, patch, patch)
-  In bias;     // (D)
-  In position; // (N, D)
-  Out y;       // (B, V, D)
-  Out patches; // (B * V, 3 * tubelet * patch * patch): the GEMM's operand, kept for the weight's gradient
+  In video;     // u8 (B, T, H, W, 3) or floating (B, 3, T, H, W)
+  In visible;   // i32 (B, V)
+  In weight;    // (D, 3, tubelet, patch, patch)
+  In bias;      // (D)
+  In position;  // (N, D)
+  Out y;        // (B, V, D)
+  Out patches;  // (B * V, 3 * tubelet * patch * patch): the GEMM's operand, kept for the weight's gradient
 
   template <class V>
   void visit(V& v) {
@@ -49,7 +49,8 @@ struct EmbedVisible {
       for (auto [size, patch, frames] : {std::array<int64_t, 3>{8, 4, 4}, {28, 14, 2}, {32, 16, 4}}) {
         const int64_t n = frames / 2 * (size / patch) * (size / patch), d = 24;
         list.push_back({bytes ? draw.bytes({2, frames, size, size, 3}) : draw.real({2, 3, frames, size, size}),
-                        draw.ascending(2, 2, n), draw.real({d, 3, 2, patch, patch}), draw.real({d}), draw.real({n, d})});
+                        draw.ascending(2, 2, n), draw.real({d, 3, 2, patch, patch}), draw.real({d}),
+                        draw.real({n, d})});
       }
     return list;
   }
@@ -62,7 +63,7 @@ struct EmbedVisibleVideoGrad {
   In visible;       // i32 (B, V)
   In video;         // floating (B, 3, T, H, W): for its shape only
   int64_t tubelet = 2, patch = 16;
-  Out grad_video;   // (B, 3, T, H, W)
+  Out grad_video;  // (B, 3, T, H, W)
 
   template <class V>
   void visit(V& v) {

@@ -53,9 +53,7 @@ struct OperandCheck {
 
 struct OutputAllocation {
   DeviceKind device;
-  void operator()(const char*, Out& y) {
-    y.tensor = Tensor::empty(y.shape, y.dtype, device);
-  }
+  void operator()(const char*, Out& y) { y.tensor = Tensor::empty(y.shape, y.dtype, device); }
   void operator()(const char*, OptionalOut& y) {
     if (y.wanted) y.tensor = Tensor::empty(y.shape, y.dtype, device);
   }

@@ -48,10 +48,10 @@ struct LayerNorm {
 /// Gradients of layerNorm. Column sums are taken in two stages over row blocks of fixed size.
 struct LayerNormBackward {
   static constexpr const char* name = "layerNormBackward";
-  In grad_y, x;     // (..., D)
-  In weight;        // (D)
-  In mean, rstd;    // (rows)
-  OptionalOut grad_x;       // (..., D)
+  In grad_y, x;                        // (..., D)
+  In weight;                           // (D)
+  In mean, rstd;                       // (rows)
+  OptionalOut grad_x;                  // (..., D)
   OptionalOut grad_weight, grad_bias;  // (D)
 
   static constexpr int64_t rows_per_block = 64;

@@ -13,8 +13,8 @@ struct Linear {
   OptionalIn bias;      // (O)
   OptionalIn residual;  // (..., O)
   bool gelu = false;
-  Out y;               // (..., O)
-  OptionalOut preactivation;   // (..., O), only with gelu
+  Out y;                      // (..., O)
+  OptionalOut preactivation;  // (..., O), only with gelu
 
   template <class V>
   void visit(V& v) {
@@ -31,11 +31,13 @@ struct Linear {
     check_rank(name, "weight", weight, 2, "[O, I]");
     check_same_dtype(name, "weight", weight, x);
     check(x.shape().rank() >= 1 && x.shape()[-1] == inputs(), name,
-          "x of shape [..., " + std::to_string(inputs()) + "] to match weight " + weight.tensor.text(), x.tensor.text());
+          "x of shape [..., " + std::to_string(inputs()) + "] to match weight " + weight.tensor.text(),
+          x.tensor.text());
     Shape shape = x.shape();
     shape[-1] = outputs();
     if (bias.given()) check_same_dtype(name, "bias", bias, x), check_shape(name, "bias", bias, {outputs()});
-    if (residual.given()) check_same_dtype(name, "residual", residual, x), check_shape(name, "residual", residual, shape);
+    if (residual.given())
+      check_same_dtype(name, "residual", residual, x), check_shape(name, "residual", residual, shape);
     y.set(shape, x.dtype());
     preactivation.set(shape, x.dtype());
     preactivation.wanted = preactivation.wanted && gelu;
@@ -64,9 +66,9 @@ struct LinearBackward {
   In x;                      // (..., I)
   In weight;                 // (O, I)
   OptionalIn preactivation;  // (..., O)
-  OptionalOut grad_x;                // (..., I)
-  OptionalOut grad_weight;           // (O, I)
-  OptionalOut grad_bias;             // (O)
+  OptionalOut grad_x;        // (..., I)
+  OptionalOut grad_weight;   // (O, I)
+  OptionalOut grad_bias;     // (O)
 
   static constexpr int64_t rows_per_block = 64;  // of the bias gradient's two-stage sum
 
@@ -86,12 +88,14 @@ struct LinearBackward {
     check_rank(name, "weight", weight, 2, "[O, I]");
     check_same_dtype(name, "weight", weight, x), check_same_dtype(name, "gradY", grad_y, x);
     check(x.shape().rank() >= 1 && x.shape()[-1] == inputs(), name,
-          "x of shape [..., " + std::to_string(inputs()) + "] to match weight " + weight.tensor.text(), x.tensor.text());
+          "x of shape [..., " + std::to_string(inputs()) + "] to match weight " + weight.tensor.text(),
+          x.tensor.text());
     Shape shape = x.shape();
     shape[-1] = outputs();
     check_shape(name, "gradY", grad_y, shape);
     if (preactivation.given())
-      check_same_dtype(name, "preactivation", preactivation, x), check_shape(name, "preactivation", preactivation, shape);
+      check_same_dtype(name, "preactivation", preactivation, x),
+          check_shape(name, "preactivation", preactivation, shape);
     grad_x.like(x);
     grad_weight.like(weight);
     grad_bias.set({outputs()}, x.dtype());

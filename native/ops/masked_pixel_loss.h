@@ -50,9 +50,9 @@ struct PixelLossOperands {
 
 struct MaskedPixelLoss : PixelLossOperands {
   static constexpr const char* name = "maskedPixelLoss";
-  Out loss;        // ()
+  Out loss;                // ()
   OptionalOut token_loss;  // (B, R): each token's mean squared error, visible ones included
-  Out weight;      // (): how many tokens the mean was taken over
+  Out weight;              // (): how many tokens the mean was taken over
 
   template <class V>
   void visit(V& v) {
@@ -73,7 +73,8 @@ struct MaskedPixelLoss : PixelLossOperands {
   }
 
   static std::vector<MaskedPixelLoss> cases(Draw& draw) {
-    return {{PixelLossOperands::make(draw, false, true)}, {PixelLossOperands::make(draw, true, true)},
+    return {{PixelLossOperands::make(draw, false, true)},
+            {PixelLossOperands::make(draw, true, true)},
             {PixelLossOperands::make(draw, true, false)}};
   }
 };

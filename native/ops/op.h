@@ -145,8 +145,10 @@ class Draw {
     const PhiloxKey key{seed_, stream_++};
     for (int64_t i = 0, n = in.elements(); i < n; ++i) {
       const float v = static_cast<float>(low + (high - low) * philox_uniform(key, i));  // exact in f32 and f64
-      if (real_ == DType::f64) in.tensor.data<double>()[i] = v;
-      else in.tensor.data<float>()[i] = v;
+      if (real_ == DType::f64)
+        in.tensor.data<double>()[i] = v;
+      else
+        in.tensor.data<float>()[i] = v;
     }
     return in;
   }

@@ -1,5 +1,5 @@
-// How a clip is cut into tokens: cubes of `tubelet` frames and patch x patch pixels, numbered time-major, then row, then
-// column. Shared by the ops that read pixels.
+// How a clip is cut into tokens: cubes of `tubelet` frames and patch x patch pixels, numbered time-major, then row,
+// then column. Shared by the ops that read pixels.
 #pragma once
 
 #include "ops/op.h"

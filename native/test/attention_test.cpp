@@ -49,9 +49,10 @@ struct Problem {
 
   void backward() {
     Workspace space(flash_attention_backward_workspace<T>(s.batch, s.tokens, s.heads, s.d));
-    flash_attention_backward(FlashAttentionBackward<T>{s.batch, s.tokens, s.heads, s.d, qkv.data(), scale(), s.cosine, out.data(),
-                                            lse.data(), grad_out.data(), grad_qkv.data(), grad_logit_scale.data()},
-                       space.get());
+    flash_attention_backward(
+        FlashAttentionBackward<T>{s.batch, s.tokens, s.heads, s.d, qkv.data(), scale(), s.cosine, out.data(),
+                                  lse.data(), grad_out.data(), grad_qkv.data(), grad_logit_scale.data()},
+        space.get());
   }
 };
 

@@ -241,9 +241,6 @@ for (let i = 0; i < Number(calls); i++) {
   const result = attempt(name, () => native[name](...list.slice(0, chance(0.1) ? stream.integer(4) : 9)));
   if (result !== undefined && (name === "zeros" || name === "fromArray" || name === "view")) readBack({ result });
   if (chance(0.02)) attempt(op, () => native.ops[op](...pick([[], [anyJunk()], [null]])));
-  if (chance(0.02)) attempt("constructor", () => new handles[0].constructor(anyJunk()));
-  if (chance(0.02)) attempt("constructor", () => Reflect.construct(handles[0].constructor, [], Object));
-  if (chance(0.02)) attempt("constructor", () => handles[0].constructor(foreign));
   if (i % 20 === 19) {
     for (const handle of handles.splice(0)) native.dispose(handle);
   }

@@ -1,6 +1,7 @@
 // A pre-training model as a fixture describes it, with the fixture's formula weights.
-import type { PretrainConfig } from "#lib/models/sizes.js";
+
 import { type PretrainModel, pretrainModel } from "#lib/models/pretrain.js";
+import type { PretrainConfig } from "#lib/models/sizes.js";
 import { Tensor } from "#lib/tensor/tensor.js";
 import { formulaParameter } from "../fixtures.js";
 

@@ -4,8 +4,8 @@ import { backward } from "#lib/autograd/backward.js";
 import { pretrainModel } from "#lib/models/pretrain.js";
 import { modelSizes, parameterShapes } from "#lib/models/sizes.js";
 import { pixelTargets } from "#lib/ops/masked-pixel-loss.js";
-import { scope } from "#lib/tensor/scope.js";
 import { memory } from "#lib/tensor/memory.js";
+import { scope } from "#lib/tensor/scope.js";
 import { Tensor } from "#lib/tensor/tensor.js";
 import { largestDifference, norm, relativeError } from "../compare.js";
 import { formulaVideo, formulaVideoBytes, haveShared, loadFixture } from "../fixtures.js";
@@ -115,11 +115,14 @@ describe.skipIf(!haveShared)("ViT-S at 16 x 224 x 224", () => {
 });
 
 describe("pretrainModel", () => {
-  it.each(Object.keys(modelSizes).filter((n) => !/large|huge|giant/.test(n)))("%s has the published names and shapes", (n) => {
-    using model = pretrainModel(n);
-    const names = model.namedParameters().map(([name, { shape }]) => [name, shape]);
-    expect(names).toEqual(parameterShapes(model.config));
-  });
+  it.each(Object.keys(modelSizes).filter((n) => !/large|huge|giant/.test(n)))(
+    "%s has the published names and shapes",
+    (n) => {
+      using model = pretrainModel(n);
+      const names = model.namedParameters().map(([name, { shape }]) => [name, shape]);
+      expect(names).toEqual(parameterShapes(model.config));
+    },
+  );
 
   it("draws the same weights from the same seed, and others from another", () => {
     using a = pretrainModel("vit-tiny", { seed: 1 });
@@ -151,7 +154,9 @@ describe("pretrainModel", () => {
     using model = pretrainModel("vit-tiny");
     const video = Tensor.fromArray(new Uint8Array(2 * 8 * 32 * 32 * 3), [2, 8, 32, 32, 3]);
     const visible = Tensor.fromArray(Int32Array.from([0, 64]), [2, 1]);
-    expect(() => model.encode(video, visible)).toThrow(/embedVisible: expected visible with values from 0 to 63; got 64/);
+    expect(() => model.encode(video, visible)).toThrow(
+      /embedVisible: expected visible with values from 0 to 63; got 64/,
+    );
     for (const tensor of [video, visible]) tensor.dispose();
   });
 });

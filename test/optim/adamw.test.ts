@@ -1,7 +1,7 @@
 // AdamW against the reference: 20 steps, parameters after each, final moments, norms before clipping.
 import { describe, expect, it } from "vitest";
-import { Module } from "#lib/nn/module.js";
 import { zeros } from "#lib/nn/initializers.js";
+import { Module } from "#lib/nn/module.js";
 import { AdamW, parameterGroups } from "#lib/optim/adamw.js";
 import { largestDifference } from "../compare.js";
 import { formulaUnit, haveShared, loadFixture } from "../fixtures.js";
@@ -38,10 +38,8 @@ describe.skipIf(!haveShared)("AdamW", () => {
     for (let step = 0; step < 20; step++) {
       for (const [key, { value }] of parameters) {
         const scale = settings.grad_scale[step];
-        value.grad!.write(formulaUnit(json.seed, `${key}.grad.${step}`, value.size).reduce(
-          (out, u, i) => ((out[i] = scale * u), out),
-          new Float32Array(value.size),
-        ));
+        const unitGradient = formulaUnit(json.seed, `${key}.grad.${step}`, value.size);
+        value.grad!.write(Float32Array.from(unitGradient, (u) => scale * u));
       }
       const { gradientNorm, skipped } = optimizer.step({ learningRate: settings.lr[step] });
       expect(gradientNorm.readSync()[0] / reference(`${name}.grad_norm`)[step]).toBeCloseTo(1, 5);
@@ -52,9 +50,14 @@ describe.skipIf(!haveShared)("AdamW", () => {
         expect(value.grad!.readSync().every((g) => g === 0)).toBe(true);
       }
     }
-    for (const [kind, suffix] of [["expAvg", "exp_avg"], ["expAvgSq", "exp_avg_sq"]] as const) {
+    for (const [kind, suffix] of [
+      ["expAvg", "exp_avg"],
+      ["expAvgSq", "exp_avg_sq"],
+    ] as const) {
       for (const { name: key, data } of optimizer.moments(kind)) {
-        expect(largestDifference(data, reference(`${name}.${key}.${suffix}`)), `${key} ${kind}`).toBeLessThanOrEqual(2e-6);
+        expect(largestDifference(data, reference(`${name}.${key}.${suffix}`)), `${key} ${kind}`).toBeLessThanOrEqual(
+          2e-6,
+        );
       }
     }
   });

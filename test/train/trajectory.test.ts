@@ -133,11 +133,11 @@ describe("spec 13", () => {
     using rebuilt = decoded();
     const masks = { visible: seen, decoded: rebuilt };
     using prediction = model.forward(clip, masks);
-    const out = prediction.readSync();
+    const out = Array.from(prediction.readSync());
     const first = [0.738988318, 0.839341636, 0.181500404, -0.203454919];
     const last = [-0.42908324, -0.25004209, -0.100943753, 0.353300967];
-    first.forEach((value, i) => expect(out[i]).toBeCloseTo(value, 8));
-    last.forEach((value, i) => expect(out[out.length - 4 + i]).toBeCloseTo(value, 7));
+    for (const [i, value] of first.entries()) expect(out[i]).toBeCloseTo(value, 8);
+    for (const [i, value] of last.entries()) expect(out[out.length - 4 + i]).toBeCloseTo(value, 7);
     expect(out.reduce((sum, value) => sum + Math.abs(value), 0)).toBeCloseTo(11556.6462105, 6);
     expect(out.reduce((sum, value) => sum + value, 0)).toBeCloseTo(401.288276894, 5);
 
@@ -156,7 +156,7 @@ describe("spec 13", () => {
     };
     for (const [name, { value }] of model.namedParameters()) {
       if (!(name in lengths)) continue;
-      const length = Math.sqrt(value.grad!.readSync().reduce((sum, g) => sum + g * g, 0));
+      const length = Math.sqrt(Array.from(value.grad!.readSync()).reduce((sum, g) => sum + g * g, 0));
       expect(length, name).toBeCloseTo(lengths[name], 11);
     }
   });
@@ -183,7 +183,12 @@ describe("spec 13", () => {
 
   it("takes the golden AdamW steps", () => {
     using model = goldenModel();
-    using optimizer = new AdamW(parameterGroups(model), { lr: 1e-3, betas: [0.9, 0.95], weightDecay: 0.05, clipNorm: 0.02 });
+    using optimizer = new AdamW(parameterGroups(model), {
+      lr: 1e-3,
+      betas: [0.9, 0.95],
+      weightDecay: 0.05,
+      clipNorm: 0.02,
+    });
     using clip = video();
     using seen = visible();
     using rebuilt = decoded();
@@ -196,8 +201,10 @@ describe("spec 13", () => {
       norms.push(gradientNorm.readSync()[0]);
       for (const tensor of [gradientNorm, skipped]) tensor.dispose();
     }
-    [1.33264913368, 1.29745783689, 1.26686702138].forEach((value, i) => expect(losses[i]).toBeCloseTo(value, 9));
-    [0.408296159643, 0.369907044459, 0.330802754767].forEach((value, i) => expect(norms[i]).toBeCloseTo(value, 9));
+    for (const [i, value] of [1.33264913368, 1.29745783689, 1.26686702138].entries())
+      expect(losses[i]).toBeCloseTo(value, 9);
+    for (const [i, value] of [0.408296159643, 0.369907044459, 0.330802754767].entries())
+      expect(norms[i]).toBeCloseTo(value, 9);
     const sum = model
       .namedParameters()
       .flatMap(([, { value }]) => Array.from(value.readSync()))
