@@ -68,7 +68,15 @@ export * from "./ops/index.js";
 export { AdamW, type AdamWOptions, type OptimizerGroup, parameterGroups, type StepResult } from "./optim/adamw.js";
 export { type CosineScheduleOptions, cosineSchedule, type Schedule, scaleLearningRate } from "./optim/schedule.js";
 export type { Device, DType } from "./tensor/dtype.js";
-export { emptyCache, instructionSet, type MemoryReport, memory, resetPeakMemory, threads } from "./tensor/memory.js";
+export {
+  emptyCache,
+  instructionSet,
+  type MemoryReport,
+  memory,
+  resetPeakMemory,
+  runSingleThreaded,
+  threads,
+} from "./tensor/memory.js";
 export { nativeOp } from "./tensor/native-op.js";
 export { scope, unscoped } from "./tensor/scope.js";
 export { keep, Tensor } from "./tensor/tensor.js";

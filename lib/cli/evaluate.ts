@@ -26,13 +26,14 @@ export function evaluateCommand(): Command {
 }
 
 async function evaluate(data: string, options: EvaluateOptions): Promise<void> {
-  const { model, masks, stride } = openRun(options);
+  const { model, masks, stride, decoder } = openRun(options);
   using _model = model;
   const { frames, image } = model.config;
   const clips = await evaluationClips(data, {
     frames,
     size: image,
     stride,
+    decoder,
     root: options.root,
     limit: options.limit,
     onBadFile: ({ source, reason }) => process.stderr.write(`skipped ${source}: ${reason}\n`),

@@ -1,5 +1,6 @@
 // The weights that a command is given: a checkpoint, or the folder of a run.
 import { statSync } from "node:fs";
+import type { DecoderName } from "../data/find-decoder.js";
 import { VideomaeError } from "../errors.js";
 import { latestCheckpoint } from "../io/checkpoint-folder.js";
 import type { DualMask } from "../masking/dual-mask.js";
@@ -13,12 +14,18 @@ export interface OpenRun {
   readonly model: PretrainModel;
   readonly masks: DualMask;
   readonly stride: number;
+  readonly decoder: DecoderName;
 }
 
 /** The model of a checkpoint or of a run's newest one, with the run's masks. */
 export function openRun({ weights, stride }: { weights: string; stride?: number }): OpenRun {
   const { model, state } = loadPretrainModel(checkpointIn(weights));
-  return { model, masks: masksOf(state.config, model), stride: stride ?? state.config.stride };
+  return {
+    model,
+    masks: masksOf(state.config, model),
+    stride: stride ?? state.config.stride,
+    decoder: state.config.decoder,
+  };
 }
 
 function checkpointIn(weights: string): string {

@@ -1,4 +1,4 @@
-// `videomae pretrain <data>`: trains with a progress bar, leaves checkpoints, a log, a loss plot and a reconstruction.
+// `videomae pretrain <data>`: trains with a progress bar, leaves checkpoints, a log and a loss plot.
 import path from "node:path";
 import { Command, Option } from "commander";
 import { describePretrainOptions, type PretrainRunOptions } from "../config/pretrain-config.js";
@@ -57,11 +57,13 @@ async function runPretraining(options: PretrainRunOptions): Promise<void> {
         progress = new Progress({ total: steps, start });
       },
       onStep: (step) => progress?.update({ ...step, lr: step.learningRate }),
+      onNote: say,
       onBadFile: ({ source, reason }) => say(`skipped ${source}: ${reason}`),
     });
     progress?.stop();
     const plot = path.join(path.dirname(summary.log), "loss.png");
     await writeLossPlot(plot, lossPoints(summary.log), { title: "Pre-training loss" });
+    if (summary.checkpoint === "") return;
     say(`${summary.done} of ${summary.steps} updates; checkpoint ${summary.checkpoint}; loss plot ${plot}`);
   } finally {
     progress?.stop();

@@ -15,11 +15,12 @@ const atLeastZero = () => z.number().min(0);
 const shape = {
   data: z.string().min(1).describe("folder of clips, or a list file with one clip a line"),
   root: z.string().default("").describe("folder that relative paths of a list file start from"),
-  out: z.string().min(1).default("runs/pretrain").describe("folder for checkpoints, log and pictures"),
+  out: z.string().min(1).default("runs/pretrain").describe("folder for checkpoints, log and loss plot"),
 
   model: z.string().min(1).default("vit-base").describe("vit-small, vit-base, vit-large, vit-huge or vit-giant"),
   image: count().optional().describe("side of the input in pixels (default: the model's, 224)"),
   patch: count().optional().describe("side of a patch in pixels (default: the model's, 16 or 14)"),
+  tubelet: count().optional().describe("frames of a token (default: the model's, 2)"),
   frames: count().optional().describe("frames of a clip (default: the model's, 16)"),
   width: count().optional().describe("width of the encoder (default: the model's)"),
   depth: count().optional().describe("blocks of the encoder (default: the model's)"),
@@ -35,6 +36,7 @@ const shape = {
     .default("auto")
     .describe("what decodes video; auto: node-av, else ffmpeg"),
   maxBadFraction: z.number().min(0).max(1).default(0.5).describe("fraction of unreadable videos that ends the run"),
+  framesTemplate: z.string().min(1).optional().describe("file names of raw frames (default: img_{:05}.jpg)"),
   stride: count().default(4).describe("video frames from one clip frame to the next"),
   views: count().default(1).describe("clips taken from a video each time it is decoded"),
 
@@ -65,11 +67,16 @@ const shape = {
   clipNorm: z.number().positive().optional().describe("greatest norm of the gradient (default: not clipped)"),
 
   seed: z.number().int().min(0).default(0).describe("seed of everything random"),
-  device: z.string().min(1).default("auto").describe("cpu, cuda, cuda:<n>, or auto: cuda where there is one"),
-  dtype: z.enum(["auto", "f32", "bf16"]).default("auto").describe("precision of matrix products; auto: bf16 on cuda"),
+  device: z.enum(["auto", "cpu"]).default("auto").describe("what computes; auto: the CPU"),
+  dtype: z.enum(["auto", "f32"]).default("auto").describe("precision of matrix products; auto: f32"),
   recompute: z.boolean().default(false).describe("recompute blocks in the backward pass: less memory, more time"),
   workers: z.number().int().min(0).default(2).describe("threads that decode clips; 0: the main thread"),
-  threads: z.number().int().min(0).default(0).describe("threads of the CPU kernels; 0: one a core"),
+  threads: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe("threads of the CPU kernels; 0: one for each processor the process may use"),
 
   saveEvery: count().default(1000).describe("updates between two checkpoints"),
   keep: count().default(3).describe("checkpoints kept"),
@@ -134,12 +141,12 @@ export interface StepPlan {
   readonly warmupSteps: number;
 }
 
-/** Turns epochs into updates, for data that makes `stepsPerEpoch` updates an epoch. */
+/** Turns epochs into updates, for data that makes `stepsPerEpoch` updates an epoch; a fraction with accumulation. */
 export function planSteps(config: PretrainRunConfig, stepsPerEpoch: number): StepPlan {
-  const steps = config.steps ?? (config.epochs ?? DEFAULT_EPOCHS) * stepsPerEpoch;
+  const steps = config.steps ?? Math.max(1, Math.floor((config.epochs ?? DEFAULT_EPOCHS) * stepsPerEpoch));
   if (config.warmupSteps !== undefined) return { steps, warmupSteps: config.warmupSteps };
   const asked = config.warmupEpochs === undefined ? undefined : Math.round(config.warmupEpochs * stepsPerEpoch);
-  const warmupSteps = asked ?? Math.min(DEFAULT_WARMUP_EPOCHS * stepsPerEpoch, Math.floor(steps / 10));
+  const warmupSteps = asked ?? Math.min(Math.round(DEFAULT_WARMUP_EPOCHS * stepsPerEpoch), Math.floor(steps / 10));
   return { steps, warmupSteps };
 }
 

@@ -2,6 +2,7 @@
 import type { DecoderName } from "../data/find-decoder.js";
 import type { SourceOptions } from "../data/lists.js";
 import { type BadFile, type ClipOptions, loader, VideoDataset } from "../data/loader.js";
+import { sourcePath } from "../data/source.js";
 
 /** A clip and where it came from. */
 export interface EvaluationClip {
@@ -11,7 +12,7 @@ export interface EvaluationClip {
 }
 
 /**
- * Reads the clips of a video, a folder or a list.
+ * Reads the clips of a video, a folder or a list; those that cannot be read are reported and left out.
  * @param limit  at most so many, the first ones
  */
 export async function evaluationClips(
@@ -23,6 +24,10 @@ export async function evaluationClips(
   const clips: EvaluationClip[] = [];
   const steps = Math.min(limit, dataset.length);
   const batches = loader(dataset, { batchSize: 1, workers: 0, evaluation: true, steps, decoder, onBadFile });
-  for await (using batch of batches) clips.push({ source: batch.sources[0], frames: batch.frames.slice() });
+  for await (using batch of batches) {
+    const [source] = batch.sources;
+    if (source !== sourcePath(dataset.sources[batch.step])) continue; // unreadable: left out, not replaced
+    clips.push({ source, frames: batch.frames.slice() });
+  }
   return clips;
 }

@@ -2,7 +2,18 @@
 // remnant off, so every line stays readable. JSON has no NaN or infinity: such a number is written as null and its name
 // is listed in the line's `nonFinite` field.
 
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { VideomaeError } from "../errors.js";
 
 /** One line of a log. */
@@ -58,6 +69,21 @@ export function openJsonl(path: string): JsonlLog {
     throw failed("repair", path, cause);
   }
   return new JsonlLog(path, file);
+}
+
+/** Rewrites a log without the records that `keep` refuses, atomically; an absent log stays absent. */
+export function keepRecords(path: string, keep: (record: LogRecord) => boolean): void {
+  if (!existsSync(path)) return;
+  const records = readJsonl(path);
+  const kept = records.filter(keep);
+  if (kept.length === records.length) return;
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    writeFileSync(temporary, kept.map((record) => `${encodeRecord(record)}\n`).join(""));
+    renameSync(temporary, path);
+  } catch (cause) {
+    throw failed("rewrite", path, cause);
+  }
 }
 
 /** All objects of a log in order; an unfinished last line is left out, any other broken line is an error with its number. */

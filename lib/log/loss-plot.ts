@@ -1,7 +1,7 @@
 // The loss curve of a run as a picture: raw loss thin and pale, a smoothed one bold, the learning rate in a strip below.
-// Smoothing is a straight line fitted to the 3 % of the points around each, which follows a steep start without bias. Curves of many points are drawn by the lowest and highest value of
-// each half pixel column, so spikes stay visible and the file small. Values far above the curve are cut at the frame;
-// steps whose loss was not finite are marked red on the axis.
+// Smoothing is a straight line fitted to the 3 % of the points around each, which follows a steep start without bias.
+// Curves of many points are drawn by the lowest and highest value of each half pixel column, so spikes stay visible and
+// the file small. Values far above the curve are cut at the frame; steps whose loss was not finite are marked red on the axis.
 
 import { writeFile } from "node:fs/promises";
 import { extname } from "node:path";

@@ -11,7 +11,7 @@ import { tubeMask } from "./tube.js";
 /** A mask by name and masked fraction. */
 export interface MaskSpec {
   readonly kind: MaskKind;
-  /** Masked fraction in (0, 1). */
+  /** Masked fraction in [0, 1). */
   readonly ratio: number;
 }
 

@@ -18,7 +18,7 @@ export type RealType = Extract<DType, "f32" | "f64">;
  *   readonly norm = this.child("norm", new LayerNorm(384));
  *   readonly weight = this.parameter("weight", [10, 384], uniform(0.05));
  *   forward(x: Tensor): Tensor {                                    // (B, N, 384) -> (B, 10)
- *     return linear(mean(this.norm.forward(x), { axes: [1] }), this.weight);
+ *     return linear(mean(this.norm.forward(x), { axes: [1] }), this.weight.value);
  *   }
  * }
  * using head = new Head().materialize({ seed: 0 });
@@ -63,7 +63,10 @@ export abstract class Module implements Disposable {
 
   /** Makes the memory of every parameter and draws initial values, each from a stream of its own name. */
   materialize({ seed = 0, dtype = "f32" }: { seed?: number; dtype?: RealType } = {}): this {
-    for (const [name, parameter] of this.namedParameters()) parameter.materialize(dtype, seed, fnv1a(name));
+    const [low, high] = [seed % 2 ** 32, Math.floor(seed / 2 ** 32)]; // kernels take 32 bits of each
+    for (const [name, parameter] of this.namedParameters()) {
+      parameter.materialize(dtype, low, (fnv1a(name) ^ high) >>> 0);
+    }
     return this;
   }
 

@@ -29,11 +29,12 @@ export const embedVisible = defineOp(
           x: patches,
           weight: weight.view([width, columns]),
         };
-        const { gradX, gradWeight, gradBias } = nativeOp("linearBackward", flat, needs[0] ? [] : ["gradX"]);
+        const skip = ["gradX", "", "gradWeight", "gradBias"].filter((name, i) => name !== "" && !needs[i]);
+        const { gradX, gradWeight, gradBias } = nativeOp("linearBackward", flat, skip);
         const gradVideo = needs[0]
           ? nativeOp("embedVisibleVideoGrad", { gradPatches: gradX, visible, video, tubelet, patch }).gradVideo
           : undefined;
-        return [gradVideo, undefined, gradWeight.view(weight.shape), gradBias, undefined];
+        return [gradVideo, undefined, gradWeight?.view(weight.shape), gradBias, undefined];
       },
     ];
   },

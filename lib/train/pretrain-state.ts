@@ -1,6 +1,7 @@
 // What a pre-training run keeps between processes, and how it is put into and taken out of a checkpoint.
 
 import type { PretrainRunConfig } from "../config/pretrain-config.js";
+import { type DecoderName, findDecoder } from "../data/find-decoder.js";
 import { VideomaeError } from "../errors.js";
 import { type CheckpointState, openCheckpoint, writeCheckpoint } from "../io/checkpoint.js";
 import { checkpointPath, retainCheckpoints } from "../io/checkpoint-folder.js";
@@ -15,17 +16,58 @@ export interface PretrainState extends CheckpointState {
   readonly model: PretrainConfig;
   /** Updates the optimiser applied; less than `step` when some were skipped. */
   readonly updates: number;
-  /** What the last bits of results depend on. */
-  readonly numerics: { readonly instructionSet: string; readonly decoder: string };
+  readonly numerics: Numerics;
+}
+
+/** What the last bits of results depend on, besides the options. */
+export interface Numerics {
+  readonly instructionSet: string;
+  /** The program that decodes video; "none" where there is only raw frames to read. */
+  readonly decoder: string;
+}
+
+/** The numerics of this process, with what a decoder choice comes to here. */
+export async function numericsOf(decoder: DecoderName): Promise<Numerics> {
+  const found = await findDecoder(decoder).then(
+    ({ name }) => name,
+    () => "none",
+  );
+  return { instructionSet: instructionSet(), decoder: found };
+}
+
+/** The options that numbers depend on. */
+const numericOptions = [
+  ...["data", "root", "stride", "views", "mask", "maskRatio", "decoderMask", "decoderMaskRatio", "batchSize"],
+  ...["accumulate", "epochs", "steps", "lr", "minLr", "warmupLr", "warmupEpochs", "warmupSteps", "weightDecay"],
+  ...["weightDecayEnd", "betas", "eps", "clipNorm", "seed"],
+] as const;
+
+/** Why a resumed run will not give the numbers of one never stopped: one sentence a reason. */
+export function differences(state: PretrainState, config: PretrainRunConfig, numerics: Numerics): string[] {
+  const before: Record<string, unknown> = { ...pick(state.config), ...state.numerics };
+  const now: Record<string, unknown> = { ...pick(config), ...numerics };
+  return Object.keys(now)
+    .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]))
+    .map(
+      (key) => `resumed with ${key} ${show(now[key])} where the run had ${show(before[key])}: its numbers will differ`,
+    );
+}
+
+function pick(config: PretrainRunConfig): Record<string, unknown> {
+  return Object.fromEntries(numericOptions.map((key) => [key, config[key as keyof PretrainRunConfig]]));
+}
+
+function show(value: unknown): string {
+  return value === undefined ? "unset" : JSON.stringify(value);
 }
 
 /** Writes `checkpoint-<step>.safetensors` and removes the oldest beyond `config.keep`. Returns its path. */
 export function savePretrainState(
-  run: { config: PretrainRunConfig; step: number; epoch: number; decoder: string },
+  run: { config: PretrainRunConfig; step: number; epoch: number; numerics: Numerics },
   model: PretrainModel,
   optimizer: AdamW,
 ): string {
-  const { config, step, epoch, decoder } = run;
+  const { config, step, epoch, numerics } = run;
   const state: PretrainState = {
     step,
     epoch,
@@ -33,7 +75,7 @@ export function savePretrainState(
     config,
     model: model.config,
     updates: optimizer.updates,
-    numerics: { instructionSet: instructionSet(), decoder },
+    numerics,
   };
   const path = checkpointPath(config.out, step);
   writeCheckpoint(path, {
@@ -51,10 +93,10 @@ export function savePretrainState(
 }
 
 /**
- * Puts a checkpoint's weights and moments into a model and its optimiser, and returns the steps done.
+ * Puts a checkpoint's weights and moments into a model and its optimiser, and returns its state.
  * @throws VideomaeError when the checkpoint is of another model
  */
-export function restorePretrainState(path: string, model: PretrainModel, optimizer: AdamW): number {
+export function restorePretrainState(path: string, model: PretrainModel, optimizer: AdamW): PretrainState {
   using checkpoint = openCheckpoint(path);
   const state = checkpoint.state as PretrainState;
   const differing = Object.entries(model.config).filter(
@@ -71,7 +113,7 @@ export function restorePretrainState(path: string, model: PretrainModel, optimiz
   }
   model.load(new Map(checkpoint.names("model").map((name) => [name, checkpoint.read("model", name)])));
   optimizer.restore(state.updates, (kind, name) => checkpoint.read(kind, name).data);
-  return state.step;
+  return state;
 }
 
 /** A model with a checkpoint's weights, for evaluation. The caller disposes of it. */

@@ -1,4 +1,4 @@
-// Masked pre-training (VideoMAE V2, section 3): the recipe behind `videomae pretrain`, written with the public API.
+// Masked pre-training (VideoMAE V2, section 3): the recipe behind `videomae pretrain`.
 // A run is a pure function of its options and data: clips, masks and initial weights are keyed by the seed, so a run
 // that is stopped and resumed goes on with the same numbers.
 import { mkdirSync } from "node:fs";
@@ -15,7 +15,7 @@ import {
 import { type BadFile, loader, VideoDataset } from "../data/loader.js";
 import { VideomaeError } from "../errors.js";
 import { latestCheckpoint } from "../io/checkpoint-folder.js";
-import { openJsonl } from "../log/jsonl.js";
+import { keepRecords, openJsonl } from "../log/jsonl.js";
 import { type DualMask, dualMask } from "../masking/dual-mask.js";
 import { type PretrainModel, pretrainModel } from "../models/pretrain.js";
 import { tokenGrid } from "../models/sizes.js";
@@ -23,7 +23,7 @@ import { AdamW, parameterGroups } from "../optim/adamw.js";
 import { cosineSchedule, scaleLearningRate } from "../optim/schedule.js";
 import { threads } from "../tensor/memory.js";
 import { Tensor } from "../tensor/tensor.js";
-import { restorePretrainState, savePretrainState } from "./pretrain-state.js";
+import { differences, numericsOf, restorePretrainState, savePretrainState } from "./pretrain-state.js";
 
 /** Consecutive updates with a gradient that is not finite before a run gives up. */
 const maximalSkips = 10;
@@ -54,6 +54,8 @@ export interface PretrainControl {
   readonly onStart?: (run: { start: number; steps: number; clips: number; model: PretrainModel }) => void;
   readonly onStep?: (step: PretrainStep) => void;
   readonly onBadFile?: (file: BadFile) => void;
+  /** Something the user should know, e.g. that a resumed run has other options than before. */
+  readonly onNote?: (note: string) => void;
   readonly onCheckpoint?: (path: string) => void;
 }
 
@@ -83,16 +85,30 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
   });
   const { image, frames } = model.config;
   const clip = { frames, stride: config.stride, size: image, views: config.views };
-  const dataset = VideoDataset.from(config.data, { root: config.root || undefined, ...clip });
+  const dataset = VideoDataset.from(config.data, {
+    root: config.root || undefined,
+    framesTemplate: config.framesTemplate,
+    ...clip,
+  });
   const { batchSize, workers, seed, decoder, maxBadFraction } = config;
   const { stepsPerEpoch } = loader(dataset, { batchSize });
-  const plan = planSteps(config, Math.max(1, Math.floor(stepsPerEpoch / config.accumulate)));
+  const plan = planSteps(config, stepsPerEpoch / config.accumulate);
   const schedule = schedulesOf(config, plan);
 
   mkdirSync(config.out, { recursive: true });
   const resumed = checkpointToResume(config);
-  const start = resumed === undefined ? 0 : restorePretrainState(resumed, model, optimizer);
-  using log = openJsonl(path.join(config.out, "log.jsonl"));
+  const numerics = await numericsOf(decoder);
+  const restored = resumed === undefined ? undefined : restorePretrainState(resumed, model, optimizer);
+  const start = restored?.step ?? 0;
+  const logFile = path.join(config.out, "log.jsonl");
+  keepRecords(logFile, ({ step }) => typeof step !== "number" || step <= start);
+  using log = openJsonl(logFile);
+  if (restored !== undefined) {
+    for (const note of differences(restored, config, numerics)) {
+      log.write({ event: "note", note });
+      control.onNote?.(note);
+    }
+  }
   control.onStart?.({ start, steps: plan.steps, clips: dataset.length, model });
 
   const { accumulate, update } = stepsOf(config, model, optimizer);
@@ -114,7 +130,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
 
   let [done, skips, saved] = [start, 0, resumed ?? ""];
   const save = (epoch: number) => {
-    saved = savePretrainState({ config, step: done, epoch, decoder }, model, optimizer);
+    saved = savePretrainState({ config, step: done, epoch, numerics }, model, optimizer);
     control.onCheckpoint?.(saved);
   };
   let sum = nothing;
@@ -151,26 +167,20 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
       skipped: (await results.skipped.item()) !== 0,
     };
     skips = step.skipped ? skips + 1 : 0;
-    if (step.skipped || done % config.logEvery === 0 || done === plan.steps) log.write({ ...step });
     control.onStep?.(step);
-    if (skips >= maximalSkips) throw diverged(step);
     const stopping = control.signal?.aborted ?? false;
+    if (step.skipped || stopping || done % config.logEvery === 0 || done === plan.steps) log.write({ ...step });
+    if (skips >= maximalSkips) throw diverged(step);
     if (done % config.saveEvery === 0 || done === plan.steps || stopping) save(epoch);
     if (stopping) break;
   }
-  return { steps: plan.steps, done, checkpoint: saved, log: path.join(config.out, "log.jsonl") };
+  return { steps: plan.steps, done, checkpoint: saved, log: logFile };
 }
 
 function modelOf(config: PretrainRunConfig): PretrainModel {
-  const { image, patch, frames, width, depth, heads, decoderWidth, decoderDepth, decoderHeads } = config;
+  const { image, patch, frames, tubelet, width, depth, heads, decoderWidth, decoderDepth, decoderHeads } = config;
   const { dropPath, normalizeTarget, seed, recompute } = config;
-  if (config.device !== "auto" && config.device !== "cpu") {
-    throw new VideomaeError({ op: "pretrain device", expected: '"cpu" or "auto"', got: `"${config.device}"` });
-  }
-  if (config.dtype === "bf16") {
-    throw new VideomaeError({ op: "pretrain dtype", expected: '"f32" on the CPU', got: '"bf16"' });
-  }
-  const encoder = { image, patch, frames, width, depth, heads, dropPath };
+  const encoder = { image, patch, frames, tubelet, width, depth, heads, dropPath };
   const decoder = { decoderWidth, decoderDepth, decoderHeads, normalizeTarget };
   return pretrainModel(config.model, { seed, recompute, ...encoder, ...decoder });
 }

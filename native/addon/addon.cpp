@@ -152,8 +152,7 @@ Value write(const CallbackInfo& info) {
 
 Value view(const CallbackInfo& info) {
   const Tensor t = live(info[0], "view");
-  return handle::wrap(info.Env(),
-                            t.view(to_integer(info[1], "view", "offset"), to_shape(info[2], "view", "shape")));
+  return handle::wrap(info.Env(), t.view(to_integer(info[1], "view", "offset"), to_shape(info[2], "view", "shape")));
 }
 
 Value dispose(const CallbackInfo& info) {

@@ -45,9 +45,7 @@ Napi::Value ArgumentReader::take(const char* field) {
 }
 
 void ArgumentReader::operator()(const char* field, In& x) { x.tensor = handle::unwrap(take(field), op_, field); }
-void ArgumentReader::operator()(const char* field, InOut& x) {
-  x.tensor = handle::unwrap(take(field), op_, field);
-}
+void ArgumentReader::operator()(const char* field, InOut& x) { x.tensor = handle::unwrap(take(field), op_, field); }
 
 void ArgumentReader::operator()(const char* field, OptionalIn& x) {
   const Napi::Value value = take(field);

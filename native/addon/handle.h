@@ -14,12 +14,12 @@ namespace handle {
 /// A new handle that owns `tensor`.
 Napi::Object wrap(Napi::Env env, const Tensor& tensor);
 
-/// The tensor behind a script value, undefined when it has been freed. Throws Error naming op and operand when the value
-/// is not a handle of ours.
+/// The tensor behind a script value, undefined when it has been freed. Throws Error naming op and operand when the
+/// value is not a handle of ours.
 Tensor unwrap(const Napi::Value& value, const char* op, const char* operand);
 
-/// Lets go of the tensor and of everything else native about the handle, at once: the garbage collector's finalizers run
-/// only when the event loop turns, and a training loop may not let it turn for long. A second call does nothing.
+/// Lets go of the tensor and of everything else native about the handle, at once: the garbage collector's finalizers
+/// run only when the event loop turns, and a training loop may not let it turn for long. A second call does nothing.
 void release(const Napi::Value& value, const char* op, const char* operand);
 
 }  // namespace handle

@@ -1,4 +1,4 @@
-// The drive of fused attention: workspace, groups of heads, pieces of work. Elements are touched in attention_kernel.h.
+// The drive of fused attention: workspace, groups of heads, pieces of work. Elements are touched in flash_attention_kernel.h.
 // Heads go in groups whose packed operands fit a bounded workspace; the grouping depends on sizes only.
 #include "cpu/flash_attention.h"
 

@@ -27,11 +27,14 @@ describe("worker threads", () => {
   });
 
   it("start and end a thousand times, also terminated in the middle, and leave no memory behind", async () => {
-    const { status, stdout, stderr } = await runNode("addon/worker-churn.mjs", { args: ["1000", "main"] });
+    const { status, stdout, stderr } = await runNode("addon/worker-churn.mjs", {
+      args: ["1000", "main"],
+      timeout: 220_000,
+    });
     expect(stderr).toBe("");
     expect(status).toBe(0);
     const { before, after, arena } = JSON.parse(stdout);
     expect(after).toBe(before);
     expect(arena).toBe(0);
-  }, 120_000);
+  }, 240_000);
 });

@@ -1,5 +1,6 @@
-// A thousand compiled training steps of a tiny model. Prints what memory was after steps 10, 100 and 1,000.
-// Needs --expose-gc.
+// Many compiled training steps of a tiny model. Prints what memory was after steps 10, 100 and the last.
+//
+//   node --expose-gc test/train/thousand-steps.mjs <steps> <"plain" or "recompute">
 import { setImmediate as turn } from "node:timers/promises";
 import { backward } from "#lib/autograd/backward.js";
 import { compileStep } from "#lib/autograd/compile-step.js";
@@ -11,7 +12,8 @@ import { scope } from "#lib/tensor/scope.js";
 import { Tensor } from "#lib/tensor/tensor.js";
 
 threads(1); // the model is too small to gain from more
-const model = pretrainModel("vit-tiny", { seed: 1, dropPath: 0.1, recompute: process.argv[2] === "recompute" });
+const steps = Number(process.argv[2]);
+const model = pretrainModel("vit-tiny", { seed: 1, dropPath: 0.1, recompute: process.argv[3] === "recompute" });
 const optimizer = new AdamW(parameterGroups(model), { clipNorm: 1 });
 const step = compileStep(({ video, visible, decoded }, { update }) =>
   withRandomKey({ seed: 1, update, microStep: 0 }, () => {
@@ -39,7 +41,7 @@ async function report() {
 
 const reports = [];
 const losses = [];
-for (let update = 1; update <= 1000; update++) {
+for (let update = 1; update <= steps; update++) {
   await scope(async () => {
     // A batch of its own in every step, as a loader gives it.
     const pixels = Uint8Array.from({ length: 8 * 32 * 32 * 3 }, (_, i) => ((i >> 5) * (3 + (update % 4))) % 256);
@@ -52,7 +54,7 @@ for (let update = 1; update <= 1000; update++) {
     const { loss } = step({ video, visible: index(update % 4, 8), decoded: index((update + 1) % 4, 16) }, { update });
     losses.push(await loss.item());
   });
-  if ([10, 100, 1000].includes(update)) reports.push(await report());
+  if ([10, 100, steps].includes(update)) reports.push(await report());
 }
 step[Symbol.dispose]();
 optimizer.dispose();
