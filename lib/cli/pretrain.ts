@@ -38,8 +38,12 @@ function optionFor(name: string, description: string, preset: unknown): Option {
 
 async function runPretraining(options: PretrainRunOptions): Promise<void> {
   const stop = new AbortController();
-  const interrupt = () => {
-    if (stop.signal.aborted) process.exit(130);
+  const interrupt = (signal: NodeJS.Signals) => {
+    if (stop.signal.aborted) {
+      process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+      process.kill(process.pid, signal); // at once, without tearing down threads that are inside a decoder
+      return;
+    }
     process.stderr.write("\nstopping after this update (again to stop at once)\n");
     stop.abort();
   };

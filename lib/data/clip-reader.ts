@@ -2,13 +2,15 @@
 // a function of the request alone, so it does not matter which worker makes them, or when.
 
 import { VideomaeError } from "../errors.js";
+import { cropResize } from "../ops/crop-resize.js";
 import { RandomStream } from "../random.js";
+import { scope } from "../tensor/scope.js";
+import { Tensor } from "../tensor/tensor.js";
 import { type ClipOutcome, type ClipRequest, clipBytes } from "./clip-request.js";
 import type { VideoFile } from "./decoder.js";
 import { openFrames } from "./decoder-frames.js";
 import { type DecoderName, findDecoder } from "./find-decoder.js";
 import { centreCrop, multiScaleCrop } from "./multi-scale-crop.js";
-import { cropResizeBilinear } from "./resize.js";
 import { centreFrames, sampleFrames } from "./sampling.js";
 import type { Source } from "./source.js";
 
@@ -75,21 +77,25 @@ export class ClipReader {
 
     const out = new Uint8Array(memory, offset, clipBytes(clip));
     const picture = clip.size * clip.size * 3;
-    for (let view = 0; view < clip.views; view++) {
-      const box = evaluation
-        ? centreCrop(width, height)
-        : multiScaleCrop(width, height, clip.size, stream("data.crop", view));
-      const start = view * clip.frames * picture;
-      for (let t = 0; t < clip.frames; t++) {
-        const to = start + t * picture;
-        if (t >= frames.length) {
+    scope(() => {
+      const decoded = Tensor.fromArray(this.#pixels.subarray(0, frames.length * frameBytes), [
+        frames.length,
+        height,
+        width,
+        3,
+      ]);
+      for (let view = 0; view < clip.views; view++) {
+        const box = evaluation
+          ? centreCrop(width, height)
+          : multiScaleCrop(width, height, clip.size, stream("data.crop", view));
+        const start = view * clip.frames * picture;
+        cropResize(decoded, box, clip.size).readInto(out.subarray(start, start + frames.length * picture));
+        for (let t = frames.length; t < clip.frames; t++) {
+          const to = start + t * picture;
           out.copyWithin(to, to - picture, to);
-          continue;
         }
-        const from = this.#pixels.subarray(t * frameBytes, (t + 1) * frameBytes);
-        cropResizeBilinear(from, width, height, box, clip.size, out.subarray(to, to + picture));
       }
-    }
+    });
   }
 
   async #open(source: Source): Promise<VideoFile> {

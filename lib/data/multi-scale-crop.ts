@@ -5,15 +5,8 @@
 // for 224) the crop is clamped to the frame, so a clip never gets a black border.
 
 import { VideomaeError } from "../errors.js";
+import type { CropBox } from "../ops/crop-resize.js";
 import type { RandomStream } from "../random.js";
-
-/** A rectangle of a frame, in pixels from its upper left corner. */
-export interface CropBox {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
 
 const SCALES = [1, 0.875, 0.75, 0.66];
 const SNAP_BELOW = 3;

@@ -5,6 +5,7 @@ export { attention } from "./attention.js";
 export { add, div, maximum, minimum, mul, type Operand, pow, sub } from "./binary.js";
 export { cast } from "./cast.js";
 export { cat, stack } from "./cat.js";
+export { type CropBox, cropResize } from "./crop-resize.js";
 export { type CrossEntropyOptions, crossEntropy } from "./cross-entropy.js";
 export { type DropoutOptions, dropout, dropPath } from "./dropout.js";
 export { embedVisible } from "./embed-visible.js";

@@ -136,7 +136,12 @@ export class Tensor implements Owned, Disposable {
 
   /** As `read()`, at once: only where the device is the CPU. */
   readSync(): NumberArray {
-    return binding.readInto(this.handle, arrayFor(this.dtype, this.size));
+    return this.readInto(arrayFor(this.dtype, this.size));
+  }
+
+  /** Copies the elements into an array of theirs, which may be a view of shared memory, and returns it. */
+  readInto<A extends NumberArray>(target: A): A {
+    return binding.readInto(this.handle, target);
   }
 
   /** The only element of a tensor of size 1. */

@@ -3,8 +3,9 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <stdexcept>
 #include <string>
+
+#include "core/error.h"
 
 namespace videomae {
 namespace {
@@ -35,7 +36,7 @@ int parse(const char* origin, const char* name) {
     if (std::string(name) == kNames[i]) return i;
     supported += std::string(i ? ", " : "") + kNames[i];
   }
-  throw std::invalid_argument(std::string(origin) + ": expected one of: " + supported + "; got \"" + name + "\"");
+  throw Error(origin, "one of " + supported + ", which this processor supports", "\"" + std::string(name) + "\"");
 }
 
 int current() {

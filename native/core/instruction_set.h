@@ -7,10 +7,10 @@ namespace videomae {
 
 enum class InstructionSet { kPortable, kAvx2, kAvx512 };
 
-/// "avx512", "avx2" or "portable": the one in use. Throws std::invalid_argument when VIDEOMAE_ISA names another.
+/// "avx512", "avx2" or "portable": the one in use. Throws Error when VIDEOMAE_ISA names another.
 const char* instruction_set();
 
-/// Takes the named one from the next call on (tests, benches). Throws std::invalid_argument, naming the supported ones,
+/// Takes the named one from the next call on (tests, benches). Throws Error, naming the supported ones,
 /// when the name is unknown or this processor lacks it.
 void set_instruction_set(const char* name);
 

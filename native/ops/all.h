@@ -8,6 +8,7 @@
 #include "ops/binary.h"
 #include "ops/cast.h"
 #include "ops/cat.h"
+#include "ops/crop_resize.h"
 #include "ops/cross_entropy.h"
 #include "ops/dropout.h"
 #include "ops/embed_visible.h"

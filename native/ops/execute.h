@@ -37,7 +37,7 @@ struct OperandCheck {
           "it was disposed of, or its scope() has ended: use keep() to carry a tensor out of a scope");
     if (first == nullptr) first = operand, device = t.device();
     check(t.device() == device, op, std::string(operand) + " on " + name_of(device) + ", where " + first + " is",
-          name_of(t.device()), "move it with to()");
+          name_of(t.device()), "make it on the same device");
   }
   void operator()(const char* operand, In& x) { one(operand, x.tensor); }
   void operator()(const char* operand, InOut& x) { one(operand, x.tensor); }
