@@ -43,7 +43,10 @@ const masks = dualMask({
   decoder: ratio > 0 ? { kind: "running-cell", ratio } : { kind: "none" },
   grid: tokenGrid(model.config),
 });
-const noise = Uint8Array.from({ length: batch * frames * image * image * 3 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
+const noise = Uint8Array.from(
+  { length: batch * frames * image * image * 3 },
+  (_, i) => Math.imul(i, 2654435761) >>> 24,
+);
 using video = Tensor.fromArray(noise, [batch, frames, image, image, 3]);
 const { visible, decoded } = masks.sample({
   keys: Array.from({ length: batch }, (_, place) => ({ epoch: 0, place, view: 0 })),

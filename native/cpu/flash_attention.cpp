@@ -1,5 +1,6 @@
-// The drive of fused attention: workspace, groups of heads, pieces of work. Elements are touched in flash_attention_kernel.h.
-// Heads go in groups whose packed operands fit a bounded workspace; the grouping depends on sizes only.
+// The drive of fused attention: workspace, groups of heads, pieces of work. Elements are touched in
+// flash_attention_kernel.h. Heads go in groups whose packed operands fit a bounded workspace; the grouping depends on
+// sizes only.
 #include "cpu/flash_attention.h"
 
 #include <algorithm>
