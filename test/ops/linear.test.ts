@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import { backward } from "#lib/autograd/backward.js";
+import { linear } from "#lib/ops/linear.js";
+import { scope } from "#lib/tensor/scope.js";
+import { Tensor } from "#lib/tensor/tensor.js";
+import { haveShared, loadFixture } from "../fixtures.js";
+import { checkGradient, expectClose } from "./check-gradient.js";
+
+describe("linear", () => {
+  const [x, weight, bias, residual] = [{ shape: [2, 5, 3] }, { shape: [4, 3] }, { shape: [4] }, { shape: [2, 5, 4] }];
+
+  it("has the gradient that differences give, with every epilogue", () => {
+    checkGradient((x, w) => linear(x, w), [x, weight]);
+    checkGradient((x, w, b) => linear(x, w, { bias: b }), [x, weight, bias]);
+    checkGradient((x, w, b) => linear(x, w, { bias: b, gelu: true }), [x, weight, bias]);
+    checkGradient((x, w, r) => linear(x, w, { residual: r }), [x, weight, residual]);
+    checkGradient((x, w, b, r) => linear(x, w, { bias: b, residual: r, gelu: true }), [x, weight, bias, residual]);
+  });
+
+  it.skipIf(!haveShared)("matches the reference", () => {
+    const { tensors } = loadFixture("ops");
+    const reference = (key: string) => tensors.get(`linear_13x37x29.${key}`)!;
+    scope(() => {
+      const leaf = (key: string) => {
+        const tensor = Tensor.fromArray(reference(key).data as Float32Array, reference(key).shape);
+        tensor.requiresGrad = true;
+        return tensor;
+      };
+      const [x, weight, bias] = [leaf("x"), leaf("weight"), leaf("bias")];
+      const y = linear(x, weight, { bias });
+      expectClose(y, reference("out").data as Float32Array);
+      backward(y, Tensor.fromArray(reference("grad_out").data as Float32Array, y.shape));
+      expectClose(x.grad!, reference("grad_x").data as Float32Array);
+      expectClose(weight.grad!, reference("grad_weight").data as Float32Array);
+      expectClose(bias.grad!, reference("grad_bias").data as Float32Array);
+    });
+  });
+
+  it("propagates NaN to its row alone", () => {
+    scope(() => {
+      const x = Tensor.fromArray([1, 2, Number.NaN, 4], [2, 2]);
+      const y = linear(x, Tensor.fromArray([1, 1, 2, 2], [2, 2])).readSync();
+      expect([...y].map(Number.isNaN)).toEqual([false, false, true, true]);
+    });
+  });
+
+  it("says what does not fit", () => {
+    scope(() => {
+      const x = Tensor.zeros([2, 3]);
+      const weight = Tensor.zeros([4, 3]);
+      expect(() => linear(x, Tensor.zeros([4, 5]))).toThrow(
+        "linear: expected x of shape [..., 5] to match weight f32[4, 5]; got f32[2, 3]",
+      );
+      expect(() => linear(x, Tensor.zeros([4, 3], "f64"))).toThrow(/weight of dtype f32; got f64/);
+      expect(() => linear(x, weight, { bias: Tensor.zeros([3]) })).toThrow(/bias of shape \[4\]/);
+      expect(() => linear(x, weight, { residual: Tensor.zeros([2, 3]) })).toThrow(/residual of shape \[2, 4\]/);
+      expect(() => linear(Tensor.zeros([2, 3], "i32"), weight)).toThrow(/x of dtype f32 or f64/);
+    });
+  });
+});
