@@ -38,8 +38,8 @@ const run = await pretrain(
     model: "vit-tiny",
     image: 64,
     patch: 16,
-    frames: 16,
-    stride: 2,
+    frames: 8,
+    stride: 4,
     width: 128,
     depth: 4,
     heads: 2,
@@ -70,7 +70,9 @@ const { model, state } = loadPretrainModel(run.checkpoint);
 using _model = model;
 const masks = masksOf(state.config, model);
 const { frames, image } = model.config;
-const held = (await evaluationClips(clips.heldOut, { frames, size: image, stride: 2 })).map((clip) => clip.frames);
+const held = (await evaluationClips(clips.heldOut, { frames, size: image, stride: state.config.stride })).map(
+  (clip) => clip.frames,
+);
 const { overall, quartiles } = evaluateHeldOut(model, masks, held);
 console.log(`held-out loss / loss of predicting each patch's mean: ${overall.ratio.toFixed(3)}`);
 console.log(`  by contrast, lowest quarter first: ${quartiles.map((q) => q.ratio.toFixed(3)).join("  ")}`);

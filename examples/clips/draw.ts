@@ -1,5 +1,5 @@
-// Draws small clips that a model can learn in minutes: banded shapes that slide, turn or grow over a colour ramp that
-// drifts slowly. Everything is smooth and predictable from a few visible patches; there is no noise, which nothing
+// Draws small clips that a model can learn in minutes: a banded shape that slides, turns or grows over a colour ramp
+// that drifts slowly. Everything is smooth and predictable from a few visible patches; there is no noise, which nothing
 // could predict. A clip is a pure function of (seed, index), drawn from signed distances, so that edges are soft by one
 // pixel.
 
@@ -71,12 +71,11 @@ export function drawClip({ size, frames, fps, seed, index }: DrawOptions): Drawn
   const random = new RandomStream(seed, "example.clip", [index]);
   const hue = random.uniform();
   const ramp = drawRamp(random, hue);
-  const count = 1 + random.integer(3);
-  const shapes = Array.from({ length: count }, (_, i) => drawShape(random, motion, hue, i));
+  const dressed = drawShape(random, motion, hue);
   const pixels = new Uint8Array(frames * size * size * 3);
   for (let t = 0; t < frames; t++) {
     const frame = pixels.subarray(t * size * size * 3, (t + 1) * size * size * 3);
-    paintFrame(frame, size, t / fps, ramp, shapes, DISTANCE[shape]);
+    paintFrame(frame, size, t / fps, ramp, dressed, DISTANCE[shape]);
   }
   return { frames: pixels, shape, motion };
 }
@@ -92,15 +91,14 @@ function drawRamp(random: RandomStream, hue: number): Ramp {
   };
 }
 
-function drawShape(random: RandomStream, motion: Motion, backgroundHue: number, place: number): Shape {
+function drawShape(random: RandomStream, motion: Motion, backgroundHue: number): Shape {
   const between = (low: number, high: number) => low + (high - low) * random.uniform();
   const sign = random.integer(2) ? 1 : -1;
   const heading = between(0, 2 * Math.PI);
   const speed = motion === "sliding" ? between(0.3, 0.55) : between(0.04, 0.1);
-  // Each further shape is smaller and stands further along the colour circle.
-  const hue = backgroundHue + 0.4 + 0.17 * place + between(0, 0.12);
+  const hue = backgroundHue + 0.4 + between(0, 0.12);
   return {
-    radius: between(0.2, 0.28) * 0.8 ** place,
+    radius: between(0.2, 0.28),
     x: between(0.25, 0.75),
     y: between(0.25, 0.75),
     vx: speed * Math.cos(heading),
@@ -109,7 +107,7 @@ function drawShape(random: RandomStream, motion: Motion, backgroundHue: number, 
     spin: motion === "turning" ? sign * between(1.5, 3) : 0,
     swell: motion === "growing" ? between(0.35, 0.5) : 0,
     phase: between(0, 2 * Math.PI),
-    bands: 2 + random.integer(3),
+    bands: 2 + random.integer(2),
     light: colour(hue, between(0.55, 0.8), 1),
     dark: colour(hue + 0.06, between(0.75, 0.95), between(0.5, 0.65)),
   };
@@ -120,40 +118,26 @@ function paintFrame(
   size: number,
   seconds: number,
   ramp: Ramp,
-  shapes: readonly Shape[],
+  shape: Shape,
   distance: (x: number, y: number) => number,
 ): void {
-  const placed = shapes.map((shape) => {
-    const radius = shape.radius * (1 + shape.swell * Math.sin(2 * Math.PI * 0.6 * seconds + shape.phase));
-    const angle = shape.angle + shape.spin * seconds;
-    return {
-      shape,
-      radius,
-      x: bounce(shape.x + shape.vx * seconds),
-      y: bounce(shape.y + shape.vy * seconds),
-      cos: Math.cos(angle),
-      sin: Math.sin(angle),
-    };
-  });
+  const radius = shape.radius * (1 + shape.swell * Math.sin(2 * Math.PI * 0.6 * seconds + shape.phase));
+  const soft = radius * size; // pixels a radius
+  const angle = shape.angle + shape.spin * seconds;
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  const [centreX, centreY] = [bounce(shape.x + shape.vx * seconds), bounce(shape.y + shape.vy * seconds)];
   const [rampX, rampY] = [Math.cos(ramp.angle), Math.sin(ramp.angle)];
   for (let py = 0; py < size; py++) {
     for (let px = 0; px < size; px++) {
       const [x, y] = [(px + 0.5) / size, (py + 0.5) / size];
       const along = 0.5 + 0.5 * Math.sin(2.6 * (rampX * x + rampY * y) + ramp.phase + ramp.drift * seconds);
-      let pixel = mix(ramp.from, ramp.to, along);
-      // The first shape is the largest and lies on top.
-      for (let i = placed.length - 1; i >= 0; i--) {
-        const { shape, radius, cos, sin } = placed[i];
-        const [dx, dy] = [(x - placed[i].x) / radius, (y - placed[i].y) / radius];
-        const [u, v] = [cos * dx + sin * dy, cos * dy - sin * dx];
-        const soft = radius * size; // pixels a radius
-        const cover = clamp(0.5 - distance(u, v) * soft);
-        if (cover === 0) continue;
-        // Bands run along v; each flank is one pixel wide.
-        const wave = Math.sin(Math.PI * shape.bands * (u + 0.5 / shape.bands));
-        const band = clamp(0.5 + (wave * soft) / (Math.PI * shape.bands));
-        pixel = mix(pixel, mix(shape.dark, shape.light, band), cover);
-      }
+      const [dx, dy] = [(x - centreX) / radius, (y - centreY) / radius];
+      const [u, v] = [cos * dx + sin * dy, cos * dy - sin * dx];
+      const cover = clamp(0.5 - distance(u, v) * soft);
+      // Bands run along v; each flank is one pixel wide.
+      const wave = Math.sin(Math.PI * shape.bands * (u + 0.5 / shape.bands));
+      const band = clamp(0.5 + (wave * soft) / (Math.PI * shape.bands));
+      const pixel = mix(mix(ramp.from, ramp.to, along), mix(shape.dark, shape.light, band), cover);
       for (let c = 0; c < 3; c++) frame[(py * size + px) * 3 + c] = Math.round(pixel[c] * 255);
     }
   }
