@@ -81,6 +81,6 @@ const panels = reconstructionPanels(model, masks, held[0]);
 const picture = path.join(out, "reconstruction");
 await renderReconstruction(`${picture}.webp`, { panels, side: image });
 await writeSheet(`${picture}.png`, { panels, side: image });
-const points = readJsonl(run.log) as unknown as LossPoint[];
+const points = readJsonl(run.log).filter(({ loss }) => loss !== undefined) as unknown as LossPoint[];
 await writeLossPlot(path.join(out, "loss.png"), points, { title: "Pre-training loss" });
 console.log(`look at ${picture}.webp, ${picture}.png and ${path.join(out, "loss.png")}`);

@@ -28,6 +28,10 @@ const shape = {
   decoderWidth: count().optional().describe("width of the decoder (default: the model's)"),
   decoderDepth: count().optional().describe("blocks of the decoder (default: the model's, 4)"),
   decoderHeads: count().optional().describe("attention heads of the decoder (default: the model's)"),
+  position: z
+    .enum(["generate", "official", "interpolate"])
+    .default("generate")
+    .describe("positional table of a grid other than 8 x 14 x 14: made for it, or the published table resized"),
   dropPath: fraction().default(0).describe("stochastic depth of the last block"),
   normalizeTarget: z.boolean().default(true).describe("normalise the target per token and channel"),
 

@@ -11,7 +11,7 @@ import { scope } from "../tensor/scope.js";
 import { keep, type Tensor } from "../tensor/tensor.js";
 import { Decoder } from "./decoder.js";
 import { Encoder } from "./encoder.js";
-import { modelSizes, type PretrainConfig, resolvePretrainConfig, tokenGrid } from "./sizes.js";
+import { modelSizes, type PretrainConfig, publishedGrid, resolvePretrainConfig, tokenGrid } from "./sizes.js";
 
 /** Which tokens the encoder sees and which the decoder rebuilds: i32 (B, V) and (B, R), ascending. */
 export interface TokenMasks {
@@ -54,7 +54,7 @@ export class PretrainModel extends Module {
       new Linear(config.width, config.decoderWidth, { bias: false, weight: uniform(bound) }),
     );
     const grid = tokenGrid(config);
-    const base = tokenGrid(modelSizes[config.patch === 14 ? "vit-giant" : "vit-base"]);
+    const base = tokenGrid(publishedGrid(config));
     const table = (width: number) => positionTable(grid, width, dtype, position, base);
     this.#positions = { encoder: table(config.width), decoder: table(config.decoderWidth) };
     this.materialize({ seed, dtype });

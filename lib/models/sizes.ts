@@ -121,6 +121,11 @@ export function tokenGrid({ image, frames, tubelet, patch }: PretrainConfig): { 
   return { t: frames / tubelet, h: image / patch, w: image / patch };
 }
 
+/** The published model whose positional table is the base for others of the same patch. */
+export function publishedGrid({ patch }: Pick<PretrainConfig, "patch">): PretrainConfig {
+  return modelSizes[patch === 14 ? "vit-giant" : "vit-base"];
+}
+
 /** Values of one token's cube of pixels: channels * tubelet * patch^2. */
 export function patchValues({ channels, tubelet, patch }: PretrainConfig): number {
   return channels * tubelet * patch ** 2;

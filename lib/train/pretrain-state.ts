@@ -39,7 +39,7 @@ export async function numericsOf(decoder: DecoderName): Promise<Numerics> {
 const numericOptions = [
   ...["data", "root", "stride", "views", "mask", "maskRatio", "decoderMask", "decoderMaskRatio", "batchSize"],
   ...["accumulate", "epochs", "steps", "lr", "minLr", "warmupLr", "warmupEpochs", "warmupSteps", "weightDecay"],
-  ...["weightDecayEnd", "betas", "eps", "clipNorm", "seed"],
+  ...["weightDecayEnd", "betas", "eps", "clipNorm", "seed", "position", "dropPath"],
 ] as const;
 
 /** Why a resumed run will not give the numbers of one never stopped: one sentence a reason. */
@@ -127,7 +127,7 @@ export function loadPretrainModel(path: string): { model: PretrainModel; state: 
       got: "one without a model description",
     });
   }
-  const model = new PretrainModel(state.model);
+  const model = new PretrainModel(state.model, { position: state.config.position });
   model.load(new Map(checkpoint.names("model").map((name) => [name, checkpoint.read("model", name)])));
   return { model: model.train(false), state };
 }

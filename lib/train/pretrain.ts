@@ -18,7 +18,7 @@ import { latestCheckpoint } from "../io/checkpoint-folder.js";
 import { keepRecords, openJsonl } from "../log/jsonl.js";
 import { type DualMask, dualMask } from "../masking/dual-mask.js";
 import { type PretrainModel, pretrainModel } from "../models/pretrain.js";
-import { tokenGrid } from "../models/sizes.js";
+import { publishedGrid, tokenGrid } from "../models/sizes.js";
 import { AdamW, parameterGroups } from "../optim/adamw.js";
 import { cosineSchedule, scaleLearningRate } from "../optim/schedule.js";
 import { threads } from "../tensor/memory.js";
@@ -103,11 +103,10 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
   const logFile = path.join(config.out, "log.jsonl");
   keepRecords(logFile, ({ step }) => typeof step !== "number" || step <= start);
   using log = openJsonl(logFile);
-  if (restored !== undefined) {
-    for (const note of differences(restored, config, numerics)) {
-      log.write({ event: "note", note });
-      control.onNote?.(note);
-    }
+  const notes = restored === undefined ? [] : differences(restored, config, numerics);
+  for (const note of [...positionNotes(config, model), ...notes]) {
+    log.write({ event: "note", note });
+    control.onNote?.(note);
   }
   control.onStart?.({ start, steps: plan.steps, clips: dataset.length, model });
 
@@ -179,10 +178,23 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
 
 function modelOf(config: PretrainRunConfig): PretrainModel {
   const { image, patch, frames, tubelet, width, depth, heads, decoderWidth, decoderDepth, decoderHeads } = config;
-  const { dropPath, normalizeTarget, seed, recompute } = config;
+  const { dropPath, normalizeTarget, seed, recompute, position } = config;
   const encoder = { image, patch, frames, tubelet, width, depth, heads, dropPath };
   const decoder = { decoderWidth, decoderDepth, decoderHeads, normalizeTarget };
-  return pretrainModel(config.model, { seed, recompute, ...encoder, ...decoder });
+  return pretrainModel(config.model, { seed, recompute, position, ...encoder, ...decoder });
+}
+
+/** What to say of the positional table: nothing where the grid is that of the published models. */
+function positionNotes({ position }: PretrainRunConfig, model: PretrainModel): string[] {
+  const { t, h, w } = tokenGrid(model.config);
+  const usual = tokenGrid(publishedGrid(model.config));
+  if (t === usual.t && h === usual.h && w === usual.w) return [];
+  const ways = {
+    generate: "a sinusoid made for this grid",
+    official: "the published code's interpolation",
+    interpolate: `the table of ${usual.t} x ${usual.h} x ${usual.w} tokens resized`,
+  };
+  return [`positional table for ${t} x ${h} x ${w} tokens: ${ways[position]}`];
 }
 
 /** The masks of a run on its model's token grid. */

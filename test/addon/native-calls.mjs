@@ -104,6 +104,11 @@ export function nativeCalls({ real, ints, bytes, f64, pick, chance }) {
       return { ...state, ...table, gradientNorm, clipNorm: gradientNorm ? 1 : 0, step: pick([1, 3]) };
     },
     gradNorm: () => ({ x: real(shape()) }),
+    cropResize: () => {
+      const [t, h, w] = [size(), some(), some()];
+      const [left, top] = [pick([0, 0, w >> 1]), pick([0, 0, h >> 1])];
+      return { x: bytes([t, h, w, 3]), left, top, width: w - left, height: h - top, size: pick([1, 2, 7, 40]) };
+    },
     binary: () => {
       const b = shape();
       const a = b.map((n) => (chance(0.3) ? 1 : n)).slice(chance(0.3) ? 1 : 0);
