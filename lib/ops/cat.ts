@@ -1,7 +1,8 @@
 // Tensors joined along an axis. Cost: one copy of the result.
 import { defineOp } from "../autograd/define-op.js";
 import { nativeOp } from "../tensor/native-op.js";
-import type { Tensor } from "../tensor/tensor.js";
+import { scope } from "../tensor/scope.js";
+import { keep, type Tensor } from "../tensor/tensor.js";
 import { reshape } from "./reshape.js";
 
 /**
@@ -26,8 +27,8 @@ export const cat = defineOp("cat", (_save, xs: readonly Tensor[], axis: number =
 /** Tensors of one shape joined along a new axis, which goes before axis `axis` of theirs. Any dtype. */
 export function stack(xs: readonly Tensor[], axis = 0): Tensor {
   const at = axis < 0 ? axis + (xs[0]?.rank ?? 0) + 1 : axis;
-  return cat(
-    xs.map((x) => reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)])),
-    at,
-  );
+  return scope(() => {
+    const parts = xs.map((x) => reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]));
+    return keep(cat(parts, at));
+  });
 }

@@ -3,7 +3,8 @@
 import { defineOp } from "../autograd/define-op.js";
 import { rejectUnknownOptions } from "../errors.js";
 import { nativeOp } from "../tensor/native-op.js";
-import type { Tensor } from "../tensor/tensor.js";
+import { scope } from "../tensor/scope.js";
+import { keep, type Tensor } from "../tensor/tensor.js";
 import { mul } from "./binary.js";
 import { sumTo } from "./sum-to.js";
 
@@ -33,8 +34,10 @@ export function sum(x: Tensor, options: ReductionOptions = {}): Tensor {
 
 /** The mean of x (f32 or f64) over some axes, by default all (a result of shape []). NaN over no elements. */
 export function mean(x: Tensor, options: ReductionOptions = {}): Tensor {
-  const total = sum(x, options);
-  return mul(total, total.size / x.size);
+  return scope(() => {
+    const total = sum(x, options);
+    return keep(mul(total, total.size / x.size));
+  });
 }
 
 /**

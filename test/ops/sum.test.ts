@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { expand, mean, sum } from "#lib/ops/sum.js";
-import { threads } from "#lib/tensor/memory.js";
+import { memory, threads } from "#lib/tensor/memory.js";
 import { scope } from "#lib/tensor/scope.js";
 import { Tensor } from "#lib/tensor/tensor.js";
 import { checkGradient, expectClose, numbers, values } from "./check-gradient.js";
@@ -114,4 +114,14 @@ describe("expand", () => {
       expect(() => expand(Tensor.zeros([2, 3]), [2, 4])).toThrow(/expand: expected shapes that broadcast/);
       expect(() => expand(Tensor.zeros([2, 3]), [3])).toThrow(/expand: expected a shape that f32\[2, 3\] repeats to/);
     }));
+});
+
+describe("mean outside a scope", () => {
+  it("leaves only its result to the caller", () => {
+    using x = Tensor.fromArray([1, 2, 3, 4], [2, 2]);
+    const before = memory().tensors;
+    using y = mean(x, { axes: [1] });
+    expect([...y.readSync()]).toEqual([1.5, 3.5]);
+    expect(memory().tensors).toBe(before + 1);
+  });
 });
