@@ -1,0 +1,211 @@
+// What is done with a lent GPU, most valuable first: facts and ceilings of the machine, probes of the hardware wrappers,
+// conformance, a real training run, our benchmarks, PyTorch's, and a subset under compute-sanitizer. Everything is found
+// from the checkout in the bundle, which is the working folder of all commands.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { readJsonl } from "videomae";
+import type { ResultRow } from "./recorder.js";
+import type { Stage, StageRun } from "./stage.js";
+
+/** The exit status by which our native programs and the peers say that there is no usable GPU. */
+const NO_GPU = 3;
+
+export interface StageOptions {
+  /** Folder for the pictures of the training run. */
+  readonly out: string;
+  /** Lets the peers do a small piece of their work on the CPU, where there is no GPU to do it on. */
+  readonly rehearse: boolean;
+}
+
+export function stagesOf({ out, rehearse }: StageOptions): Stage[] {
+  const peer = (name: string) => [
+    ...["python3", `bench/peers/${name}.py`],
+    ...(rehearse ? ["--device", "cpu", "--quick"] : ["--device", "cuda"]),
+  ];
+  return [
+    { name: "machine", weight: 1, run: (run) => machine(run, peer("gemm")) },
+    { name: "probes", weight: 1.5, run: probes },
+    { name: "conformance", weight: 1, run: conformance },
+    { name: "training", weight: 1, run: (run) => training(run, out, rehearse ? 60 : 300) },
+    { name: "benchmarks", weight: 1, run: benchmarks },
+    { name: "peers", weight: 4, run: (run) => peers(run, peer) },
+    { name: "sanitizer", weight: 1, run: sanitizer },
+  ];
+}
+
+const node = process.execPath;
+const videomae = [node, "dist/cli/main.js"];
+
+const TOOLS: Record<string, readonly string[]> = {
+  nvcc: ["nvcc", "--version"],
+  ncu: ["ncu", "--version"],
+  "compute-sanitizer": ["compute-sanitizer", "--version"],
+  cuobjdump: ["cuobjdump", "--version"],
+  torch: ["python3", "-c", "import torch; print(torch.__version__)"],
+};
+
+async function machine(run: StageRun, gemm: readonly string[]): Promise<void> {
+  for (const [name, argv] of Object.entries(TOOLS)) {
+    let version = "";
+    const onLine = (line: string) => {
+      if (line.trim() !== "") version = line.trim();
+    };
+    const { reason } = await run.command(argv, { limit: 20, onLine, unavailable: "any" });
+    if (reason === undefined) run.row({ bench: "tool", name, version });
+  }
+  if (await havePrograms(run)) await run.command(["bin/ceilings"], { limit: 60, unavailable: [NO_GPU] });
+  await run.command([...gemm, "--only", "ceiling"], { limit: 60, unavailable: [NO_GPU] });
+}
+
+async function probes(run: StageRun): Promise<void> {
+  if (!(await havePrograms(run))) return;
+  const folder = mkdtempSync(path.join(tmpdir(), "probes-"));
+  try {
+    for (const name of await probeNames(run)) {
+      const argv = ["bin/probe", "run", name, "--golden", folder];
+      const { status } = await run.command(argv, { limit: 20, unavailable: [NO_GPU] });
+      if (status === NO_GPU) return; // every other probe would say the same
+      const golden = path.join(folder, `${name}.txt`);
+      if (existsSync(golden)) run.row({ bench: "golden", probe: name, text: readFileSync(golden, "utf8") });
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Test files whose fixtures are in the bundle, and which need no video decoder. */
+const TESTS = [
+  ...["attention", "binary", "dropout", "embed-visible", "layer-norm", "linear", "masked-pixel-loss", "matmul"].map(
+    (name) => `test/ops/${name}.test.ts`,
+  ),
+  "test/autograd",
+  "test/masking",
+  "test/optim",
+  "test/train/trajectory.test.ts",
+];
+
+/** The conformance tests of the devices in this build, and the tests of the package against its reference fixtures. */
+async function conformance(run: StageRun): Promise<void> {
+  const plugin = "build/Release/libvideomae_cuda.so";
+  if (!existsSync(plugin)) run.unavailable("ops on the GPU", `this build has no ${plugin}`);
+  const cases = { passed: 0, failed: [] as string[] };
+  await run.command(["bin/conformance_test"], {
+    onLine: (line) => {
+      if (line.startsWith("ok ")) cases.passed++;
+      else if (line.startsWith("FAILED ")) cases.failed.push(line.slice("FAILED ".length));
+    },
+  });
+  run.row({ bench: "conformance", suite: "native", device: "cpu", ...cases });
+  const vitest = [node, "node_modules/vitest/vitest.mjs", "run", ...TESTS, "--reporter=json"];
+  await run.command(vitest, { row: conformanceRow, env: { VIDEOMAE_SHARED: path.resolve("../shared") } });
+}
+
+/** A row made of vitest's report. */
+function conformanceRow(report: ResultRow): ResultRow {
+  type File = { name: string; status: string; assertionResults: { status: string; fullName: string }[] };
+  const failed = (report.testResults as File[]).flatMap(({ name, status, assertionResults }) => {
+    const tests = assertionResults.filter((test) => test.status === "failed").map((test) => test.fullName);
+    return status === "failed" && tests.length === 0 ? [name] : tests;
+  });
+  return { bench: "conformance", suite: "vitest", device: "cpu", passed: report.numPassedTests, failed };
+}
+
+/** Pre-trains on the clips in the bundle with the real commands, then measures and pictures clips held out. */
+async function training(run: StageRun, out: string, updates: number): Promise<void> {
+  const folder = mkdtempSync(path.join(tmpdir(), "training-"));
+  try {
+    const size = ["--image", 64, "--patch", 16, "--frames", 8, "--width", 192, "--depth", 6, "--heads", 3];
+    const decoder = ["--decoder-width", 128, "--decoder-heads", 2, "--mask-ratio", 0.6];
+    const length = ["--batch-size", 8, "--views", 2, "--steps", updates, "--lr", 3.2e-2, "--min-lr", 3.2e-4];
+    const rest = ["--stride", 2, "--workers", 4, "--log-every", 1, "--save-every", updates, "--out", folder];
+    const options = [...size, ...decoder, ...length, ...rest].map(String);
+    // Asked to end at its limit, a run saves and leaves its log, so what follows works on what there is.
+    await run.command([...videomae, "pretrain", "clips/train.txt", "--model", "vit-tiny", ...options], {
+      limit: run.left() * 0.7,
+    });
+    const steps = readJsonl(path.join(folder, "log.jsonl")).filter(({ loss }) => typeof loss === "number");
+    const mean = (part: ResultRow[]) => part.reduce((sum, { loss }) => sum + (loss as number), 0) / part.length;
+    const [first, last] = [mean(steps.slice(0, 10)), mean(steps.slice(-10))];
+    run.row({
+      bench: "training",
+      system: "videomae",
+      device: "cpu",
+      steps: steps.length,
+      firstLoss: first,
+      lastLoss: last,
+    });
+    if (!(last < first)) throw new Error(`the loss did not fall: ${first} to ${last}`);
+    await run.command([...videomae, "evaluate", "clips/held-out.txt", "--weights", folder]);
+    const picture = path.join(out, "reconstruction.webp");
+    await run.command([...videomae, "reconstruct", "clips/held-out.txt", "--weights", folder, "--out", picture]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function benchmarks(run: StageRun): Promise<void> {
+  await run.command(["bin/gemm_bench"]);
+  await run.command(["bin/attention_bench"]);
+  for (const model of ["vit-small", "vit-base"]) {
+    await run.command([node, "build/bench/step.js", "--model", model, "--batch", "2", "--steps", "5"]);
+  }
+}
+
+/** PyTorch at the same work; each script stops starting rows when its share of the time is over. */
+async function peers(run: StageRun, peer: (name: string) => readonly string[]): Promise<void> {
+  const shares: [string, number][] = [
+    ["pretrain_step", 0.6],
+    ["attention", 0.5],
+    ["gemm", 1],
+  ];
+  for (const [name, share] of shares) {
+    const seconds = Math.floor(run.left() * share);
+    const { status } = await run.command([...peer(name), "--budget", String(Math.max(1, seconds - 15))], {
+      limit: seconds,
+      unavailable: [NO_GPU],
+    });
+    if (status === NO_GPU) return;
+  }
+}
+
+const SANITIZED: [string, string][] = [
+  ["memcheck", "mma_sync"],
+  ["racecheck", "ldmatrix"],
+];
+
+async function sanitizer(run: StageRun): Promise<void> {
+  if (!(await havePrograms(run))) return;
+  for (const [tool, name] of SANITIZED) {
+    const argv = ["compute-sanitizer", "--tool", tool, "--error-exitcode", "9", "bin/probe", "run", name];
+    const row = (probe: ResultRow) => ({ ...probe, bench: "sanitizer", tool });
+    const { status } = await run.command(argv, { row, unavailable: [NO_GPU] });
+    if (status === NO_GPU) return;
+  }
+}
+
+async function probeNames(run: StageRun): Promise<string[]> {
+  const names: string[] = [];
+  await run.command(["bin/probe", "list"], { limit: 10, onLine: (line) => names.push(line.trim()) });
+  return names.filter((name) => name !== "");
+}
+
+/** Whether the probes are there, which is recorded where they are not. */
+async function havePrograms(run: StageRun): Promise<boolean> {
+  missing ??= findPrograms(run);
+  const reason = await missing;
+  if (reason) run.unavailable("probes", reason);
+  return reason === undefined;
+}
+
+/** Why there are no probes, found out once. */
+let missing: Promise<string | undefined> | undefined;
+
+/** Where the probes are not in the bundle, or do not start here, they are built from their sources. */
+async function findPrograms(run: StageRun): Promise<string | undefined> {
+  if (existsSync("bin/probe") && (await probeNames(run)).length > 0) return undefined;
+  const lines: string[] = [];
+  const build = ["bash", "native/cuda/probe/build.sh", "bin"];
+  const { reason } = await run.command(build, { unavailable: "any", onLine: (line) => lines.push(line) });
+  return reason && `not in the bundle, and not built here: ${lines.at(-1) ?? reason}`;
+}
