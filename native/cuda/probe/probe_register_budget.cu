@@ -1,0 +1,41 @@
+// The first warpgroup is the giver. The values are read through volatile memory, so that the compiler cannot read them
+// again instead of keeping them.
+#include "cuda/device/register_budget.cuh"
+#include "cuda/probe/gpu.cuh"
+#include "cuda/probe/probe.h"
+#include "cuda/probe/register_budget.h"
+
+namespace videomae::probe {
+
+__global__ void __launch_bounds__(kBudgetThreads, 1) register_budget_roles(const volatile int* input, int* sums) {
+  const int thread = threadIdx.x;
+  if (thread < 128) {
+    cuda::register_budget_lower<kBudgetLow>();
+    sums[thread] = thread;
+  } else {
+    cuda::register_budget_raise<kBudgetHigh>();
+    int values[kBudgetValues];
+#pragma unroll
+    for (int i = 0; i < kBudgetValues; ++i) values[i] = input[i * kBudgetThreads + thread];
+    int sum = 0;
+#pragma unroll
+    for (int i = 0; i < kBudgetValues; ++i) sum += values[i] * values[(i + kBudgetValues / 2) % kBudgetValues];
+    sums[thread] = sum;
+  }
+}
+
+void observe_register_budget(Report& report) {
+  std::vector<int> input(kBudgetValues * kBudgetThreads);
+  for (int i = 0; i < kBudgetValues; ++i) {
+    for (int thread = 0; thread < kBudgetThreads; ++thread) input[i * kBudgetThreads + thread] = budget_input(thread, i);
+  }
+  const Buffer<int> from(input);
+  Buffer<int> sums(kBudgetThreads, 0xFF);
+  cudaFuncAttributes attributes{};
+  check(cudaFuncGetAttributes(&attributes, register_budget_roles), "cudaFuncGetAttributes");
+  register_budget_roles<<<1, kBudgetThreads>>>(from.data(), sums.data());
+  finish("register_budget_roles");
+  write_register_budget(report, attributes.numRegs, sums.read());
+}
+
+}  // namespace videomae::probe
