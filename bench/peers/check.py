@@ -38,13 +38,15 @@ def main():
     try:
         from safetensors.torch import load_file
     except ImportError:
-        rows.refuse("conformance", args.device, "the package safetensors is not installed; pip install safetensors", args.out)
+        rows.refuse("conformance", args.device, "no package safetensors; pip install safetensors", args.out)
     if not args.fixtures.is_dir():
-        rows.refuse("conformance", args.device, f"no fixtures in {args.fixtures}; name their folder with --fixtures", args.out)
+        reason = f"no fixtures in {args.fixtures}; name their folder with --fixtures"
+        rows.refuse("conformance", args.device, reason, args.out)
     torch.set_float32_matmul_precision("highest")
 
     def fixture(name):
-        return json.loads((args.fixtures / f"{name}.json").read_text()), load_file(args.fixtures / f"{name}.safetensors")
+        path = args.fixtures / name
+        return json.loads(Path(f"{path}.json").read_text()), load_file(f"{path}.safetensors")
 
     verdicts = []
     for precision in TOLERANCE:
@@ -114,7 +116,7 @@ def check_training(session, name, description, tensors, variant):
         step()
         worst = max(worst, abs(float(step.loss) - expected))
     change = torch.cat([(p.detach() - initial[key]).flatten() for key, p in model.named_parameters()])
-    final = torch.cat([(tensors[f"final.{key}"].to(p.device) - initial[key]).flatten() for key, p in model.named_parameters()])
+    final = torch.cat([(tensors[f"final.{key}"] - p.cpu()).flatten() for key, p in initial.items()])
     return [verdict(session, f"{name} losses", variant, worst, 1e-4),
             verdict(session, f"{name} change of parameters", variant, relative(change, final), 1e-3)]
 

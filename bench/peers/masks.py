@@ -28,7 +28,7 @@ def token_indices(mask):
 
 
 def dual_mask(clips, config, decoder_ratio, generator, encoder_ratio=0.9):
-    """(visible (B, V), decoded (B, R), weight (B, R) f32); decoder_ratio 0 decodes all that the encoder does not see."""
+    """(visible (B, V), decoded (B, R), weight (B, R) f32); ratio 0 decodes what the encoder does not see."""
     encoder = tube_mask(clips, config.grid, encoder_ratio, generator)
     decoder = running_cell_mask(clips, config.grid, decoder_ratio, generator) if decoder_ratio > 0 else ~encoder
     decoded = token_indices(decoder)

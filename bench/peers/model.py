@@ -159,9 +159,10 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     def __init__(self, c):
         super().__init__()
-        self.blocks = nn.ModuleList(Block(c.decoder_width, c.decoder_heads, c.mlp_ratio) for _ in range(c.decoder_depth))
-        self.norm = nn.LayerNorm(c.decoder_width, eps=1e-6)
-        self.head = nn.Linear(c.decoder_width, c.values)
+        width = c.decoder_width
+        self.blocks = nn.ModuleList(Block(width, c.decoder_heads, c.mlp_ratio) for _ in range(c.decoder_depth))
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.head = nn.Linear(width, c.values)
 
     def forward(self, x, decoded_count):  # (B, V + R, D) -> (B, R, P)
         for block in self.blocks:

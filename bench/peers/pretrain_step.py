@@ -128,7 +128,8 @@ def choose_attention(model, clips, encoder_tokens, decoder_tokens, cuda, dtype):
     for side, tokens in (("encoder", encoder_tokens), ("decoder", decoder_tokens)):
         blocks = getattr(model, side).blocks
         width, heads = blocks[0].attn.proj.in_features, blocks[0].attn.heads
-        chosen[f"{side}Attention"], attend = fastest_attention(Shape(clips, heads, tokens, width // heads), cuda, number)
+        shape = Shape(clips, heads, tokens, width // heads)
+        chosen[f"{side}Attention"], attend = fastest_attention(shape, cuda, number)
         for block in blocks:
             block.attn.attend = attend
     return chosen
