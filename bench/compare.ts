@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util";
 import { VideomaeError } from "#lib/errors.js";
 import { runCommand } from "./command.js";
-import { type Comparison, compareRows, type Side, variantText } from "./pairing.js";
+import { type Comparison, compareRows, middleRow, type Side, variantText } from "./pairing.js";
 import { isTimed, machineOf, type Row, readRows, type TimedRow } from "./row.js";
 
 /** The report on files of rows, oldest first. */
@@ -40,10 +40,10 @@ function section(
   { pairs, unpaired, apart }: Comparison,
   names: { ours: string; theirs: string; unpaired: boolean },
 ): string {
-  const lines = pairs.map(({ identity, ours, theirs, ratio, spread, machines }) => {
+  const lines = pairs.map(({ identity, ours, theirs, ratio, spread, fastest, machines }) => {
     const range = spread ? ` (${spread.map((value) => value.toFixed(2)).join(" to ")})` : "";
     const across = machines.length > 1 ? `  ACROSS MACHINES: ${machines.join("; ")}` : "";
-    return `  ${ratio.toFixed(2)}x${range}  ${identity}: ${names.ours} ${side(ours)}, ${names.theirs} ${side(theirs)}${across}`;
+    return `  ${ratio.toFixed(2)}x${range}, fastest runs ${fastest.toFixed(2)}x  ${identity}: ${names.ours} ${side(ours)}, ${names.theirs} ${side(theirs)}${across}`;
   });
   for (const { identity, ours, theirs } of apart)
     lines.push(
@@ -64,9 +64,9 @@ function summary(row: TimedRow): string {
   return [row.name, row.dtype, "pass" in row ? row.pass : undefined, variantText(row)].filter(Boolean).join(", ");
 }
 
-function side({ rows, medianMs }: Side): string {
-  const variant = variantText(rows[0]);
-  return `${Number(medianMs.toPrecision(4))} ms${variant && ` [${variant}]`}`;
+function side(of: Side): string {
+  const variant = variantText(middleRow(of));
+  return `${Number(of.medianMs.toPrecision(4))} ms${variant && ` [${variant}]`}`;
 }
 
 function failureLine(row: Row): string {

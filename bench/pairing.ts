@@ -1,14 +1,17 @@
-// Which rows are compared, and how: rows of equal identity on one machine. Of each system its best variant counts, the
-// one whose median over the rounds is least. The ratio is the other side's median over ours; where both sides have the
-// same rounds it is taken round by round, since a shared machine changes from minute to minute, and the median of those
-// ratios counts.
+// Which rows are compared, and how: rows of equal identity on one machine. Of each system its best variant counts, in
+// every round anew: the one whose median is least. The ratio is the other side's median over ours; where both sides have
+// the same rounds it is taken round by round, since a shared machine changes from minute to minute, and the median of
+// those ratios counts.
 import { identity, machineOf, type TimedRow } from "./row.js";
 
-/** The rows of one side of a comparison at one identity: the best variant's, one a round. */
+/** One side of a comparison at one identity. */
 export interface Side {
+  /** The best row of each round; rows without a round are one round. */
   readonly rows: readonly TimedRow[];
-  /** Median over the rounds of the rounds' medians. */
+  /** Median over the rounds. */
   readonly medianMs: number;
+  /** The fastest single run of any variant in any round: what a busy machine disturbs least. */
+  readonly minMs: number;
 }
 
 export interface Pair {
@@ -20,6 +23,8 @@ export interface Pair {
   readonly ratio: number;
   /** Least and greatest ratio of one round; undefined when rounds do not match or there is only one. */
   readonly spread: readonly [number, number] | undefined;
+  /** The same of the fastest single runs. */
+  readonly fastest: number;
 }
 
 export interface Comparison {
@@ -50,23 +55,32 @@ export function compareRows(ours: readonly TimedRow[], theirs: readonly TimedRow
   return { pairs, unpaired: [...leftAlone, ...rightAlone].filter((row) => !named.has(identity(row))), apart };
 }
 
-/** The variant whose median is least. */
+/** The best row of each round. */
 export function bestSide(rows: readonly TimedRow[]): Side {
-  const sides = [...groupBy(rows, variantText).values()].map((own) => ({
-    rows: own,
-    medianMs: median(own.map((row) => row.medianMs)),
-  }));
-  return sides.reduce((best, side) => (side.medianMs < best.medianMs ? side : best));
+  const rounds = [...groupBy(rows, ({ round }) => String(round)).values()];
+  const best = rounds.map((own) => own.reduce((a, b) => (b.medianMs < a.medianMs ? b : a)));
+  return {
+    rows: best,
+    medianMs: median(best.map((row) => row.medianMs)),
+    minMs: Math.min(...rows.map((row) => row.minMs)),
+  };
+}
+
+/** The row of a side that stands for it: the one nearest its median. */
+export function middleRow({ rows, medianMs }: Side): TimedRow {
+  const distance = (row: TimedRow) => Math.abs(row.medianMs - medianMs);
+  return rows.reduce((a, b) => (distance(b) < distance(a) ? b : a));
 }
 
 /** Ratio of two sides, and its spread over the rounds. */
-export function ratioOf(ours: Side, theirs: Side): Pick<Pair, "ratio" | "spread"> {
+export function ratioOf(ours: Side, theirs: Side): Pick<Pair, "ratio" | "spread" | "fastest"> {
+  const fastest = theirs.minMs / ours.minMs;
   const other = new Map(theirs.rows.map((row) => [row.round, row.medianMs]));
-  const matched = ours.rows.filter((row) => row.round !== undefined && other.has(row.round));
-  if (matched.length < ours.rows.length || other.size !== ours.rows.length || theirs.rows.length !== other.size)
-    return { ratio: theirs.medianMs / ours.medianMs, spread: undefined };
-  const ratios = matched.map((row) => other.get(row.round)! / row.medianMs);
-  return { ratio: median(ratios), spread: ratios.length > 1 ? [Math.min(...ratios), Math.max(...ratios)] : undefined };
+  const ratios = ours.rows.filter((row) => other.has(row.round)).map((row) => other.get(row.round)! / row.medianMs);
+  if (ratios.length < Math.max(ours.rows.length, theirs.rows.length))
+    return { ratio: theirs.medianMs / ours.medianMs, spread: undefined, fastest };
+  const spread = ratios.length > 1 ? ([Math.min(...ratios), Math.max(...ratios)] as const) : undefined;
+  return { ratio: median(ratios), spread, fastest };
 }
 
 /** A variant as text, e.g. "compile=default graph=true". */

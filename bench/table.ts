@@ -28,10 +28,14 @@ const head = `# Performance
 
 Written by \`npm run bench:table\` from the rows in [bench/results](../bench/results/README.md); do not edit it by hand.
 
-A cell is the rate, and in brackets the median time of one call, of a system's best variant. The ratio is PyTorch's time
-over ours, so above 1 ours is faster; it is given where both were measured in one sitting, with its range over the
-rounds where there were several. "Unmeasured" is what nobody has measured. † marks rows during which other programs kept
-more than a tenth of a core busy: their times are too long and scatter, and only the ratio says something.
+A cell is the rate, and in brackets the median time of one call, of a system's best variant. A ratio is PyTorch's time
+over ours, so above 1 ours is faster; it is given where both were measured in one sitting. The first is the median of
+the ratios of the sitting's rounds, with their range; the last one compares the fastest single runs. "Unmeasured" is
+what nobody has measured.
+
+† marks a cell during whose measurement other programs kept more than a tenth of a core busy. Such times are too long
+and scatter, and a ratio of medians then favours the system whose threads wait more cheaply for each other, which is
+mostly ours: trust the ratio of the fastest runs more, and neither very far.
 `;
 
 /** The whole page. */
@@ -43,7 +47,10 @@ export function renderPage(files: readonly ResultFile[], tables: readonly Wanted
 
 function renderTable({ title, rows }: WantedTable, placed: readonly Placed[]): string {
   const lines = rows.flatMap((wanted) => renderLines(wanted, placed));
-  const header = ["| work | videomae | PyTorch | ratio | measured |", "| --- | --- | --- | --- | --- |"];
+  const header = [
+    "| work | videomae | PyTorch | ratio | fastest | measured |",
+    "| --- | --- | --- | --- | --- | --- |",
+  ];
   return [`## ${title}`, "", ...header, ...lines, ""].join("\n");
 }
 
@@ -53,7 +60,7 @@ function renderLines({ label, fields }: Wanted, placed: readonly Placed[]): stri
     Object.entries(fields).every(([key, value]) => isDeepStrictEqual((row as Record<string, unknown>)[key], value)),
   );
   const places = groupBy(matching, ({ row }) => `${machineOf(row)}${row.threads ? `, ${row.threads} threads` : ""}`);
-  if (places.size === 0) return [`| ${label} | unmeasured | unmeasured | | |`];
+  if (places.size === 0) return [`| ${label} | unmeasured | unmeasured | | | |`];
   return [...places].map(([place, rows]) => renderLine(label, place, rows));
 }
 
@@ -72,7 +79,7 @@ function renderLine(label: string, place: string, placed: readonly Placed[]): st
   const [ours, theirs] = [side("videomae"), side("pytorch")];
   const used = [...new Set([source("videomae"), source("pytorch")].filter((file) => file !== undefined))];
   const links = used.map(([file, rows]) => `[${newest(rows).slice(0, 10)}](../bench/results/${file})`);
-  const ratio = both && ours && theirs ? ratioText(ours, theirs) : "";
+  const ratio = both && ours && theirs ? ratioText(ours, theirs) : " | ";
   return `| ${label} | ${cell(ours)} | ${cell(theirs)} | ${ratio} | ${links.join(", ")} ${place} |`;
 }
 
@@ -80,9 +87,11 @@ function newest(placed: readonly Placed[]): string {
   return placed.map(({ row }) => row.date).reduce((a, b) => (a > b ? a : b));
 }
 
+/** The two cells of a ratio. */
 function ratioText(ours: Side, theirs: Side): string {
-  const { ratio, spread } = ratioOf(ours, theirs);
-  return `${ratio.toFixed(2)}${spread ? ` (${spread.map((value) => value.toFixed(2)).join(" to ")})` : ""}`;
+  const { ratio, spread, fastest } = ratioOf(ours, theirs);
+  const range = spread ? ` (${spread.map((value) => value.toFixed(2)).join(" to ")})` : "";
+  return `${ratio.toFixed(2)}${range} | ${fastest.toFixed(2)}`;
 }
 
 function cell(side: Side | undefined): string {
