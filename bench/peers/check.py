@@ -17,11 +17,13 @@ import torch  # noqa: E402
 
 import formula  # noqa: E402
 import model as videomae  # noqa: E402
+from classifier import Classifier  # noqa: E402
 from masks import token_indices  # noqa: E402
 from step import TrainStep  # noqa: E402
 from variants import Variant  # noqa: E402
 
 MODELS = ["pretrain_p16_dual", "pretrain_p14_dual75", "pretrain_p16_encoder_only"]
+CLASSIFIER = "finetune_p16"
 TRAININGS = ["train10", "train10_clip"]
 # Relative L2 errors of the output and of all gradients, absolute error of the loss. With bf16 weights gradients are
 # rounded to bf16 as well, and lie two to three times as far off as autocast's.
@@ -52,6 +54,7 @@ def main():
     for precision in TOLERANCE:
         for name in MODELS:
             verdicts += check_model(session, name, *fixture(name), Variant(args.compile, False, precision))
+    verdicts.append(check_classifier(session, CLASSIFIER, *fixture(CLASSIFIER)))
     for name in TRAININGS:
         for graph in [False, True] if session.cuda else [False]:
             verdicts += check_training(session, name, *fixture(name), Variant(args.compile, graph, "f32"))
@@ -59,8 +62,9 @@ def main():
 
 
 def config_of(c):
-    return videomae.Config(width=c["dim"], depth=c["depth"], heads=c["heads"], decoder_width=c["dec_dim"],
-                           decoder_depth=c["dec_depth"], decoder_heads=c["dec_heads"], image=c["img"],
+    decoder = {f"decoder_{key}": c[f"dec_{short}"] for key, short in
+               (("width", "dim"), ("depth", "depth"), ("heads", "heads")) if f"dec_{short}" in c}
+    return videomae.Config(width=c["dim"], depth=c["depth"], heads=c["heads"], **decoder, image=c["img"],
                            patch=c["patch"], frames=c["frames"], mlp_ratio=c.get("mlp_ratio", 4.0))
 
 
@@ -93,6 +97,20 @@ def check_model(session, name, description, tensors, variant):
     names = ("output", "all gradients", "loss")
     return [verdict(session, f"{name} {what}", variant, error, limit)
             for what, error, limit in zip(names, errors, TOLERANCE[variant.precision])]
+
+
+def check_classifier(session, name, description, tensors):
+    """Logits of the classifier, whose published names have no `encoder.` and call its norm `fc_norm`."""
+    config = description["config"]
+    model = Classifier(config_of(config), config["classes"])
+    with torch.no_grad():
+        for key, p in model.named_parameters():
+            published = key.removeprefix("encoder.")
+            published = f"fc_{published}" if published.startswith("norm.") else published
+            p.copy_(formula.parameter(config["seed"], published, p.shape))
+        video = formula.video(config["seed"], config["batch"], config["frames"], config["img"])
+        logits = model.to(session.device)(video.to(session.device))
+    return verdict(session, f"{name} logits", Variant("none", False, "f32"), relative(logits, tensors["logits"]), 1e-5)
 
 
 def check_training(session, name, description, tensors, variant):

@@ -149,11 +149,15 @@ class Encoder(nn.Module):
         self.register_buffer("position", sinusoid_table(c.tokens, c.width), persistent=False)
 
     def forward(self, video, visible):
-        x = self.patch_embed(video, visible)  # (B, V, D)
+        return self.norm(self.features(video, visible))
+
+    def features(self, video, visible):
+        """(B, V, D) before the norm."""
+        x = self.patch_embed(video, visible)
         x = x + self.position[visible].to(x.dtype)
         for block in self.blocks:
             x = block(x)
-        return self.norm(x)
+        return x
 
 
 class Decoder(nn.Module):

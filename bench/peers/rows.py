@@ -74,6 +74,8 @@ class Session:
         self.threads = args.threads
         torch.set_num_threads(args.threads)
         self.heap = args.heap
+        policy = os.environ.get("OMP_WAIT_POLICY")
+        self.waiting = {"threadsWait": policy.lower()} if policy else {}
         if not self.cuda and args.heap == "kept":
             keep_heap()
         self.facts = machine_facts(self.cuda)
@@ -98,7 +100,7 @@ class Session:
         identity = dict(bench=self.bench, system="pytorch", device=self.device.type)
         if not self.cuda:
             identity["threads"] = self.threads
-            fields["variant"] = {**fields.get("variant", {}), "heap": self.heap}
+            fields["variant"] = {**fields.get("variant", {}), "heap": self.heap, **self.waiting}
         rest = dict(round=self.round, quick=self.quick or None, **self.facts, date=_now())
         row = {**identity, **fields, **rest}
         _write({key: value for key, value in row.items() if value is not None}, self.out)

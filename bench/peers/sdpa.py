@@ -75,12 +75,12 @@ def _both(attend, q, k, v, grad):
 
 
 @functools.cache
-def fastest_attention(shape, cuda, dtype):
-    """(name, attend) of the candidate whose forward and backward pass takes least time at this shape."""
+def fastest_attention(shape, cuda, dtype, backward=True):
+    """(name, attend) of the candidate that takes least time at this shape, forward or forward and backward."""
     best = None
     for name, attend in attentions(cuda, dtype).items():
         try:
-            times, _ = time_attention(attend, shape, True, cuda, dtype, seconds=0.2)
+            times, _ = time_attention(attend, shape, backward, cuda, dtype, seconds=0.2)
         except RuntimeError:
             continue  # not available at this shape or on this device
         # The fastest run, since the choice must not hang on what else the machine does.

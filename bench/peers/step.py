@@ -42,14 +42,10 @@ class TrainStep:
     def capture(self):
         """Makes later calls replay one CUDA graph of the whole step; runs three plain steps first."""
         def plain():
-            self._clear()
             self._run()
+            self._clear()  # with no gradients left, those made in the capture lie in the graph's pool, at fixed places
         self._clear()
-
-        def recorded():
-            self._clear()  # gradients made in the capture lie in the graph's pool, at fixed places
-            self._run()
-        self.graph, _ = capture(recorded, plain, warmups=3)
+        self.graph, _ = capture(self._run, plain, warmups=3)
 
     def _clear(self):
         self.optimizer.zero_grad(set_to_none=True)

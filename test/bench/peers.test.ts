@@ -38,6 +38,7 @@ describe.runIf(haveTorch)("a peer", () => {
     ["gemm.py", 3],
     ["bandwidth.py", 4],
     ["pretrain_step.py", 3],
+    ["classifier.py", 3],
   ])("%s runs on tiny shapes", (script, count) => {
     const { rows, stderr } = run(script, "--device", "cpu", "--quick", "--threads", "1", "--out", out);
     expect(rows.filter((row) => "error" in row)).toEqual([]);
@@ -99,6 +100,6 @@ it.runIf(haveShared && haveSafetensors)("the peer computes what the reference do
     rows.filter((row) => !("verdict" in row) || row.verdict !== "as expected"),
     stderr,
   ).toEqual([]);
-  expect(rows).toHaveLength(3 * 3 * 3 + 2 * 2);
+  expect(rows).toHaveLength(3 * 3 * 3 + 1 + 2 * 2);
   expect(status).toBe(0);
 });
