@@ -107,19 +107,18 @@ class Block(nn.Module):
 
 
 class TokenCubes:
-    """Cuts tokens out of u8 clips (B, T, S, S, 3), reading only the tokens that are asked for."""
+    """Cuts tokens out of u8 clips (B, T, S, S, 3). Bytes are put in token order, then only those asked for are read."""
 
     def __init__(self, config):
         self.config = config
-        self.slots, self.rows, self.columns = config.grid
 
     def __call__(self, video, tokens):
-        """u8 (B, n, tubelet, patch, patch, 3) of the tokens (B, n)."""
-        c = self.config
-        cells = video.view(-1, self.slots, c.tubelet, self.rows, c.patch, self.columns, c.patch, 3)
-        clip = torch.arange(video.shape[0], device=video.device)[:, None]  # (B, 1)
-        slot, place = tokens // (self.rows * self.columns), tokens % (self.rows * self.columns)
-        return cells[clip, slot, :, place // self.columns, :, place % self.columns]
+        """u8 (B, n, tubelet * patch^2, 3) of the tokens (B, n): a token's pixels in the order t, y, x."""
+        c, (slots, rows, columns), clips = self.config, self.config.grid, video.shape[0]
+        cells = video.view(clips, slots, c.tubelet, rows, c.patch, columns, c.patch, 3).permute(0, 1, 3, 5, 2, 4, 6, 7)
+        cubes = cells.reshape(clips * c.tokens, c.values)
+        first = torch.arange(0, clips * c.tokens, c.tokens, device=video.device)[:, None]  # (B, 1)
+        return cubes.index_select(0, (tokens + first).flatten()).view(*tokens.shape, -1, 3)
 
 
 class PatchEmbed(nn.Module):
@@ -135,7 +134,7 @@ class PatchEmbed(nn.Module):
 
     def forward(self, video, visible):  # u8 (B, T, S, S, 3), i64 (B, V) -> (B, V, D)
         pixels = (self.cubes(video, visible).float() / 255 - self.mean) / self.std
-        columns = pixels.permute(0, 1, 5, 2, 3, 4).flatten(2)  # (B, V, P) in the weight's order: c, t, y, x
+        columns = pixels.transpose(2, 3).flatten(2)  # (B, V, P) in the weight's order: c, t, y, x
         weight = self.proj.weight.flatten(1)  # (D, P)
         return F.linear(columns.to(weight.dtype), weight, self.proj.bias)
 
@@ -196,9 +195,11 @@ class PretrainModel(nn.Module):
     @torch.no_grad()
     def target(self, video, decoded):
         """(B, R, P): pixels of the decoded tokens in [0, 1], normalised per token and channel, channel fastest."""
-        pixels = self.encoder.patch_embed.cubes(video, decoded).flatten(2, 4).float() / 255  # (B, R, P / 3, 3)
-        variance, mean = torch.var_mean(pixels, dim=2, keepdim=True, unbiased=True)
-        return ((pixels - mean) / (variance.sqrt() + 1e-6)).flatten(2)
+        pixels = self.encoder.patch_embed.cubes(video, decoded).float() / 255  # (B, R, P / 3, 3)
+        centred = pixels - pixels.mean(2, keepdim=True)
+        # By hand: torch.var over an inner axis is several times slower on a CPU.
+        variance = centred.square().sum(2, keepdim=True) / (pixels.shape[2] - 1)
+        return (centred / (variance.sqrt() + 1e-6)).flatten(2)
 
     def loss(self, video, visible, decoded, weight):
         """Mean squared error over the decoded tokens that the encoder did not see: weight (B, R) is 1 there, else 0."""
