@@ -45,8 +45,8 @@ std::vector<float> time_repeats(int repeats, Body&& body) {
 /// @param value  what the median makes, in `unit`
 inline void say_ceiling(const char* name, double value, const char* unit, const std::vector<float>& times) {
   std::printf(
-      "{\"bench\":\"ceiling\",\"name\":%s,\"value\":%.6g,\"unit\":\"%s\",\"median_ms\":%.6g,\"min_ms\":%.6g,"
-      "\"max_ms\":%.6g,\"repeats\":%zu}\n",
+      "{\"bench\":\"ceiling\",\"name\":%s,\"value\":%.6g,\"unit\":\"%s\",\"medianMs\":%.6g,\"minMs\":%.6g,"
+      "\"maxMs\":%.6g,\"repeats\":%zu}\n",
       probe::json_string(name).c_str(), value, unit, times[times.size() / 2], times.front(), times.back(), times.size());
   std::fflush(stdout);
 }

@@ -17,11 +17,11 @@ void say_machine(const probe::DeviceInfo& device) {
   check(cudaGetDeviceProperties(&p, 0), "cudaGetDeviceProperties");
   std::printf(
       "{\"bench\":\"machine\",\"gpu\":%s,\"capability\":\"%d.%d\",\"driver\":%d,\"runtime\":%d,\"multiprocessors\":%d,"
-      "\"clock_mhz\":%.0f,\"memory_clock_mhz\":%.0f,\"memory_bus_bits\":%d,\"memory_bytes\":%zu,\"l2_bytes\":%d,"
-      "\"persisting_l2_bytes\":%d,\"shared_bytes_a_block\":%zu,\"shared_bytes_a_block_opt_in\":%zu,"
-      "\"shared_bytes_a_multiprocessor\":%zu,\"registers_a_block\":%d,\"registers_a_multiprocessor\":%d,"
-      "\"threads_a_multiprocessor\":%d,\"blocks_a_multiprocessor\":%d,\"copy_engines\":%d,\"ecc\":%d,"
-      "\"cluster_launch\":%d}\n",
+      "\"clockMhz\":%.0f,\"memoryClockMhz\":%.0f,\"memoryBusBits\":%d,\"memoryBytes\":%zu,\"l2Bytes\":%d,"
+      "\"persistingL2Bytes\":%d,\"sharedBytesABlock\":%zu,\"sharedBytesABlockOptIn\":%zu,"
+      "\"sharedBytesAMultiprocessor\":%zu,\"registersABlock\":%d,\"registersAMultiprocessor\":%d,"
+      "\"threadsAMultiprocessor\":%d,\"blocksAMultiprocessor\":%d,\"copyEngines\":%d,\"ecc\":%d,"
+      "\"clusterLaunch\":%d}\n",
       probe::json_string(p.name).c_str(), p.major, p.minor, device.driver, device.runtime, p.multiProcessorCount,
       attribute(cudaDevAttrClockRate) * 1e-3, attribute(cudaDevAttrMemoryClockRate) * 1e-3, p.memoryBusWidth,
       p.totalGlobalMem, p.l2CacheSize, p.persistingL2CacheMaxSize, p.sharedMemPerBlock, p.sharedMemPerBlockOptin,
