@@ -104,8 +104,7 @@ struct WgmmaTile {
   VIDEOMAE_HOST_DEVICE constexpr WgmmaDescriptor descriptor(uint32_t base, uint32_t mn, uint32_t k) const {
     const uint32_t inner = major == Major::k ? k : mn, outer = major == Major::k ? mn : k;
     // The swizzle is a function of the address, so the operand's beginning is given without it.
-    const uint32_t start =
-        base + inner / width() * block_bytes() + outer * swizzle_span(swizzle) + inner % width() * 2;
+    const uint32_t start = base + inner / width() * block_bytes() + outer * swizzle_span(swizzle) + inner % width() * 2;
     const uint32_t between_blocks = block_bytes(), between_rows = swizzle_period(swizzle);
     const bool swapped = swizzle == Swizzle::none && major == Major::mn;
     return {start, swapped ? between_rows : between_blocks, swapped ? between_blocks : between_rows, 0, swizzle};

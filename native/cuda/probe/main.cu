@@ -54,8 +54,8 @@ Observe observation(const char* name) {
 }
 
 void say(const char* name, const char* verdict, const std::string& detail, int cases, double ms) {
-  std::printf("{\"bench\":\"probe\",\"probe\":\"%s\",\"verdict\":\"%s\",\"detail\":%s,\"cases\":%d,\"ms\":%.1f}\n", name,
-              verdict, json_string(detail).c_str(), cases, ms);
+  std::printf("{\"bench\":\"probe\",\"probe\":\"%s\",\"verdict\":\"%s\",\"detail\":%s,\"cases\":%d,\"ms\":%.1f}\n",
+              name, verdict, json_string(detail).c_str(), cases, ms);
   std::fflush(stdout);
 }
 
@@ -105,8 +105,8 @@ int run_here(const Expectation& probe, const Options& options) {
     std::fflush(stdout);
     return kNoGpu;
   }
-  const bool fits = probe.capability == 90 ? device.capability == 90
-                                           : device.capability / 10 == 8 || device.capability == 90;
+  const bool fits =
+      probe.capability == 90 ? device.capability == 90 : device.capability / 10 == 8 || device.capability == 90;
   if (!fits) {
     say(probe.name, "not on this GPU", device.name + " has capability " + std::to_string(device.capability), 0, ms());
     return kAsExpected;

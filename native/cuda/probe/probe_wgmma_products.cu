@@ -40,6 +40,8 @@ __global__ void __launch_bounds__(cuda::kWarpgroup) wgmma_product(cuda::Swizzle 
       const int k = i / 4 * 16 + low.col;
       a[i / 4][i % 4] = product_bits(0, low.row, k) | static_cast<uint32_t>(product_bits(0, low.row, k + 1)) << 16;
     }
+#pragma unroll
+    for (uint32_t(&step)[4] : a) cuda::tie_registers(step);
   }
   float d[n / 2];
 #pragma unroll
