@@ -8,7 +8,7 @@
 // VIDEOMAE_CUOBJDUMP names a disassembler that is not on PATH. Exit status: 0, 1 with complaints, 2 without nvcc.
 import { execFile, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -144,6 +144,9 @@ async function checkSource(source, folder, disassembler, totals) {
 export async function checkPtxas(version) {
   const folder = path.join(root, ".cmake", "ptxas", hashOfSources(version));
   mkdirSync(folder, { recursive: true });
+  for (const other of readdirSync(path.dirname(folder))) {
+    if (other !== path.basename(folder)) rmSync(path.join(path.dirname(folder), other), { recursive: true });
+  }
   const disassembler = findDisassembler();
   const totals = { kernels: 0, instructions: 0 };
   const waiting = cudaSources();

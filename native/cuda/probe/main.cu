@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <stdexcept>
 
 #include "cuda/probe/device_info.cuh"
@@ -78,6 +79,7 @@ void watch(const char* name, unsigned seconds) {
 /// By way of a second file, so that a broken run leaves no half.
 void write_golden(const std::string& folder, const char* name, const DeviceInfo& device, const std::string& text) {
   const std::string path = folder + "/" + name + ".txt", unfinished = path + "." + std::to_string(getpid()) + ".tmp";
+  std::filesystem::create_directories(folder);
   char date[32];
   const std::time_t now = std::time(nullptr);
   std::strftime(date, sizeof(date), "%Y-%m-%d", std::gmtime(&now));

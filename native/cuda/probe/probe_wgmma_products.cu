@@ -81,7 +81,7 @@ void observe_swizzles(Report& report) {
     Buffer<float> out(64 * n, 0xFF);
     allow_shared(wgmma_product<n, a_source, b_major>, shared);
     wgmma_product<n, a_source, b_major><<<1, cuda::kWarpgroup, shared>>>(swizzle, out.data());
-    finish("wgmma_product");
+    finish(("wgmma_product, n " + std::to_string(n)).c_str());
     const std::vector<float> got = out.read();
     int wrong = 0;
     for (int i = 0; i < 64 * n; ++i) wrong += !(got[i] == static_cast<float>(expected[i]));
