@@ -26,8 +26,8 @@ int integer(int seed, int row, int col) { return (seed * 37 + row * 101 + col * 
 
 }  // namespace
 
-bool is_bijection(int lanes, int registers, int halves, int rows, int cols,
-                  const std::function<Place(Slot)>& place_of, const std::function<Slot(Place)>& slot_of) {
+bool is_bijection(int lanes, int registers, int halves, int rows, int cols, const std::function<Place(Slot)>& place_of,
+                  const std::function<Slot(Place)>& slot_of) {
   std::set<std::pair<int, int>> places;
   for (int lane = 0; lane < lanes; ++lane) {
     for (int reg = 0; reg < registers; ++reg) {

@@ -101,8 +101,10 @@ void wgmma_products() {
 void boxes_are_tiles() {
   for (const probe::TmaCase& c : probe::kTmaCases) {
     if (c.rank != 2 || c.swizzle == cuda::Swizzle::none) continue;
-    const cuda::WgmmaTile rows{cuda::Major::k, c.swizzle, static_cast<uint32_t>(c.box[1]), static_cast<uint32_t>(c.box[0])};
-    const cuda::WgmmaTile columns{cuda::Major::mn, c.swizzle, static_cast<uint32_t>(c.box[0]), static_cast<uint32_t>(c.box[1])};
+    const cuda::WgmmaTile rows{cuda::Major::k, c.swizzle, static_cast<uint32_t>(c.box[1]),
+                               static_cast<uint32_t>(c.box[0])};
+    const cuda::WgmmaTile columns{cuda::Major::mn, c.swizzle, static_cast<uint32_t>(c.box[0]),
+                                  static_cast<uint32_t>(c.box[1])};
     for (int y = 0; y < c.box[1]; ++y) {
       for (int x = 0; x < c.box[0]; ++x) {
         CHECK(static_cast<int>(rows.offset(y, x) / 2) == probe::tma_shared(c, x, y, 0));

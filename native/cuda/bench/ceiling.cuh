@@ -47,7 +47,8 @@ inline void say_ceiling(const char* name, double value, const char* unit, const 
   std::printf(
       "{\"bench\":\"ceiling\",\"name\":%s,\"value\":%.6g,\"unit\":\"%s\",\"medianMs\":%.6g,\"minMs\":%.6g,"
       "\"maxMs\":%.6g,\"repeats\":%zu}\n",
-      probe::json_string(name).c_str(), value, unit, times[times.size() / 2], times.front(), times.back(), times.size());
+      probe::json_string(name).c_str(), value, unit, times[times.size() / 2], times.front(), times.back(),
+      times.size());
   std::fflush(stdout);
 }
 
@@ -70,8 +71,6 @@ __device__ inline uint32_t scramble(uint32_t x) {
 }
 
 /// Two bf16 in [-2, 2): random signs and mantissas, exponents of [1, 2) or [0.5, 1).
-__device__ inline uint32_t random_bf16_pair(uint32_t index) {
-  return (scramble(index) & 0x80FF80FFu) | 0x3F003F00u;
-}
+__device__ inline uint32_t random_bf16_pair(uint32_t index) { return (scramble(index) & 0x80FF80FFu) | 0x3F003F00u; }
 
 }  // namespace videomae::bench

@@ -36,7 +36,8 @@ bool measured(const char* group, void (*measure)()) {
     measure();
     return true;
   } catch (const std::exception& error) {
-    std::printf("{\"bench\":\"ceiling\",\"name\":\"%s\",\"error\":%s}\n", group, probe::json_string(error.what()).c_str());
+    std::printf("{\"bench\":\"ceiling\",\"name\":\"%s\",\"error\":%s}\n", group,
+                probe::json_string(error.what()).c_str());
     std::fflush(stdout);
     return false;
   }
@@ -45,7 +46,8 @@ bool measured(const char* group, void (*measure)()) {
 int measure_all() {
   const probe::DeviceInfo device = probe::device_info();
   if (device.error != cudaSuccess) {
-    std::printf("{\"bench\":\"ceiling\",\"error\":%s}\n", probe::json_string(probe::no_gpu_reason(device.error)).c_str());
+    std::printf("{\"bench\":\"ceiling\",\"error\":%s}\n",
+                probe::json_string(probe::no_gpu_reason(device.error)).c_str());
     return 3;
   }
   bool good = measured("machine", [] { say_machine(probe::device_info()); });

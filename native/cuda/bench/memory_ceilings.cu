@@ -46,7 +46,8 @@ void measure_memory() {
   const auto source = [&](int repeat) { return from.data() + repeat % kRotation * (bytes / sizeof(uint4)); };
   const auto target = [&](int repeat) { return to.data() + repeat % kRotation * (bytes / sizeof(uint4)); };
 
-  say_rate("copy engine of the runtime (device to device)", 2.0 * bytes, 1e9, "GB/s", time_repeats(kRepeats, [&](int r) {
+  say_rate("copy engine of the runtime (device to device)", 2.0 * bytes, 1e9, "GB/s",
+           time_repeats(kRepeats, [&](int r) {
              check(cudaMemcpyAsync(target(r), source(r), bytes, cudaMemcpyDeviceToDevice), "cudaMemcpyAsync");
            }));
   say_rate("copy kernel", 2.0 * bytes, 1e9, "GB/s",

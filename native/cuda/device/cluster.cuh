@@ -22,7 +22,9 @@ __device__ __forceinline__ uint32_t cluster_size() {
 
 /// Half of the cluster's barrier: what this thread wrote before is visible to whoever has waited. All threads of all
 /// blocks arrive.
-__device__ __forceinline__ void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
+__device__ __forceinline__ void cluster_arrive() {
+  asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+}
 __device__ __forceinline__ void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
 
 __device__ __forceinline__ void cluster_sync() {

@@ -1,5 +1,5 @@
-// Programmatic dependent launch (capability 9.0): a kernel launched with cudaLaunchAttributeProgrammaticStreamSerialization
-// may begin before the one ahead of it in the stream has ended.
+// Programmatic dependent launch (capability 9.0): a kernel launched with
+// cudaLaunchAttributeProgrammaticStreamSerialization may begin before the one ahead of it in the stream has ended.
 #pragma once
 
 namespace videomae::cuda {

@@ -20,6 +20,8 @@ __device__ __forceinline__ unsigned char* dynamic_shared() {
 
 /// Makes ordinary stores to shared memory visible to the asynchronous proxy (copy engine, wgmma). Each writing thread
 /// calls it, before the barrier behind which another thread starts the asynchronous reader.
-__device__ __forceinline__ void fence_proxy_async_shared() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+__device__ __forceinline__ void fence_proxy_async_shared() {
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
 
 }  // namespace videomae::cuda

@@ -1,6 +1,6 @@
 // The copy engine (capability 9.0): tiles of a 2-D or 3-D tensor between global and shared memory.
 //
-// A tensor map (tensor_map.h) says what the tensor and its box are; kernels take it as a `const __grid_constant__
+// A tensor map (tensor_map.cuh) says what the tensor and its box are; kernels take it as a `const __grid_constant__
 // CUtensorMap` parameter. Coordinates are in elements, the contiguous axis first, and may lie outside the tensor:
 // such elements are filled on load and left alone on store. One thread issues; shared memory is 128-byte aligned, and
 // aligned to swizzle_period() when swizzled.
@@ -36,8 +36,8 @@ __device__ __forceinline__ void tma_load(void* shared, const CUtensorMap& map, i
 }
 
 __device__ __forceinline__ void tma_store(const CUtensorMap& map, int x, int y, const void* shared) {
-  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%1, %2}], [%3];" ::"l"(&map), "r"(x), "r"(y),
-               "r"(shared_address(shared))
+  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%1, %2}], [%3];" ::"l"(&map), "r"(x),
+               "r"(y), "r"(shared_address(shared))
                : "memory");
 }
 

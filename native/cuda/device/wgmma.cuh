@@ -2,7 +2,8 @@
 // registers a thread. Fragments, descriptors and shared-memory tiles: wgmma_layout.h.
 //
 // It is asynchronous. Around a chain of calls:
-//   wgmma_fence(d);      registers written before are in order (d, and A where it is in registers)
+//   tie_registers(a);    where A is in registers: they are written before the fence
+//   wgmma_fence(d);      orders what was written to registers before
 //   wgmma_shared<N, ...>(d, ...); ...
 //   wgmma_commit();      closes the group
 //   wgmma_wait<0>(d);    the group is over: d may be read, the operands overwritten
@@ -22,6 +23,12 @@ template <int count>
 __device__ __forceinline__ void tie_registers(float (&d)[count]) {
 #pragma unroll
   for (int i = 0; i < count; ++i) asm volatile("" : "+f"(d[i])::"memory");
+}
+
+template <int count>
+__device__ __forceinline__ void tie_registers(uint32_t (&a)[count]) {
+#pragma unroll
+  for (int i = 0; i < count; ++i) asm volatile("" : "+r"(a[i])::"memory");
 }
 
 template <int count>
@@ -94,32 +101,34 @@ struct Wgmma;
 // clang-format on
 
 // n, its registers, and the numbers of the operands behind them.
-#define WGMMA(n, registers, p0, p1, p2, p3, p4, p5, p6)                                                          \
-  template <>                                                                                                  \
-  struct Wgmma<n> {                                                                                            \
-    template <Major a_major, Major b_major>                                                                    \
-    static __device__ __forceinline__ void shared(float (&d)[n / 2], uint64_t a, uint64_t b, int accumulate) { \
-      asm volatile(                                                                                            \
-          "{ .reg .pred p;\n"                                                                                  \
-          "  setp.ne.b32 p, %" #p2 ", 0;\n"                                                                    \
-          "  wgmma.mma_async.sync.aligned.m64n" #n "k16.f32.bf16.bf16 {" WGMMA_REGISTERS_##registers           \
-          "}, %" #p0 ", %" #p1 ", p, 1, 1, %" #p3 ", %" #p4 "; }"                                              \
-          : WGMMA_OPERANDS_##registers                                                                         \
-          : "l"(a), "l"(b), "r"(accumulate), "n"(static_cast<int>(a_major)), "n"(static_cast<int>(b_major))    \
-          : "memory");                                                                                         \
-    }                                                                                                          \
-    template <Major b_major>                                                                                   \
-    static __device__ __forceinline__ void registers_a(float (&d)[n / 2], const uint32_t (&a)[4], uint64_t b,  \
-                                                       int accumulate) {                                       \
-      asm volatile(                                                                                            \
-          "{ .reg .pred p;\n"                                                                                  \
-          "  setp.ne.b32 p, %" #p5 ", 0;\n"                                                                    \
-          "  wgmma.mma_async.sync.aligned.m64n" #n "k16.f32.bf16.bf16 {" WGMMA_REGISTERS_##registers           \
-          "}, {%" #p0 ", %" #p1 ", %" #p2 ", %" #p3 "}, %" #p4 ", p, 1, 1, %" #p6 "; }"                             \
-          : WGMMA_OPERANDS_##registers                                                                         \
+#define WGMMA(n, registers, p0, p1, p2, p3, p4, p5, p6)                                                         \
+  template <>                                                                                                   \
+  struct Wgmma<n> {                                                                                             \
+    template <Major a_major, Major b_major>                                                                     \
+    static __device__ __forceinline__ void shared(float (&d)[n / 2], uint64_t a, uint64_t b, int accumulate) {  \
+      asm volatile(                                                                                             \
+          "{ .reg .pred p;\n"                                                                                   \
+          "  setp.ne.b32 p, %" #p2                                                                              \
+          ", 0;\n"                                                                                              \
+          "  wgmma.mma_async.sync.aligned.m64n" #n "k16.f32.bf16.bf16 {" WGMMA_REGISTERS_##registers            \
+          "}, %" #p0 ", %" #p1 ", p, 1, 1, %" #p3 ", %" #p4 "; }"                                               \
+          : WGMMA_OPERANDS_##registers                                                                          \
+          : "l"(a), "l"(b), "r"(accumulate), "n"(static_cast<int>(a_major)), "n"(static_cast<int>(b_major))     \
+          : "memory");                                                                                          \
+    }                                                                                                           \
+    template <Major b_major>                                                                                    \
+    static __device__ __forceinline__ void registers_a(float (&d)[n / 2], const uint32_t (&a)[4], uint64_t b,   \
+                                                       int accumulate) {                                        \
+      asm volatile(                                                                                             \
+          "{ .reg .pred p;\n"                                                                                   \
+          "  setp.ne.b32 p, %" #p5                                                                              \
+          ", 0;\n"                                                                                              \
+          "  wgmma.mma_async.sync.aligned.m64n" #n "k16.f32.bf16.bf16 {" WGMMA_REGISTERS_##registers            \
+          "}, {%" #p0 ", %" #p1 ", %" #p2 ", %" #p3 "}, %" #p4 ", p, 1, 1, %" #p6 "; }"                         \
+          : WGMMA_OPERANDS_##registers                                                                          \
           : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate), "n"(static_cast<int>(b_major)) \
-          : "memory");                                                                                         \
-    }                                                                                                          \
+          : "memory");                                                                                          \
+    }                                                                                                           \
   };
 
 WGMMA(8, 4, 4, 5, 6, 7, 8, 9, 10)
@@ -146,8 +155,7 @@ __device__ __forceinline__ void wgmma_shared(float (&d)[n / 2], uint64_t a, uint
 
 /// Likewise, with A in registers as wgmma_a_place() says.
 template <int n, Major b_major>
-__device__ __forceinline__ void wgmma_registers(float (&d)[n / 2], const uint32_t (&a)[4], uint64_t b,
-                                                int accumulate) {
+__device__ __forceinline__ void wgmma_registers(float (&d)[n / 2], const uint32_t (&a)[4], uint64_t b, int accumulate) {
   Wgmma<n>::template registers_a<b_major>(d, a, b, accumulate);
 }
 

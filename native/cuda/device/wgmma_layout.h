@@ -40,7 +40,7 @@ enum class Major { k = 0, mn = 1 };
 /// What a descriptor says. Addresses and offsets in bytes, multiples of 16, below 2^18.
 struct WgmmaDescriptor {
   uint32_t start;           ///< shared address of the first element
-  uint32_t leading_offset;  ///< LBO
+  uint32_t leading_offset;  ///< LBO; not used for a swizzled operand with k contiguous
   uint32_t stride_offset;   ///< SBO
   uint32_t base_offset;     ///< 0 when the swizzle pattern begins at a multiple of its period
   Swizzle swizzle;
@@ -104,9 +104,10 @@ struct WgmmaTile {
   VIDEOMAE_HOST_DEVICE constexpr WgmmaDescriptor descriptor(uint32_t base, uint32_t mn, uint32_t k) const {
     const uint32_t inner = major == Major::k ? k : mn, outer = major == Major::k ? mn : k;
     // The swizzle is a function of the address, so the operand's beginning is given without it.
-    const uint32_t start =
-        base + inner / width() * block_bytes() + outer * swizzle_span(swizzle) + inner % width() * 2;
-    const uint32_t between_blocks = block_bytes(), between_rows = swizzle_period(swizzle);
+    const uint32_t start = base + inner / width() * block_bytes() + outer * swizzle_span(swizzle) + inner % width() * 2;
+    // A swizzled operand with k contiguous lies in one block: the documentation has 1 in the field, which is 16 bytes.
+    const bool one_block = major == Major::k && swizzle != Swizzle::none;
+    const uint32_t between_blocks = one_block ? 16 : block_bytes(), between_rows = swizzle_period(swizzle);
     const bool swapped = swizzle == Swizzle::none && major == Major::mn;
     return {start, swapped ? between_rows : between_blocks, swapped ? between_blocks : between_rows, 0, swizzle};
   }

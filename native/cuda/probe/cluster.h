@@ -28,8 +28,8 @@ inline void write_cluster(Report& report, int size, const std::vector<ClusterSig
     for (const int value : sight.read) rows.push_back(value);
     rows.push_back(sight.received);
   }
-  report.table("cluster of " + std::to_string(size) + ", a row a block: rank, size, values of ranks 0 to 7, received", rows,
-               kClusterLargest + 3);
+  report.table("cluster of " + std::to_string(size) + ", a row a block: rank, size, values of ranks 0 to 7, received",
+               rows, kClusterLargest + 3);
 }
 
 }  // namespace videomae::probe

@@ -9,8 +9,8 @@
 
 namespace videomae::probe {
 
-constexpr uint16_t kOne = 0x3F80;    // 1.0 in bf16
-constexpr int kFirstCode = 0x3000;   // normal, and so are the kCodes bit patterns behind it
+constexpr uint16_t kOne = 0x3F80;   // 1.0 in bf16
+constexpr int kFirstCode = 0x3000;  // normal, and so are the kCodes bit patterns behind it
 constexpr int kCodes = 0x4000;
 
 /// The bits of code `place`, 0 <= place < kCodes.

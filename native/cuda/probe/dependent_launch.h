@@ -15,7 +15,8 @@ inline void write_dependent_launch(Report& report, bool attribute, int wrong, in
   report.line("%s attribute: %d of %d elements wrong behind the wait", attribute ? "with the" : "without the", wrong,
               kDependentRounds * kDependentElements);
   if (!attribute) report.line("without the attribute: the second kernel began early in %d rounds", early);
-  if (attribute) report.note("with the attribute: the second kernel began early in %d of %d rounds", early, kDependentRounds);
+  if (attribute)
+    report.note("with the attribute: the second kernel began early in %d of %d rounds", early, kDependentRounds);
 }
 
 }  // namespace videomae::probe

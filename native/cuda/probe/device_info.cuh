@@ -10,7 +10,7 @@ namespace videomae::probe {
 struct DeviceInfo {
   cudaError_t error = cudaSuccess;  ///< why there is no usable GPU
   std::string name;
-  int capability = 0;  ///< 90 for 9.0
+  int capability = 0;           ///< 90 for 9.0
   int driver = 0, runtime = 0;  ///< versions of CUDA, 13000 for 13.0
 };
 

@@ -13,7 +13,8 @@ void expect_stmatrix(Report& report) {
       for (int lane = 0; lane < 32; ++lane) {
         for (int half = 0; half < 2; ++half) {
           const cuda::Place place = cuda::ldmatrix_place(lane, half, transposed);
-          landed[stmatrix_row(cuda::ldmatrix_address_lane(reg, place.row)) * 8 + place.col] = 64 * reg + 2 * lane + half;
+          landed[stmatrix_row(cuda::ldmatrix_address_lane(reg, place.row)) * 8 + place.col] =
+              64 * reg + 2 * lane + half;
         }
       }
     }

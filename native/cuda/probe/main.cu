@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <stdexcept>
 
 #include "cuda/probe/device_info.cuh"
@@ -54,8 +55,8 @@ Observe observation(const char* name) {
 }
 
 void say(const char* name, const char* verdict, const std::string& detail, int cases, double ms) {
-  std::printf("{\"bench\":\"probe\",\"probe\":\"%s\",\"verdict\":\"%s\",\"detail\":%s,\"cases\":%d,\"ms\":%.1f}\n", name,
-              verdict, json_string(detail).c_str(), cases, ms);
+  std::printf("{\"bench\":\"probe\",\"probe\":\"%s\",\"verdict\":\"%s\",\"detail\":%s,\"cases\":%d,\"ms\":%.1f}\n",
+              name, verdict, json_string(detail).c_str(), cases, ms);
   std::fflush(stdout);
 }
 
@@ -78,6 +79,7 @@ void watch(const char* name, unsigned seconds) {
 /// By way of a second file, so that a broken run leaves no half.
 void write_golden(const std::string& folder, const char* name, const DeviceInfo& device, const std::string& text) {
   const std::string path = folder + "/" + name + ".txt", unfinished = path + "." + std::to_string(getpid()) + ".tmp";
+  std::filesystem::create_directories(folder);
   char date[32];
   const std::time_t now = std::time(nullptr);
   std::strftime(date, sizeof(date), "%Y-%m-%d", std::gmtime(&now));
@@ -105,8 +107,8 @@ int run_here(const Expectation& probe, const Options& options) {
     std::fflush(stdout);
     return kNoGpu;
   }
-  const bool fits = probe.capability == 90 ? device.capability == 90
-                                           : device.capability / 10 == 8 || device.capability == 90;
+  const bool fits =
+      probe.capability == 90 ? device.capability == 90 : device.capability / 10 == 8 || device.capability == 90;
   if (!fits) {
     say(probe.name, "not on this GPU", device.name + " has capability " + std::to_string(device.capability), 0, ms());
     return kAsExpected;

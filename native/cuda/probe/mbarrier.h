@@ -9,12 +9,12 @@
 namespace videomae::probe {
 
 enum class MbarrierAct {
-  init,     ///< argument: arrivals a phase
-  arrive,   ///< argument: how many
-  expect,   ///< argument: bytes; no arrival
+  init,    ///< argument: arrivals a phase
+  arrive,  ///< argument: how many
+  expect,  ///< argument: bytes; no arrival
   arrive_expect,
-  copy,     ///< argument: bytes, a multiple of 16: starts a bulk copy that brings them
-  wait,     ///< argument: the parity to wait for; makes sure that what was started has come
+  copy,  ///< argument: bytes, a multiple of 16: starts a bulk copy that brings them
+  wait,  ///< argument: the parity to wait for; makes sure that what was started has come
 };
 
 struct MbarrierStep {

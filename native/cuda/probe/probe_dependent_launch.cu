@@ -44,7 +44,8 @@ void observe_attribute(Report& report, bool attribute_set) {
   cudaLaunchConfig_t dependent = plain;
   if (attribute_set) dependent.attrs = &attribute, dependent.numAttrs = 1;
   for (int round = 1; round <= kDependentRounds; ++round) {
-    check(cudaLaunchKernelEx(&plain, dependent_first, round, sign.data(), data.data(), early.data()), "dependent_first");
+    check(cudaLaunchKernelEx(&plain, dependent_first, round, sign.data(), data.data(), early.data()),
+          "dependent_first");
     check(cudaLaunchKernelEx(&dependent, dependent_second, round, sign.data(), static_cast<const int*>(data.data()),
                              wrong.data()),
           "dependent_second");

@@ -1,5 +1,6 @@
-// The first warpgroup is the giver. The values are read through volatile memory, so that the compiler cannot read them
-// again instead of keeping them.
+// The first warpgroup is the giver. The values are read from volatile memory before a barrier and used behind it: the
+// compiler can neither read them later nor again, so all have to be kept.
+#include "cuda/device/named_barrier.cuh"
 #include "cuda/device/register_budget.cuh"
 #include "cuda/probe/gpu.cuh"
 #include "cuda/probe/probe.h"
@@ -17,9 +18,10 @@ __global__ void __launch_bounds__(kBudgetThreads, 1) register_budget_roles(const
     int values[kBudgetValues];
 #pragma unroll
     for (int i = 0; i < kBudgetValues; ++i) values[i] = input[i * kBudgetThreads + thread];
+    cuda::named_barrier_sync(1, kBudgetThreads - 128);
     int sum = 0;
 #pragma unroll
-    for (int i = 0; i < kBudgetValues; ++i) sum += values[i] * values[(i + kBudgetValues / 2) % kBudgetValues];
+    for (int i = 0; i < kBudgetValues; ++i) sum += (values[i] ^ values[kBudgetValues - 1]) * (i + 1);
     sums[thread] = sum;
   }
 }
@@ -27,7 +29,8 @@ __global__ void __launch_bounds__(kBudgetThreads, 1) register_budget_roles(const
 void observe_register_budget(Report& report) {
   std::vector<int> input(kBudgetValues * kBudgetThreads);
   for (int i = 0; i < kBudgetValues; ++i) {
-    for (int thread = 0; thread < kBudgetThreads; ++thread) input[i * kBudgetThreads + thread] = budget_input(thread, i);
+    for (int thread = 0; thread < kBudgetThreads; ++thread)
+      input[i * kBudgetThreads + thread] = budget_input(thread, i);
   }
   const Buffer<int> from(input);
   Buffer<int> sums(kBudgetThreads, 0xFF);

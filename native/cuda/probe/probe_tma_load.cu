@@ -38,7 +38,7 @@ void observe_tma_load(Report& report) {
     const Buffer<uint16_t> global(numbers);
     Buffer<uint16_t> out(elements);
     tma_load_box<<<1, 128, elements * 2 + cuda::kSharedAlignment>>>(tma_map(c, global.data()), c, out.data());
-    finish("tma_load_box");
+    finish(tma_title("load", c).c_str());
     std::vector<int> memory;
     int nan_bits = 0;
     for (const uint16_t bits : out.read()) {

@@ -28,7 +28,7 @@ void observe_tma_store(Report& report) {
     if (c.nan_fill) continue;
     const Buffer<uint16_t> global(std::vector<uint16_t>(tma_elements(c), kTmaPoison));
     tma_store_box<<<1, 128, tma_box_elements(c) * 2 + cuda::kSharedAlignment>>>(tma_map(c, global.data()), c);
-    finish("tma_store_box");
+    finish(tma_title("store", c).c_str());
     const std::vector<uint16_t> memory = global.read();
     write_tma_store(report, c, std::vector<int>(memory.begin(), memory.end()));
   }

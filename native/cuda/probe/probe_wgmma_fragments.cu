@@ -21,6 +21,7 @@ __global__ void wgmma_one_hot_register(int* met) {  // (kWgmmaA, 64 * n)
   }
   const uint64_t descriptor = cuda::encode(fragment_tile(n).descriptor(cuda::shared_address(b), 0, 0));
   float d[n / 2] = {};
+  cuda::tie_registers(a);
   cuda::wgmma_fence(d);
   cuda::wgmma_registers<n, cuda::Major::k>(d, a, descriptor, 0);
   cuda::wgmma_commit();

@@ -45,9 +45,9 @@ __global__ void wgmma_one_hot_a(cuda::Swizzle swizzle, Reached* out) {
   __syncthreads();
   float d[4] = {};
   cuda::wgmma_fence(d);
-  cuda::wgmma_shared<8, major, cuda::Major::k>(
-      d, cuda::encode(a.descriptor(cuda::shared_address(a_memory), 0, kOperandK)),
-      cuda::encode(b.descriptor(cuda::shared_address(b_memory), 0, 0)), 0);
+  cuda::wgmma_shared<8, major, cuda::Major::k>(d,
+                                               cuda::encode(a.descriptor(cuda::shared_address(a_memory), 0, kOperandK)),
+                                               cuda::encode(b.descriptor(cuda::shared_address(b_memory), 0, 0)), 0);
   cuda::wgmma_commit();
   cuda::wgmma_wait<0>(d);
   reach(d, &out[blockIdx.x]);
@@ -67,8 +67,10 @@ __global__ void wgmma_one_hot_b(cuda::Swizzle swizzle, Reached* out) {
     a[reg] = code_bits(place) | static_cast<uint32_t>(code_bits(place + 1)) << 16;
   }
   float d[kOperandB / 2] = {};
+  cuda::tie_registers(a);
   cuda::wgmma_fence(d);
-  cuda::wgmma_registers<kOperandB, major>(d, a, cuda::encode(b.descriptor(cuda::shared_address(memory), 0, kOperandK)), 0);
+  cuda::wgmma_registers<kOperandB, major>(d, a, cuda::encode(b.descriptor(cuda::shared_address(memory), 0, kOperandK)),
+                                          0);
   cuda::wgmma_commit();
   cuda::wgmma_wait<0>(d);
   reach(d, &out[blockIdx.x]);
@@ -87,8 +89,9 @@ std::vector<Reached> reached_by(Kernel* kernel, const char* name, const cuda::Wg
 template <cuda::Major major>
 void observe_major(Report& report) {
   for (const cuda::Swizzle swizzle : kSwizzles) {
-    write_operand(report, 'A', major, swizzle,
-                  reached_by(wgmma_one_hot_a<major>, "wgmma_one_hot_a", operand_tile(major, swizzle, 64), other_tile().bytes()));
+    write_operand(
+        report, 'A', major, swizzle,
+        reached_by(wgmma_one_hot_a<major>, "wgmma_one_hot_a", operand_tile(major, swizzle, 64), other_tile().bytes()));
     write_operand(report, 'B', major, swizzle,
                   reached_by(wgmma_one_hot_b<major>, "wgmma_one_hot_b", operand_tile(major, swizzle, kOperandB), 0));
   }

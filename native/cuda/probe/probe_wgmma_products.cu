@@ -40,6 +40,8 @@ __global__ void __launch_bounds__(cuda::kWarpgroup) wgmma_product(cuda::Swizzle 
       const int k = i / 4 * 16 + low.col;
       a[i / 4][i % 4] = product_bits(0, low.row, k) | static_cast<uint32_t>(product_bits(0, low.row, k + 1)) << 16;
     }
+#pragma unroll
+    for (uint32_t(&step)[4] : a) cuda::tie_registers(step);
   }
   float d[n / 2];
 #pragma unroll
@@ -79,7 +81,7 @@ void observe_swizzles(Report& report) {
     Buffer<float> out(64 * n, 0xFF);
     allow_shared(wgmma_product<n, a_source, b_major>, shared);
     wgmma_product<n, a_source, b_major><<<1, cuda::kWarpgroup, shared>>>(swizzle, out.data());
-    finish("wgmma_product");
+    finish(("wgmma_product, n " + std::to_string(n)).c_str());
     const std::vector<float> got = out.read();
     int wrong = 0;
     for (int i = 0; i < 64 * n; ++i) wrong += !(got[i] == static_cast<float>(expected[i]));

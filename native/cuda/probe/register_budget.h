@@ -8,7 +8,7 @@
 
 namespace videomae::probe {
 
-constexpr int kBudgetThreads = 384;    // 65536 registers / 384 threads: 168 at entry
+constexpr int kBudgetThreads = 384;  // 65536 registers / 384 threads: 168 at entry
 constexpr int kBudgetLow = 24, kBudgetHigh = 240;
 constexpr int kBudgetAtEntry = 168;
 constexpr int kBudgetValues = 200;
@@ -16,11 +16,11 @@ constexpr int kBudgetValues = 200;
 /// The integer that a thread loads as value i.
 constexpr int budget_input(int thread, int i) { return (thread * 31 + i * 17) % 251; }
 
-/// What it makes of them: all are alive until the last is there.
+/// What it makes of them, behind a barrier that all are alive at.
 constexpr int budget_sum(int thread) {
   int sum = 0;
   for (int i = 0; i < kBudgetValues; ++i) {
-    sum += budget_input(thread, i) * budget_input(thread, (i + kBudgetValues / 2) % kBudgetValues);
+    sum += (budget_input(thread, i) ^ budget_input(thread, kBudgetValues - 1)) * (i + 1);
   }
   return sum;
 }

@@ -113,8 +113,8 @@ inline std::string first_difference(const std::string& expected, const std::stri
   for (size_t i = 0, j = 0, line = 1; i < a.size() || j < b.size(); ++line) {
     const std::string left = a.substr(i, a.find('\n', i) - i), right = b.substr(j, b.find('\n', j) - j);
     if (left != right) {
-      return "line " + std::to_string(line) + (heading.empty() ? "" : " of \"" + heading + "\"") + ": expected \"" + left +
-             "\", got \"" + right + "\"";
+      return "line " + std::to_string(line) + (heading.empty() ? "" : " of \"" + heading + "\"") + ": expected \"" +
+             left + "\", got \"" + right + "\"";
     }
     if (left.rfind("  ", 0) != 0) heading = left;
     i = std::min(a.size(), i + left.size() + 1), j = std::min(b.size(), j + right.size() + 1);

@@ -13,7 +13,8 @@ VIDEOMAE_HOST_DEVICE constexpr int stmatrix_row(int lane) { return (lane * 11 + 
 
 /// @param landed  (32, 8)
 inline void write_stmatrix(Report& report, bool transposed, const std::vector<int>& landed) {
-  report.table(transposed ? "stmatrix.x4.trans, a row of memory a line" : "stmatrix.x4, a row of memory a line", landed, 8);
+  report.table(transposed ? "stmatrix.x4.trans, a row of memory a line" : "stmatrix.x4, a row of memory a line", landed,
+               8);
 }
 
 }  // namespace videomae::probe

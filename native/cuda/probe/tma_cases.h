@@ -77,8 +77,7 @@ inline std::string tma_title(const char* what, const TmaCase& c) {
   char text[256];
   std::snprintf(text, sizeof(text), "%s, %s: tensor %dx%dx%d pitch %d %d, box %dx%dx%d at %d %d %d, swizzle %u", what,
                 c.told, c.size[0], c.size[1], c.size[2], c.pitch[0], c.pitch[1], c.box[0], c.box[1], c.box[2],
-                c.corner[0], c.corner[1], c.corner[2],
-                c.swizzle == Swizzle::none ? 0 : cuda::swizzle_span(c.swizzle));
+                c.corner[0], c.corner[1], c.corner[2], c.swizzle == Swizzle::none ? 0 : cuda::swizzle_span(c.swizzle));
   return text;
 }
 

@@ -1,7 +1,7 @@
 // The tensor map of a case.
 #pragma once
 
-#include "cuda/device/tensor_map.h"
+#include "cuda/device/tensor_map.cuh"
 #include "cuda/probe/tma_cases.h"
 
 namespace videomae::probe {

@@ -12,7 +12,8 @@
 
 namespace videomae::probe {
 
-constexpr cuda::Swizzle kSwizzles[] = {cuda::Swizzle::none, cuda::Swizzle::b32, cuda::Swizzle::b64, cuda::Swizzle::b128};
+constexpr cuda::Swizzle kSwizzles[] = {cuda::Swizzle::none, cuda::Swizzle::b32, cuda::Swizzle::b64,
+                                       cuda::Swizzle::b128};
 constexpr cuda::Major kMajors[] = {cuda::Major::k, cuda::Major::mn};
 constexpr int kOperandB = 128;  // N of B's part
 constexpr int kOperandK = 16;   // where the operand begins

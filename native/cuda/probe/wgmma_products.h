@@ -25,8 +25,8 @@ struct ProductCase {
 inline void write_product(Report& report, const ProductCase& one, int wrong) {
   const char* a = one.a == ASource::registers ? "registers" : one.a == ASource::shared_k ? "shared, k" : "shared, mn";
   report.line("n %3d, A %-10s, B %-2s contiguous, swizzle %3u: %d of %d wrong", one.n, a,
-              one.b == cuda::Major::k ? "k" : "mn", one.swizzle == cuda::Swizzle::none ? 0 : cuda::swizzle_span(one.swizzle),
-              wrong, 64 * one.n);
+              one.b == cuda::Major::k ? "k" : "mn",
+              one.swizzle == cuda::Swizzle::none ? 0 : cuda::swizzle_span(one.swizzle), wrong, 64 * one.n);
 }
 
 /// The integer at (row, k) of A (`which` 0) or B (1): -8 .. 8.
