@@ -50,6 +50,8 @@ await runCommand(() => {
   if (values.threads) threads(count("threads", values.threads));
   const [batch, steps] = [count("batch", values.batch), count("steps", values.steps)];
   const ratio = Number(values.decoder);
+  if (!(ratio >= 0 && ratio < 1))
+    throw new VideomaeError({ op: "bench:step --decoder", expected: "a ratio in [0, 1)", got: values.decoder });
 
   using model = pretrainModel(values.model, { seed: 0, recompute: values.recompute });
   using optimizer = new AdamW(parameterGroups(model), { lr: 1e-4, betas: [0.9, 0.95], clipNorm: 0.02 });
