@@ -2,7 +2,7 @@
 // can be compared. Writes one file of rows and prints what bench:compare says of it.
 //
 //   npm run bench:paired -- --rounds 3 [--only step,gemm,attention] [--models vit-small,vit-base]
-//       [--dtypes f32,bf16] [--python python3]
+//       [--dtypes f32,bf16] [--compile none,default] [--python python3]
 //
 // Rows are written as they come, so a run that is stopped keeps what it had. --quick uses tiny shapes, and keeps its
 // file out of the results.
@@ -29,6 +29,8 @@ interface Plan {
   readonly clips: string;
   /** Of the peer; ours is f32. */
   readonly dtypes: readonly string[];
+  /** Kinds of compilation of the peer's step that are tried; all where it is undefined. */
+  readonly compile: readonly string[] | undefined;
   readonly threads: string;
   readonly quick: boolean;
   readonly python: string;
@@ -54,7 +56,14 @@ function commands(kind: Kind, plan: Plan, round: number): string[][] {
   if (kind !== "step") return [ours("kernels.js", "--only", kind), peer(`${kind}.py`)];
   return plan.models.flatMap((model) => [
     ours("step.js", "--model", model, "--batch", clips),
-    peer("pretrain_step.py", "--models", model, "--clips", clips),
+    peer(
+      "pretrain_step.py",
+      "--models",
+      model,
+      "--clips",
+      clips,
+      ...(plan.compile ? ["--compile", ...plan.compile] : []),
+    ),
   ]);
 }
 
@@ -110,6 +119,7 @@ function parsePlan(): { plan: Plan; folder: string } {
       models: { type: "string" },
       clips: { type: "string", default: "2" },
       dtypes: { type: "string", default: "f32" },
+      compile: { type: "string" },
       threads: { type: "string", default: String(os.availableParallelism()) },
       python: { type: "string", default: process.env.VIDEOMAE_PYTHON ?? "python3" },
       out: { type: "string" },
@@ -129,7 +139,20 @@ function parsePlan(): { plan: Plan; folder: string } {
   const models = (values.models ?? (quick ? "vit-tiny" : "vit-small,vit-base")).split(",");
   const { clips, threads, python } = values;
   const folder = values.out ?? (quick ? path.join(checkout, "build", "bench-quick") : resultsFolder);
-  return { plan: { only, rounds, models, clips, dtypes: values.dtypes.split(","), threads, quick, python }, folder };
+  return {
+    plan: {
+      only,
+      rounds,
+      models,
+      clips,
+      dtypes: values.dtypes.split(","),
+      compile: values.compile?.split(","),
+      threads,
+      quick,
+      python,
+    },
+    folder,
+  };
 }
 
 await runCommand(async () => {

@@ -20,91 +20,105 @@ import {
   Tensor,
   threads,
   tokenGrid,
+  VideomaeError,
 } from "videomae";
 import { modelName } from "#lib/models/sizes.js";
+import { runCommand } from "./command.js";
 import { origin, watchOthers } from "./machine.js";
 import type { Row } from "./row.js";
 
-const { values } = parseArgs({
-  options: {
-    model: { type: "string", default: "vit-small" },
-    batch: { type: "string", default: "2" },
-    steps: { type: "string", default: "10" },
-    threads: { type: "string" },
-    decoder: { type: "string", default: "0.5" },
-    recompute: { type: "boolean", default: false },
-    round: { type: "string" },
-    quick: { type: "boolean", default: false },
-  },
-});
-if (values.threads) threads(Number(values.threads));
-const [batch, steps, ratio] = [values.batch, values.steps, values.decoder].map(Number);
-
-using model = pretrainModel(values.model, { seed: 0, recompute: values.recompute });
-using optimizer = new AdamW(parameterGroups(model), { lr: 1e-4, betas: [0.9, 0.95], clipNorm: 0.02 });
-const { frames, image } = model.config;
-const masks = dualMask({
-  encoder: { kind: "tube", ratio: 0.9 },
-  decoder: ratio > 0 ? { kind: "running-cell", ratio } : { kind: "none" },
-  grid: tokenGrid(model.config),
-});
-const noise = Uint8Array.from(
-  { length: batch * frames * image * image * 3 },
-  (_, i) => Math.imul(i, 2654435761) >>> 24,
-);
-using video = Tensor.fromArray(noise, [batch, frames, image, image, 3]);
-const { visible, decoded } = masks.sample({
-  keys: Array.from({ length: batch }, (_, place) => ({ epoch: 0, place, view: 0 })),
-});
-using step = compileStep((inputs: { video: Tensor; visible: Tensor; decoded: Tensor }) => {
-  const loss = model.loss(inputs.video, inputs);
-  backward(loss);
-  optimizer.step();
-  return { loss };
-});
-
-const times: number[] = [];
-let others = watchOthers();
-for (let i = 0; i < steps + 3; i++) {
-  if (i === 3) {
-    resetPeakMemory();
-    others = watchOthers();
-  }
-  const begun = performance.now();
-  step({ video, visible, decoded }, undefined);
-  if (i >= 3) times.push(performance.now() - begun);
+/** A positive integer out of an option. */
+function count(option: string, text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new VideomaeError({ op: `bench:step --${option}`, expected: "a positive integer", got: text });
 }
-const otherCores = others();
-times.sort((a, b) => a - b);
-const median = times[times.length >> 1];
-const work = 6 * batch * multiplyAdds(model.config, masks.counts, masks.counts.visible).total; // 2 a multiply-add, 3 passes
-const { live, peak, arena } = memory();
-const round = (value: number) => Number(value.toPrecision(6));
-const row: Row = {
-  bench: "step",
-  system: "videomae",
-  device: "cpu",
-  threads: threads(),
-  dtype: "f32",
-  model: modelName(values.model),
-  clips: batch,
-  decoderMaskRatio: ratio,
-  medianMs: round(median),
-  minMs: round(times[0]),
-  maxMs: round(times[times.length - 1]),
-  repeats: times.length,
-  clipsPerSecond: round((1000 * batch) / median),
-  gflopPerSecond: round(work / median / 1e6),
-  liveBytes: live,
-  peakBytes: peak,
-  arenaBytes: arena,
-  residentBytes: 1024 * process.resourceUsage().maxRSS,
-  otherCores,
-  variant: { instructionSet: instructionSet(), recompute: values.recompute },
-  ...(values.round && { round: Number(values.round) }),
-  ...(values.quick && { quick: true }),
-  ...origin(),
-};
-console.log(JSON.stringify(row));
-visible.dispose();
-decoded.dispose();
+
+await runCommand(() => {
+  const { values } = parseArgs({
+    options: {
+      model: { type: "string", default: "vit-small" },
+      batch: { type: "string", default: "2" },
+      steps: { type: "string", default: "10" },
+      threads: { type: "string" },
+      decoder: { type: "string", default: "0.5" },
+      recompute: { type: "boolean", default: false },
+      round: { type: "string" },
+      quick: { type: "boolean", default: false },
+    },
+  });
+  if (values.threads) threads(count("threads", values.threads));
+  const [batch, steps] = [count("batch", values.batch), count("steps", values.steps)];
+  const ratio = Number(values.decoder);
+  if (!(ratio >= 0 && ratio < 1))
+    throw new VideomaeError({ op: "bench:step --decoder", expected: "a ratio in [0, 1)", got: values.decoder });
+
+  using model = pretrainModel(values.model, { seed: 0, recompute: values.recompute });
+  using optimizer = new AdamW(parameterGroups(model), { lr: 1e-4, betas: [0.9, 0.95], clipNorm: 0.02 });
+  const { frames, image } = model.config;
+  const masks = dualMask({
+    encoder: { kind: "tube", ratio: 0.9 },
+    decoder: ratio > 0 ? { kind: "running-cell", ratio } : { kind: "none" },
+    grid: tokenGrid(model.config),
+  });
+  const noise = Uint8Array.from(
+    { length: batch * frames * image * image * 3 },
+    (_, i) => Math.imul(i, 2654435761) >>> 24,
+  );
+  using video = Tensor.fromArray(noise, [batch, frames, image, image, 3]);
+  const { visible, decoded } = masks.sample({
+    keys: Array.from({ length: batch }, (_, place) => ({ epoch: 0, place, view: 0 })),
+  });
+  using step = compileStep((inputs: { video: Tensor; visible: Tensor; decoded: Tensor }) => {
+    const loss = model.loss(inputs.video, inputs);
+    backward(loss);
+    optimizer.step();
+    return { loss };
+  });
+
+  const times: number[] = [];
+  let others = watchOthers();
+  for (let i = 0; i < steps + 3; i++) {
+    if (i === 3) {
+      resetPeakMemory();
+      others = watchOthers();
+    }
+    const begun = performance.now();
+    step({ video, visible, decoded }, undefined);
+    if (i >= 3) times.push(performance.now() - begun);
+  }
+  const otherCores = others();
+  times.sort((a, b) => a - b);
+  const median = times[times.length >> 1];
+  const work = 6 * batch * multiplyAdds(model.config, masks.counts, masks.counts.visible).total; // 2 a multiply-add, 3 passes
+  const { live, peak, arena } = memory();
+  const round = (value: number) => Number(value.toPrecision(6));
+  const row: Row = {
+    bench: "step",
+    system: "videomae",
+    device: "cpu",
+    threads: threads(),
+    dtype: "f32",
+    model: modelName(values.model),
+    clips: batch,
+    decoderMaskRatio: ratio,
+    medianMs: round(median),
+    minMs: round(times[0]),
+    maxMs: round(times[times.length - 1]),
+    repeats: times.length,
+    clipsPerSecond: round((1000 * batch) / median),
+    gflopPerSecond: round(work / median / 1e6),
+    liveBytes: live,
+    peakBytes: peak,
+    arenaBytes: arena,
+    residentBytes: 1024 * process.resourceUsage().maxRSS,
+    otherCores,
+    variant: { instructionSet: instructionSet(), recompute: values.recompute },
+    ...(values.round && { round: Number(values.round) }),
+    ...(values.quick && { quick: true }),
+    ...origin(),
+  };
+  console.log(JSON.stringify(row));
+  visible.dispose();
+  decoded.dispose();
+});

@@ -34,8 +34,8 @@ the ratios of the sitting's rounds, with their range; the last one compares the 
 what nobody has measured.
 
 † marks a cell during whose measurement other programs kept more than a tenth of a core busy. Such times are too long
-and scatter, and a ratio of medians then favours the system whose threads wait more cheaply for each other, which is
-mostly ours: trust the ratio of the fastest runs more, and neither very far.
+and scatter, and a ratio of medians then says mostly which system lost its processors less often: trust the ratio of
+the fastest runs more, and neither very far.
 `;
 
 /** The whole page. */

@@ -78,8 +78,10 @@ def measure(session, identity, variant):
         torch._inductor.config.freezing = True
         forward = torch.compile(model, dynamic=False)
 
+    casts = dict(dtype=torch.bfloat16, enabled=variant["precision"] == "autocast", cache_enabled=False)
+
     def call():
-        with torch.autocast(session.device.type, torch.bfloat16, enabled=variant["precision"] == "autocast"):
+        with torch.autocast(session.device.type, **casts):
             return forward(video)
 
     if session.cuda:

@@ -1,11 +1,12 @@
-// The PyTorch peers on the CPU, where an interpreter has PyTorch: every script runs and writes rows of the one format,
-// and the peer computes what the reference does.
+// The benchmarks' programs. Ours: the native ones, where they are built. The PyTorch peers on the CPU, where an
+// interpreter has PyTorch: every script runs and writes rows of the one format, the work is that of ours, and the peer
+// computes what the reference does.
 import { execFileSync, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkout } from "../../bench/checkout.js";
-import { identity, isTimed, parseRow, type Row } from "../../bench/row.js";
+import { identity, isTimed, parseRow, type Row, readRows, type TimedRow } from "../../bench/row.js";
 import { haveShared, sharedFolder } from "../fixtures.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
@@ -32,6 +33,33 @@ function run(script: string, ...options: string[]) {
   return { status, stderr, rows: lines.map((line, i): Row => parseRow(line, `${script}:${i + 1}`)) };
 }
 
+const compiled = path.join(checkout, "build", "bench-test");
+
+/** Runs a benchmark of ours, compiled from its sources as they are. */
+function runBench(script: string, argv: string[]): string {
+  execFileSync("npx", ["tsc", "-p", "tsconfig.bench.json", "--outDir", compiled], { cwd: checkout });
+  return execFileSync(process.execPath, [path.join(compiled, script), ...argv], { encoding: "utf8" });
+}
+
+const gemmBench = path.join(checkout, ".cmake", "Release", "Release", "gemm_bench");
+const haveKernels = existsSync(gemmBench);
+if (!haveKernels) console.log("skipped: the native benchmarks are not built (node scripts/build-native.mjs --tests)");
+
+it.runIf(haveKernels)("our kernels' rows have the format, and the shapes of the list", () => {
+  const lines = runBench("kernels.js", ["--quick", "--threads", "1"]).trim().split("\n");
+  const rows = lines.map((line, i) => parseRow(line, `kernels.js:${i + 1}`)).filter(isTimed);
+  expect(rows.map(identity)).toEqual([
+    "gemm device=cpu dtype=f32 threads=1 m=64 n=48 k=32 layout=nt",
+    "attention device=cpu dtype=f32 threads=1 pass=forward clips=2 heads=2 tokens=32 headWidth=16",
+    "attention device=cpu dtype=f32 threads=1 pass=forward+backward clips=2 heads=2 tokens=32 headWidth=16",
+  ]);
+});
+
+it.runIf(haveKernels)("a native benchmark refuses a shape it cannot read", () => {
+  const { status, stderr } = spawnSync(gemmBench, ["f32:1x2:nt"], { encoding: "utf8" });
+  expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining("expected e.g. f32:2048") });
+});
+
 describe.runIf(haveTorch)("a peer", () => {
   it.each([
     ["attention.py", 8],
@@ -48,17 +76,22 @@ describe.runIf(haveTorch)("a peer", () => {
     expect(kept.map((line) => JSON.parse(line))).toEqual(rows);
   });
 
-  it("measures the work that ours measures", () => {
-    const step = path.join(checkout, "build", "bench-test");
-    execFileSync("npx", ["tsc", "-p", "tsconfig.bench.json", "--outDir", step], { cwd: checkout });
-    const argv = [path.join(step, "step.js"), "--model", "tiny", "--steps", "3", "--threads", "1", "--quick"];
-    const ours = parseRow(execFileSync(process.execPath, argv, { encoding: "utf8" }).trim(), "step.js");
-    const theirs = run("pretrain_step.py", "--device", "cpu", "--quick", "--threads", "1", "--dtypes", "f32").rows[0];
-    if (!isTimed(ours) || !isTimed(theirs)) throw new Error("expected rows with times");
-    expect(identity(theirs)).toBe(identity(ours));
+  it("measures the work that ours measures, in turn with ours", () => {
+    const results = temporaryFolder();
+    const options = ["--quick", "--rounds", "1", "--only", "step", "--threads", "1", "--out", results];
+    const stdout = runBench("paired.js", [...options, "--python", python]);
+    expect(stdout).toContain("step device=cpu dtype=f32 threads=1 model=vit-tiny clips=2 decoderMaskRatio=0.5");
+    const [name] = readdirSync(results);
+    expect(name).toMatch(/^\d{4}-\d\d-\d\d-[a-z0-9-]+-step\.jsonl$/);
+    const rows = readRows(path.join(results, name)).filter(isTimed);
+    expect(rows.map(({ system, round }) => ({ system, round }))).toEqual([
+      { system: "videomae", round: 1 },
+      { system: "pytorch", round: 1 },
+    ]);
+    expect(identity(rows[1])).toBe(identity(rows[0]));
     // Rate times time is the work of a call: the same number of operations on both sides.
-    const work = (row: typeof ours) => (row.bench === "step" ? row.gflopPerSecond * row.medianMs : 0);
-    expect(work(theirs) / work(ours)).toBeCloseTo(1, 4);
+    const work = (row: TimedRow) => (row.bench === "step" ? row.gflopPerSecond * row.medianMs : 0);
+    expect(work(rows[1]) / work(rows[0])).toBeCloseTo(1, 4);
   });
 
   it("starts no row after its budget", () => {
