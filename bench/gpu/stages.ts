@@ -64,7 +64,7 @@ async function probes(run: StageRun): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), "probes-"));
   try {
     for (const name of await probeNames(run)) {
-      const argv = [".cmake/Release/probe", "run", name, "--golden", folder];
+      const argv = [".cmake/Release/probe", "run", name, "--golden", folder, "--seconds", "18"];
       const { status } = await run.command(argv, { limit: 20, unavailable: [NO_GPU] });
       if (status === NO_GPU) return; // every other probe would say the same
       const golden = path.join(folder, `${name}.txt`);
@@ -191,7 +191,18 @@ async function sanitizer(run: StageRun): Promise<void> {
   const { reason } = await run.command(TOOLS["compute-sanitizer"], { limit: 20, unavailable: "any" });
   if (reason) return;
   for (const [tool, name] of SANITIZED) {
-    const argv = ["compute-sanitizer", "--tool", tool, "--error-exitcode", "9", ".cmake/Release/probe", "run", name];
+    const argv = [
+      "compute-sanitizer",
+      "--tool",
+      tool,
+      "--error-exitcode",
+      "9",
+      ".cmake/Release/probe",
+      "run",
+      name,
+      "--seconds",
+      "300",
+    ];
     const row = (result: ResultRow) => ({ ...result, probe: `${tool} ${result.probe}` });
     const { status } = await run.command(argv, { row, unavailable: [NO_GPU] });
     if (status === NO_GPU) return;
