@@ -50,7 +50,9 @@ try {
   expect(`${stages.map(({ stage }) => stage)}` === `${names}`, `the stages were ${stages.map(({ stage }) => stage)}`);
   const due = { conformance: 2, training: 1 };
   for (const [bench, count] of Object.entries(due)) {
-    const verdicts = rows.filter((row) => row.bench === bench).map(({ verdict }) => verdict);
+    const verdicts = rows
+      .filter((row) => row.bench === bench && row.system === "videomae")
+      .map(({ verdict }) => verdict);
     expect(
       verdicts.length === count && verdicts.every((verdict) => verdict === "as expected"),
       `${bench}: ${verdicts}`,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -139,7 +140,16 @@ class PatchEmbed(nn.Module):
         return F.linear(columns.to(weight.dtype), weight, self.proj.bias)
 
 
+def run_blocks(part, x):
+    """Through all blocks; with `part.recompute` their activations are not kept but made again in the backward pass."""
+    for block in part.blocks:
+        x = checkpoint(block, x, use_reentrant=False) if part.recompute and torch.is_grad_enabled() else block(x)
+    return x
+
+
 class Encoder(nn.Module):
+    recompute = False
+
     def __init__(self, c):
         super().__init__()
         self.patch_embed = PatchEmbed(c)
@@ -154,12 +164,12 @@ class Encoder(nn.Module):
         """(B, V, D) before the norm."""
         x = self.patch_embed(video, visible)
         x = x + self.position[visible].to(x.dtype)
-        for block in self.blocks:
-            x = block(x)
-        return x
+        return run_blocks(self, x)
 
 
 class Decoder(nn.Module):
+    recompute = False
+
     def __init__(self, c):
         super().__init__()
         width = c.decoder_width
@@ -168,8 +178,7 @@ class Decoder(nn.Module):
         self.head = nn.Linear(width, c.values)
 
     def forward(self, x, decoded_count):  # (B, V + R, D) -> (B, R, P)
-        for block in self.blocks:
-            x = block(x)
+        x = run_blocks(self, x)
         return self.head(self.norm(x[:, -decoded_count:]))
 
 

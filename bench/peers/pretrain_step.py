@@ -12,6 +12,7 @@ import gc
 import math
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import rows
@@ -34,6 +35,7 @@ def main():
     options.add_argument("--dtypes", nargs="+", choices=["bf16", "f32", "tf32"])
     options.add_argument("--decoder", type=float, default=0.5, help="decoder mask ratio; 0: encoder mask only")
     options.add_argument("--compile", nargs="+", help="of the variants, those with one of these kinds of compilation")
+    options.add_argument("--recompute", action="store_true", help="make activations of blocks again: less memory")
     options.add_argument("--repeats", type=int, help="steps timed; default: about 3 seconds, at least 5")
     args = options.parse_args()
     session = rows.Session("step", args)
@@ -49,7 +51,8 @@ def main():
             for clips in clip_counts:
                 for variant in variants(session.cuda, dtype, videomae.SIZES[name].depth):
                     if session.time_left() and (kinds is None or variant.compile in kinds):
-                        halve_until_it_fits(session, args, name, clips, dtype, variant)
+                        halve_until_it_fits(session, args, name, clips, dtype,
+                                            replace(variant, recompute=args.recompute))
 
 
 def halve_until_it_fits(session, args, name, asked, dtype, variant):
@@ -93,6 +96,7 @@ def measure(session, args, identity, variant):
     inputs = [t.to(session.device) for t in batch(config, clips, args.decoder)]
     visible, decoded = inputs[1].shape[1], inputs[2].shape[1]
     kernels = choose_attention(model, clips, visible, visible + decoded, session.cuda, identity["dtype"])
+    model.encoder.recompute = model.decoder.recompute = variant.recompute
     memory = Memory(session.cuda)
     step = TrainStep(model, inputs, variant)
     begun = time.perf_counter()

@@ -6,6 +6,7 @@ graph: the whole step (forward, backward, clipping, AdamW) is captured once and 
 precision: "f32"; "tf32" (f32 whose products use TF32); "autocast" (f32 weights, cast to bf16 in each step);
 "bf16 weights" (bf16 weights, gradients and LayerNorm parameters, f32 masters that AdamW updates; sums and statistics
 stay f32 inside the kernels). Both bf16 forms keep the residual stream in bf16.
+recompute: activations of blocks are made again in the backward pass; slower, for batches that do not fit otherwise.
 """
 from dataclasses import dataclass
 
@@ -15,10 +16,11 @@ class Variant:
     compile: str = "none"
     graph: bool = False
     precision: str = "autocast"
+    recompute: bool = False
 
     @property
     def fields(self):
-        return dict(compile=self.compile, graph=self.graph, precision=self.precision)
+        return dict(compile=self.compile, graph=self.graph, precision=self.precision, recompute=self.recompute)
 
 
 COMPILE_MODES = {"default": None, "max-autotune": "max-autotune-no-cudagraphs", "reduce-overhead": "reduce-overhead"}
