@@ -1,7 +1,9 @@
 // The packets of a file's video stream by node-av: one after another, from the start or from a key packet.
 
 import { VideomaeError } from "../errors.js";
+import { chooseStream } from "./choose-stream.js";
 import { type FrameIndex, type KeyPacket, type PacketRecord, packetMark } from "./frame-index.js";
+import type { TimeLimit } from "./time-limit.js";
 
 /** node-av's low-level calls and FFmpeg's constants. */
 export interface NodeAv {
@@ -48,6 +50,26 @@ export class PacketStream {
     return this.#format.streams[this.#stream].codecpar;
   }
 
+  /** Width of a pixel divided by its height; 1 where nothing is said. The container's word counts before the codec's. */
+  get pixelAspect(): number {
+    const stream = this.#format.streams[this.#stream];
+    const { num, den } = stream.sampleAspectRatio.num > 0 ? stream.sampleAspectRatio : this.parameters.sampleAspectRatio;
+    return num > 0 && den > 0 ? num / den : 1;
+  }
+
+  /** Seconds of a unit of its timestamps. */
+  get timeBase(): number {
+    const { num, den } = this.#format.streams[this.#stream].timeBase;
+    return num / den;
+  }
+
+  /** The rate that the codec states, else the container's average, in frames a second; 0 or NaN when there is none. */
+  get rate(): number {
+    const { frameRate } = this.parameters;
+    const { num, den } = frameRate.num > 0 ? frameRate : this.#format.streams[this.#stream].avgFrameRate;
+    return num / den;
+  }
+
   /** Reads the next packet. Returns 0, or FFmpeg's error code (AVERROR_EOF at the end). */
   next(): number {
     if (this.#pending) {
@@ -86,15 +108,16 @@ export class PacketStream {
 
   /**
    * Every packet of the file, from the start.
-   * @throws VideomaeError when the file cannot be read to its end
+   * @throws VideomaeError when the file cannot be read to its end, or the limit is over
    */
-  list(): PacketRecord[] {
+  list(limit: TimeLimit): PacketRecord[] {
     const { AVERROR_EOF, AV_PKT_FLAG_CORRUPT } = this.#av.constants;
     const packets: PacketRecord[] = [];
     let cut = false;
     this.rewind();
     let code = this.next();
     for (; code >= 0; code = this.next()) {
+      limit.check(this.path);
       packets.push(this.#record());
       cut = this.packet.hasFlags(AV_PKT_FLAG_CORRUPT);
       this.packet.unref();
@@ -132,7 +155,10 @@ export class PacketStream {
 
   #open(): FormatContext {
     const format = new this.#av.lib.FormatContext();
-    const opened = format.openInputSync(this.path);
+    // A playlist under a video's name must not reach for other places.
+    const options = this.#av.lib.Dictionary.fromObject({ protocol_whitelist: "file" });
+    const opened = format.openInputSync(`file:${this.path}`, null, options);
+    options.free();
     if (opened < 0) throw this.error("a video file", this.text(opened));
     const probed = format.findStreamInfoSync();
     if (probed >= 0) return format;
@@ -141,13 +167,18 @@ export class PacketStream {
   }
 
   #findStream(): number {
-    const { AVMEDIA_TYPE_VIDEO, AV_DISPOSITION_ATTACHED_PIC } = this.#av.constants;
-    const stream = this.#format.findBestStream(AVMEDIA_TYPE_VIDEO);
-    if (stream < 0) throw this.error("a video stream", "none");
-    if (this.#format.streams[stream].hasDisposition(AV_DISPOSITION_ATTACHED_PIC)) {
-      throw this.error("a video stream", "none but a cover picture");
-    }
-    return stream;
+    const { AVMEDIA_TYPE_VIDEO, AV_DISPOSITION_DEFAULT } = this.#av.constants;
+    const { AV_DISPOSITION_ATTACHED_PIC, AV_DISPOSITION_TIMED_THUMBNAILS, AV_DISPOSITION_STILL_IMAGE } =
+      this.#av.constants;
+    const pictures = [AV_DISPOSITION_ATTACHED_PIC, AV_DISPOSITION_TIMED_THUMBNAILS, AV_DISPOSITION_STILL_IMAGE];
+    const videos = this.#format.streams.filter((stream) => stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO);
+    const described = videos.map((stream) => ({
+      index: stream.index,
+      picture: pictures.some((disposition) => stream.hasDisposition(disposition)),
+      default: stream.hasDisposition(AV_DISPOSITION_DEFAULT),
+      bitRate: Number(stream.codecpar.bitRate),
+    }));
+    return chooseStream(this.path, described).index;
   }
 
   #record(): PacketRecord {
