@@ -5,14 +5,12 @@
 import { spawnSync } from "node:child_process";
 import { VideomaeError } from "../errors.js";
 import type { Orientation } from "../ops/frame-to-rgb.js";
-import type { VideoDecoder } from "./decoder.js";
 import { type PictureKind, type ProbedVideo, probe } from "./ffmpeg-probe.js";
 import { fileUrl, INPUT_OPTIONS, runProgram } from "./ffmpeg-program.js";
 import { fileIdentity } from "./file-identity.js";
 import { pixelFormat } from "./pixel-format.js";
-import { ShownVideo } from "./shown-video.js";
-import type { StoredPicture, StoredVideo } from "./stored-video.js";
-import { TimeLimit } from "./time-limit.js";
+import type { StoredDecoder, StoredPicture, StoredVideo } from "./stored-video.js";
+import type { TimeLimit } from "./time-limit.js";
 
 const KEPT_PROBES = 4096;
 const MAX_HELP = 2 ** 26;
@@ -21,7 +19,7 @@ const MAX_HELP = 2 ** 26;
 const known = new Map<string, ProbedVideo>();
 
 /** Looks for ffmpeg and ffprobe on PATH. Throws when they are not there. */
-export function ffmpegDecoder(): VideoDecoder {
+export function ffmpegDecoder(): StoredDecoder {
   const [help] = ["ffmpeg", "ffprobe"].map((program) => {
     const { error, status, stdout } = spawnSync(program, ["-h", "long"], { maxBuffer: MAX_HELP });
     if (error || status !== 0) throw error ?? new Error(`${program} -h ended with ${status}`);
@@ -35,7 +33,7 @@ export function ffmpegDecoder(): VideoDecoder {
   return {
     name: "ffmpeg",
     version: `FFmpeg ${version}, libavcodec ${codec.replace(/\s/g, "")}`,
-    open: async (path, limit = new TimeLimit()) => new ShownVideo(await openFile(path, everyFrame, limit)),
+    open: (path, limit) => openFile(path, everyFrame, limit),
   };
 }
 

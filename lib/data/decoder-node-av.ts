@@ -5,16 +5,14 @@
 // where that does not yield every frame undamaged it is done again from the start of the file.
 
 import type { Orientation } from "../ops/frame-to-rgb.js";
-import type { VideoDecoder } from "./decoder.js";
 import { fileIdentity } from "./file-identity.js";
 import { FrameIndex, ordinalsByTime } from "./frame-index.js";
 import { frameTimes } from "./frame-times.js";
 import { NO_TIME, type NodeAv, PacketStream } from "./node-av-packets.js";
 import { NodeAvPictures } from "./node-av-pictures.js";
 import { orientationOf } from "./orientation.js";
-import { ShownVideo } from "./shown-video.js";
-import type { StoredPicture, StoredVideo } from "./stored-video.js";
-import { TimeLimit } from "./time-limit.js";
+import type { StoredDecoder, StoredPicture, StoredVideo } from "./stored-video.js";
+import type { TimeLimit } from "./time-limit.js";
 
 type Frame = InstanceType<NodeAv["lib"]["Frame"]>;
 type Deliver = (rank: number, picture: StoredPicture) => void;
@@ -30,7 +28,7 @@ interface Indexed {
 const known = new Map<string, Indexed>();
 
 /** Loads node-av. Rejects when it is not installed or its binary does not load. */
-export async function nodeAvDecoder(): Promise<VideoDecoder> {
+export async function nodeAvDecoder(): Promise<StoredDecoder> {
   const [lib, constants] = await Promise.all([import("node-av/lib"), import("node-av/constants")]);
   // Damaged files are reported as errors; FFmpeg's own lines would only tear a progress bar.
   if (lib.Log.getLevel() > constants.AV_LOG_FATAL) lib.Log.setLevel(constants.AV_LOG_FATAL);
@@ -38,7 +36,7 @@ export async function nodeAvDecoder(): Promise<VideoDecoder> {
   return {
     name: "node-av",
     version: `FFmpeg ${version}, libavcodec ${libraries.avcodec}`,
-    open: async (path, limit = new TimeLimit()) => new ShownVideo(new NodeAvFile(path, { lib, constants }, limit)),
+    open: async (path, limit) => new NodeAvFile(path, { lib, constants }, limit),
   };
 }
 
@@ -57,6 +55,8 @@ class NodeAvFile implements StoredVideo {
   readonly #frame: Frame;
   readonly #pictures: NodeAvPictures;
   #closed = false;
+  readonly #skippable: boolean;
+  #skips = false;
 
   constructor(path: string, av: NodeAv, limit: TimeLimit) {
     this.path = path;
@@ -68,6 +68,7 @@ class NodeAvFile implements StoredVideo {
     this.height = parameters.height;
     this.orientation = orientationOf(displayMatrix(parameters.getCodedSideData(av.constants.AV_PKT_DATA_DISPLAYMATRIX)));
     this.pixelAspect = this.#packets.pixelAspect;
+    this.#skippable = parameters.codecId === av.constants.AV_CODEC_ID_H264;
     this.#decoder = new av.lib.CodecContext();
     this.#frame = new av.lib.Frame();
     this.#frame.alloc();
@@ -119,6 +120,7 @@ class NodeAvFile implements StoredVideo {
     const from = this.#position(wanted[0], by);
     if (from === undefined) return "seeking failed";
     const left = new Set(wanted);
+    const needed = new Set(wanted.map((rank) => this.#index.ordinal(rank)));
     const ranks = this.#index.ranks;
     // Pictures shown before the first packet may refer to what was skipped, so damage in them does not count.
     const first = ranks?.[from] ?? 0;
@@ -126,6 +128,7 @@ class NodeAvFile implements StoredVideo {
     let damage: string | undefined;
     let count = 0;
     const ended = this.#run(from, limit, {
+      needed: (ordinal) => ranks === undefined || needed.has(ordinal),
       packetError: (ordinal, text) => {
         damage ??= `packet ${ordinal} does not decode (${text})`;
       },
@@ -158,7 +161,11 @@ class NodeAvFile implements StoredVideo {
   #run(
     from: number,
     limit: TimeLimit,
-    on: { packetError(ordinal: number, text: string): void; frame(frame: Frame, ordinal: number): boolean },
+    on: {
+      needed(ordinal: number): boolean;
+      packetError(ordinal: number, text: string): void;
+      frame(frame: Frame, ordinal: number): boolean;
+    },
   ): string | undefined {
     const { packet } = this.#packets;
     for (let ordinal = from; ; ordinal++) {
@@ -170,11 +177,22 @@ class NodeAvFile implements StoredVideo {
         return code === this.#av.constants.AVERROR_EOF ? undefined : this.#packets.text(code);
       }
       packet.pts = BigInt(ordinal);
+      this.#skipWhereUseless(!on.needed(ordinal));
       const sent = this.#decoder.sendPacketSync(packet);
       packet.unref();
       if (sent < 0) on.packetError(ordinal, this.#packets.text(sent));
       if (!this.#drain(on.frame)) return undefined;
     }
+  }
+
+  /**
+   * Whether to leave out the next packet's picture where no other refers to it: a fifth of a clip's time in usual H.264.
+   * Other codecs do not say as surely which pictures those are.
+   */
+  #skipWhereUseless(skip: boolean): void {
+    if (!this.#skippable || skip === this.#skips) return;
+    this.#decoder.setOption("skip_frame", skip ? "noref" : "default");
+    this.#skips = skip;
   }
 
   #drain(onFrame: (frame: Frame, ordinal: number) => boolean): boolean {
@@ -226,7 +244,11 @@ class NodeAvFile implements StoredVideo {
   #decodeOrder(limit: TimeLimit): Int32Array {
     const ordinals: number[] = [];
     this.#packets.rewind();
-    this.#run(0, limit, { packetError: () => {}, frame: (_, ordinal) => ordinals.push(ordinal) > 0 });
+    this.#run(0, limit, {
+      needed: () => true,
+      packetError: () => {},
+      frame: (_, ordinal) => ordinals.push(ordinal) > 0,
+    });
     return Int32Array.from(ordinals);
   }
 }

@@ -5,7 +5,7 @@ import type { TimeLimit } from "./time-limit.js";
 
 export interface VideoDecoder {
   readonly name: string;
-  /** Of FFmpeg, and of the package that carries it. */
+  /** Of FFmpeg and of its codec library. */
   readonly version: string;
   /**
    * @throws VideomaeError that names the file when it is missing, empty, cut short, no regular file, has no video, or the

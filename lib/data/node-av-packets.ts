@@ -63,10 +63,11 @@ export class PacketStream {
     return num / den;
   }
 
-  /** The rate that the codec states, else the container's average, in frames a second; 0 or NaN when there is none. */
+  /** The average rate that the file states, in frames a second; 0 or NaN when it states none. */
   get rate(): number {
-    const { frameRate } = this.parameters;
-    const { num, den } = frameRate.num > 0 ? frameRate : this.#format.streams[this.#stream].avgFrameRate;
+    // A bare stream has no container to state a rate, and the library would make one up.
+    const bare = ((this.#format.iformat?.flags ?? 0) & this.#av.constants.AVFMT_NOTIMESTAMPS) !== 0;
+    const { num, den } = bare ? this.parameters.frameRate : this.#format.streams[this.#stream].avgFrameRate;
     return num / den;
   }
 

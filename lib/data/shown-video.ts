@@ -9,15 +9,23 @@ import { frameToRgb, type StoredLayout } from "../ops/frame-to-rgb.js";
 import { scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 import { colourOf } from "./colour.js";
-import { checkRead, type VideoFile, wantedSlots } from "./decoder.js";
+import { checkRead, type VideoDecoder, type VideoFile, wantedSlots } from "./decoder.js";
 import { pixelFormat } from "./pixel-format.js";
-import type { StoredPicture, StoredVideo } from "./stored-video.js";
+import type { StoredDecoder, StoredPicture, StoredVideo } from "./stored-video.js";
 import { TimeLimit } from "./time-limit.js";
 
 /** Twice an 8K picture. A larger one is taken for a damaged header: 16 frames of it would fill 3 GB. */
 const MOST_PIXELS = 2 ** 26;
 
-export class ShownVideo implements VideoFile {
+/** A decoder of videos as they are seen. */
+export function videoDecoder({ name, version, ...backend }: StoredDecoder): VideoDecoder {
+  return {
+    ...{ name, version },
+    open: async (path, limit = new TimeLimit()) => new ShownVideo(await backend.open(path, limit)),
+  };
+}
+
+class ShownVideo implements VideoFile {
   readonly path: string;
   readonly frameCount: number;
   readonly width: number;

@@ -40,3 +40,15 @@ export interface StoredVideo {
   ): Promise<void>;
   close(): void;
 }
+
+/** A decoder backend. */
+export interface StoredDecoder {
+  readonly name: string;
+  /** Of FFmpeg and of its codec library. */
+  readonly version: string;
+  /**
+   * @throws VideomaeError that names the file when it is missing, empty, cut short, no regular file, has no video, or the
+   * limit is over
+   */
+  open(path: string, limit: TimeLimit): Promise<StoredVideo>;
+}
