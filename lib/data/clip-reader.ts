@@ -145,7 +145,12 @@ function framesOf(file: VideoFile, { frames, stride, rate }: ClipShape, stream?:
   }
   if (file.times === undefined) {
     const hint = "leave out rate, or put such folders in a data set of their own";
-    throw new VideomaeError({ op: file.path, expected: "a video, to sample by time", got: "a folder of pictures", hint });
+    throw new VideomaeError({
+      op: file.path,
+      expected: "a video, to sample by time",
+      got: "a folder of pictures",
+      hint,
+    });
   }
   const options = { frames, rate };
   return stream ? sampleFramesByTime(file.times, options, stream) : centreFramesByTime(file.times, options);

@@ -66,7 +66,9 @@ class NodeAvFile implements StoredVideo {
     const { parameters } = this.#packets;
     this.width = parameters.width;
     this.height = parameters.height;
-    this.orientation = orientationOf(displayMatrix(parameters.getCodedSideData(av.constants.AV_PKT_DATA_DISPLAYMATRIX)));
+    this.orientation = orientationOf(
+      displayMatrix(parameters.getCodedSideData(av.constants.AV_PKT_DATA_DISPLAYMATRIX)),
+    );
     this.pixelAspect = this.#packets.pixelAspect;
     this.#skippable = parameters.codecId === av.constants.AV_CODEC_ID_H264;
     this.#decoder = new av.lib.CodecContext();
@@ -230,7 +232,9 @@ class NodeAvFile implements StoredVideo {
       // VP8 keeps pictures that are never shown in packets of their own, with timestamps like any other.
       const isVp8 = this.#packets.parameters.codecId === this.#av.constants.AV_CODEC_ID_VP8;
       const ordinals = (isVp8 ? undefined : ordinalsByTime(packets)) ?? this.#decodeOrder(limit);
-      const stamps = Array.from(ordinals, (ordinal) => packets[ordinal]?.pts).map((pts) => (pts === undefined ? undefined : Number(pts)));
+      const stamps = Array.from(ordinals, (ordinal) => packets[ordinal]?.pts).map((pts) =>
+        pts === undefined ? undefined : Number(pts),
+      );
       const { timeBase, rate } = this.#packets;
       indexed = { index: new FrameIndex(packets, ordinals), times: frameTimes(stamps, timeBase, rate) };
       if (known.size >= KEPT_INDEXES) known.delete(known.keys().next().value!);

@@ -63,7 +63,8 @@ export function runProgram(
       if (failure === undefined && status === 0 && complaint === undefined) resolve();
       else if (failure instanceof VideomaeError) reject(failure);
       else {
-        const got = failure instanceof Error ? failure.message : (complaint ?? `${program} ended by ${signal ?? status}`);
+        const got =
+          failure instanceof Error ? failure.message : (complaint ?? `${program} ended by ${signal ?? status}`);
         reject(new VideomaeError({ op: path, expected: "a whole, healthy video", got, cause: failure }));
       }
     });

@@ -53,7 +53,8 @@ export class PacketStream {
   /** Width of a pixel divided by its height; 1 where nothing is said. The container's word counts before the codec's. */
   get pixelAspect(): number {
     const stream = this.#format.streams[this.#stream];
-    const { num, den } = stream.sampleAspectRatio.num > 0 ? stream.sampleAspectRatio : this.parameters.sampleAspectRatio;
+    const { num, den } =
+      stream.sampleAspectRatio.num > 0 ? stream.sampleAspectRatio : this.parameters.sampleAspectRatio;
     return num > 0 && den > 0 ? num / den : 1;
   }
 

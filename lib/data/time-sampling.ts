@@ -19,11 +19,7 @@ const ROUNDING = 1e-6;
  * Frame numbers of a clip at a random offset, ascending.
  * @param times  when each frame is shown, in seconds after the first, ascending
  */
-export function sampleFramesByTime(
-  times: Float64Array,
-  options: TimeSamplingOptions,
-  stream: RandomStream,
-): number[] {
+export function sampleFramesByTime(times: Float64Array, options: TimeSamplingOptions, stream: RandomStream): number[] {
   const room = roomOf(times, options);
   return framesAt(times, options, room > 0 ? stream.uniform() * room : 0);
 }

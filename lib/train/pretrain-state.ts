@@ -37,7 +37,19 @@ export async function numericsOf(decoder: DecoderName): Promise<Numerics> {
 
 /** The options that numbers depend on. */
 const numericOptions = [
-  ...["data", "root", "stride", "rate", "pixelAspect", "views", "mask", "maskRatio", "decoderMask", "decoderMaskRatio", "batchSize"],
+  ...[
+    "data",
+    "root",
+    "stride",
+    "rate",
+    "pixelAspect",
+    "views",
+    "mask",
+    "maskRatio",
+    "decoderMask",
+    "decoderMaskRatio",
+    "batchSize",
+  ],
   ...["accumulate", "epochs", "steps", "lr", "minLr", "warmupLr", "warmupEpochs", "warmupSteps", "weightDecay"],
   ...["weightDecayEnd", "betas", "eps", "clipNorm", "seed", "position", "dropPath"],
 ] as const;
