@@ -8,7 +8,7 @@ import type { Orientation } from "../ops/frame-to-rgb.js";
 import { type PictureKind, type ProbedVideo, probe } from "./ffmpeg-probe.js";
 import { fileUrl, INPUT_OPTIONS, runProgram } from "./ffmpeg-program.js";
 import { fileIdentity } from "./file-identity.js";
-import { pixelFormat } from "./pixel-format.js";
+import { pictureBytes, pixelFormat } from "./pixel-format.js";
 import type { StoredDecoder, StoredPicture, StoredVideo } from "./stored-video.js";
 import type { TimeLimit } from "./time-limit.js";
 
@@ -79,7 +79,7 @@ class FfmpegFile implements StoredVideo {
     const kinds = frames.map((frame) => this.#kind(frame));
     let done = 0;
     let at = 0;
-    let bytes = new Uint8Array(pictureBytes(kinds[0]));
+    let bytes = new Uint8Array(bytesOf(kinds[0]));
     const onOutput = (chunk: Buffer) => {
       for (let from = 0; from < chunk.length && done < frames.length; ) {
         const part = chunk.subarray(from, from + bytes.length - at);
@@ -90,8 +90,8 @@ class FfmpegFile implements StoredVideo {
         deliver(frames[done], { ...kinds[done], bytes });
         at = 0;
         done++;
-        if (done < frames.length && pictureBytes(kinds[done]) !== bytes.length) {
-          bytes = new Uint8Array(pictureBytes(kinds[done]));
+        if (done < frames.length && bytesOf(kinds[done]) !== bytes.length) {
+          bytes = new Uint8Array(bytesOf(kinds[done]));
         }
       }
     };
@@ -142,9 +142,6 @@ function selection(frames: readonly number[]): string {
   return sum(0, terms.length);
 }
 
-function pictureBytes({ format, width, height }: PictureKind): number {
-  const { model, depth, chromaX, chromaY } = pixelFormat(format)!;
-  const chroma = Math.ceil(width / 2 ** chromaX) * Math.ceil(height / 2 ** chromaY);
-  const samples = { yuv: width * height + 2 * chroma, gray: width * height, gbr: 3 * width * height };
-  return (model === "rgb" ? samples.gbr : samples[model]) * (depth > 8 ? 2 : 1);
+function bytesOf({ format, width, height }: PictureKind): number {
+  return pictureBytes(pixelFormat(format)!, width, height).stored;
 }

@@ -1,8 +1,8 @@
 // FFmpeg's pixel formats: how the samples of the plain ones lie, and in which plain one the others keep their samples.
 //
-// Plain are planes of 8 to 16 bits, little-endian, without alpha, and RGB24. Going from another format to its plain one
-// only moves, drops (alpha) or looks up (palettes) samples, so it does not matter which version of FFmpeg does it. Alpha
-// is dropped, not composited: what lies under it is what the published models saw.
+// Plain are planes of 8 to 16 bits, little-endian, and RGB24. Going from another format to its plain one only moves or
+// looks up (palettes) samples, so it does not matter which version of FFmpeg does it. Alpha, the last plane, is not read:
+// what lies under it is shown whole.
 
 import type { StoredLayout } from "../ops/frame-to-rgb.js";
 
@@ -10,6 +10,8 @@ import type { StoredLayout } from "../ops/frame-to-rgb.js";
 export interface PixelFormat extends Pick<StoredLayout, "model" | "depth" | "chromaX" | "chromaY"> {
   /** Whether samples use their whole range where the picture does not say. */
   readonly full: boolean;
+  /** Whether a plane of alpha follows. */
+  readonly alpha: boolean;
 }
 
 /** log2 of the luma samples of a chroma sample, across and down. */
@@ -24,25 +26,33 @@ const CHROMA: Record<string, readonly [number, number]> = {
 
 /** The layout of a plain format, undefined for any other. */
 export function pixelFormat(name: string): PixelFormat | undefined {
-  if (name === "rgb24") return { model: "rgb", depth: 8, chromaX: 0, chromaY: 0, full: true };
-  const planar = /^(?:(yuvj?)(4\d\d)p|(gbr)p|(gray))(?:(9|1[0-6])le)?$/.exec(name);
+  const whole = { depth: 8, chromaX: 0, chromaY: 0, full: true, alpha: false };
+  if (name === "rgb24") return { ...whole, model: "rgb" };
+  const planar = /^(?:yuv([ja]?)(4\d\d)p|(gbra?p)|(gray))(?:(9|1[0-6])le)?$/.exec(name);
   if (planar === null) return undefined;
-  const [, yuv, sampling, gbr, , bits = "8"] = planar;
-  if (yuv === undefined) {
-    return { model: gbr ? "gbr" : "gray", depth: Number(bits), chromaX: 0, chromaY: 0, full: true };
+  const [, variant, sampling, gbr, , bits = "8"] = planar;
+  const depth = Number(bits);
+  if (sampling === undefined) {
+    return { ...whole, depth, model: gbr ? "gbr" : "gray", alpha: gbr === "gbrap" };
   }
   const chroma = CHROMA[sampling];
   if (chroma === undefined) return undefined;
-  return { model: "yuv", depth: Number(bits), chromaX: chroma[0], chromaY: chroma[1], full: yuv === "yuvj" };
+  const [chromaX, chromaY] = chroma;
+  return { model: "yuv", depth, chromaX, chromaY, full: variant === "j", alpha: variant === "a" };
+}
+
+/** Bytes of a picture without its alpha plane, and with it. */
+export function pictureBytes({ model, depth, chromaX, chromaY, alpha }: PixelFormat, width: number, height: number) {
+  const luma = width * height;
+  const chroma = Math.ceil(width / 2 ** chromaX) * Math.ceil(height / 2 ** chromaY);
+  const samples = { yuv: luma + 2 * chroma, gray: luma, gbr: 3 * luma, rgb: 3 * luma }[model];
+  const each = depth > 8 ? 2 : 1;
+  return { shown: samples * each, stored: (samples + (alpha ? luma : 0)) * each };
 }
 
 /** [formats, their plain one]. */
 const PLAIN: readonly (readonly [RegExp, string])[] = [
-  [/^(yuv4\d\dp|gbrp|gray)(\d+)be$/, "$1$2le"],
-  [/^yuva(4\d\dp)$/, "yuv$1"],
-  [/^yuva(4\d\dp\d+)[lb]e$/, "yuv$1le"],
-  [/^gbrap$/, "gbrp"],
-  [/^gbrap(\d+)[lb]e$/, "gbrp$1le"],
+  [/^(yuva?4\d\dp|gbra?p|gray)(\d+)be$/, "$1$2le"],
   [/^nv(12|21)$/, "yuv420p"],
   [/^nv16$/, "yuv422p"],
   [/^nv20[lb]e$/, "yuv422p10le"],

@@ -10,7 +10,7 @@ import { scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 import { colourOf } from "./colour.js";
 import { checkRead, type VideoDecoder, type VideoFile, wantedSlots } from "./decoder.js";
-import { pixelFormat } from "./pixel-format.js";
+import { pictureBytes, pixelFormat } from "./pixel-format.js";
 import type { StoredDecoder, StoredPicture, StoredVideo } from "./stored-video.js";
 import { TimeLimit } from "./time-limit.js";
 
@@ -80,9 +80,9 @@ class ShownVideo implements VideoFile {
 
   /** Writes a picture into u8 (height, width, 3). */
   #show(picture: StoredPicture, pixels: Uint8Array): void {
-    const layout = this.#layout(picture);
+    const { layout, bytes } = this.#layout(picture);
     scope(() => {
-      const stored = Tensor.fromArray(picture.bytes, [1, picture.bytes.length]);
+      const stored = Tensor.fromArray(picture.bytes.subarray(0, bytes), [1, bytes]);
       const rgb = frameToRgb(stored, layout, this.#stored.orientation); // u8 (1, h, w, 3)
       const [, height, width] = rgb.shape;
       const same = width === this.width && height === this.height;
@@ -90,7 +90,7 @@ class ShownVideo implements VideoFile {
     });
   }
 
-  #layout({ format, width, height, colorSpace, colorRange }: StoredPicture): StoredLayout {
+  #layout({ format, width, height, colorSpace, colorRange }: StoredPicture) {
     const fail = (expected: string, got: string): never => {
       throw new VideomaeError({ op: this.path, expected, got });
     };
@@ -99,6 +99,7 @@ class ShownVideo implements VideoFile {
       colourOf(samples, { colorSpace, colorRange }, width, height) ??
       fail("a colour matrix of BT.601, BT.709, BT.2020, FCC or SMPTE 240M", colorSpace);
     const { model, depth, chromaX, chromaY } = samples;
-    return { width, height, model, depth, chromaX, chromaY, ...colour };
+    const layout: StoredLayout = { width, height, model, depth, chromaX, chromaY, ...colour };
+    return { layout, bytes: pictureBytes(samples, width, height).shown };
   }
 }

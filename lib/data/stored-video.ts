@@ -11,7 +11,7 @@ export interface StoredPicture extends ColourTags {
   readonly format: string;
   readonly width: number;
   readonly height: number;
-  /** Its planes, one after another and without padding. */
+  /** Its planes, one after another and without padding, alpha last. */
   readonly bytes: Uint8Array;
 }
 
