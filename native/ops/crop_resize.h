@@ -1,6 +1,6 @@
 // Crop and resize of RGB frames exactly as Pillow's 8-bit BILINEAR (spec 15.1): a triangle filter as wide as the scale
 // (antialiased), weights in 22-bit fixed point, rows first, rounded to 8 bit, then columns. Cost: about
-// 3 * outWidth * (box height * taps_x + outHeight * taps_y) multiply-adds a frame, taps = 2 * max(1, side / output side).
+// 3 * outWidth * (box height * taps_x + outHeight * taps_y) multiply-adds a frame, taps = 2 * max(1, side / out side).
 #pragma once
 
 #include "ops/op.h"

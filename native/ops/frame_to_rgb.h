@@ -17,14 +17,14 @@ struct FrameToRgb {
   static constexpr const char* name = "frameToRgb";
   enum Model { yuv, gray, gbr, rgb };
   In x;  // u8 (T, bytes of a picture): planes one after another without padding; samples of over 8 bit little-endian
-  int64_t width = 0, height = 0;              // as stored
-  Choice model{{"yuv", "gray", "gbr", "rgb"}};  // rgb: interleaved, 8 bit
-  int64_t depth = 8;                          // bits of a sample
-  int64_t chroma_x = 0, chroma_y = 0;         // log2 of luma samples a chroma sample, across and down
-  double kr = 0.299, kb = 0.114;              // weights of red and blue in luma
-  bool full = false;                          // samples use their whole range
+  int64_t width = 0, height = 0;                               // as stored
+  Choice model{{"yuv", "gray", "gbr", "rgb"}};                 // rgb: interleaved, 8 bit
+  int64_t depth = 8;                                           // bits of a sample
+  int64_t chroma_x = 0, chroma_y = 0;                          // log2 of luma samples a chroma sample, across and down
+  double kr = 0.299, kb = 0.114;                               // weights of red and blue in luma
+  bool full = false;                                           // samples use their whole range
   bool transpose = false, mirror_x = false, mirror_y = false;  // transposed first, then mirrored
-  Out y;                                      // u8 (T, height, width, 3), or (T, width, height, 3) when transposed
+  Out y;  // u8 (T, height, width, 3), or (T, width, height, 3) when transposed
 
   template <class V>
   void visit(V& v) {
