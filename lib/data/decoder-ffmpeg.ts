@@ -12,13 +12,15 @@ import { pictureBytes, pixelFormat } from "./pixel-format.js";
 import type { StoredDecoder, StoredPicture, StoredVideo } from "./stored-video.js";
 import type { TimeLimit } from "./time-limit.js";
 
+/** Of FFmpeg 5.0, whose ffprobe is the first to give the times of frames by their present name. */
+const OLDEST_CODEC = 59;
 const KEPT_PROBES = 4096;
 const MAX_HELP = 2 ** 26;
 
 /** What is known of files seen before, by identity. */
 const known = new Map<string, ProbedVideo>();
 
-/** Looks for ffmpeg and ffprobe on PATH. Throws when they are not there. */
+/** Looks for ffmpeg and ffprobe on PATH. Throws when they are not there, or too old. */
 export function ffmpegDecoder(): StoredDecoder {
   const [help] = ["ffmpeg", "ffprobe"].map((program) => {
     const { error, status, stdout } = spawnSync(program, ["-h", "long"], { maxBuffer: MAX_HELP });
@@ -28,6 +30,7 @@ export function ffmpegDecoder(): StoredDecoder {
   const banner = spawnSync("ffmpeg", ["-version"]).stdout.toString("utf8");
   const [, version = "unknown"] = /^ffmpeg version (\S+)/.exec(banner) ?? [];
   const [, codec = "unknown"] = /^libavcodec\s.*\/\s*(.+?)\s*$/m.exec(banner) ?? [];
+  if (Number.parseInt(codec, 10) < OLDEST_CODEC) throw new Error(`expected FFmpeg 5.0 or newer, got ${version}`);
   // Every decoded frame as it is, none doubled or dropped to even out their times: an option that changed its name.
   const everyFrame = [help.includes("-fps_mode") ? "-fps_mode" : "-vsync", "passthrough"];
   return {

@@ -1,5 +1,6 @@
 // Frames that lie in a folder as numbered pictures (JPEG, PNG, WebP), read by sharp. Frame i of the source is picture
-// start + i. All pictures must have the size of the first.
+// start + i. All pictures must have the size of the first. They are turned as their EXIF says; of 16 bits the upper 8
+// count; alpha is dropped, and colour profiles are not looked at: as OpenCV reads them.
 
 import { join } from "node:path";
 import type { SharpOptions } from "sharp";
@@ -62,7 +63,7 @@ async function readPicture(source: FramesSource, index: number) {
   const expected = `picture ${index + 1} of ${source.total} of ${source.where}`;
   fileIdentity(path, expected);
   const { default: sharp } = await import("sharp");
-  const options: SharpOptions = { failOn: "warning", sequentialRead: true };
+  const options: SharpOptions = { failOn: "warning", sequentialRead: true, ignoreIcc: true };
   try {
     const picture = sharp(path, options).autoOrient().toColourspace("srgb").removeAlpha();
     const { data, info } = await picture.raw().toBuffer({ resolveWithObject: true });

@@ -101,6 +101,14 @@ describe("pictures", () => {
     expect((await one(data)).pixels).toEqual([...rgb]);
   });
 
+  it("with a colour profile keep their values", async () => {
+    const data = await picture().withIccProfile("p3").png().toBuffer();
+    expect((await sharp(data).metadata()).icc).toBeDefined();
+    const { pixels } = await one(data);
+    expect(pixels).not.toEqual([...rgb]); // they were rewritten for the profile, and are not written back
+    expect(pixels).toEqual([...(await sharp(data, { ignoreIcc: true }).raw().toBuffer())]);
+  });
+
   it("of another size than the first are refused", async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "img_1.png"), await picture().png().toBuffer());
