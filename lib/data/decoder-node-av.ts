@@ -31,7 +31,7 @@ const known = new Map<string, Indexed>();
 export async function nodeAvDecoder(): Promise<StoredDecoder> {
   const [lib, constants] = await Promise.all([import("node-av/lib"), import("node-av/constants")]);
   // Damaged files are reported as errors; FFmpeg's own lines would only tear a progress bar.
-  if (lib.Log.getLevel() > constants.AV_LOG_FATAL) lib.Log.setLevel(constants.AV_LOG_FATAL);
+  lib.Log.setLevel(constants.AV_LOG_QUIET);
   const { version, libraries } = lib.getFFmpegInfo();
   return {
     name: "node-av",
