@@ -84,7 +84,8 @@ class FfmpegFile implements StoredVideo {
     let at = 0;
     let bytes = new Uint8Array(bytesOf(kinds[0]));
     const onOutput = (chunk: Buffer) => {
-      for (let from = 0; from < chunk.length && done < frames.length; ) {
+      for (let from = 0; from < chunk.length; ) {
+        if (done === frames.length) throw this.#error(`${done} frames`, "more than that");
         const part = chunk.subarray(from, from + bytes.length - at);
         bytes.set(part, at);
         from += part.length;
@@ -93,24 +94,19 @@ class FfmpegFile implements StoredVideo {
         deliver(frames[done], { ...kinds[done], bytes });
         at = 0;
         done++;
-        if (done < frames.length && bytesOf(kinds[done]) !== bytes.length) {
-          bytes = new Uint8Array(bytesOf(kinds[done]));
-        }
+        if (done < frames.length && bytesOf(kinds[done]) !== bytes.length) bytes = new Uint8Array(bytesOf(kinds[done]));
       }
     };
     await runProgram(this.path, "ffmpeg", this.#arguments(frames, kinds), onOutput, limit);
     if (done === frames.length) return;
-    throw new VideomaeError({
-      op: this.path,
-      expected: `frames ${frames[0]} to ${frames[frames.length - 1]} to decode`,
-      got: `${done} of ${frames.length}`,
-    });
+    throw this.#error(`frames ${frames[0]} to ${frames[frames.length - 1]} to decode`, `${done} of ${frames.length}`);
   }
 
   close(): void {}
 
   #arguments(frames: readonly number[], kinds: readonly PictureKind[]): string[] {
     const { format } = kinds.find((kind) => kind.repacked) ?? {};
+    if (format !== undefined) this.#checkAlike(format, kinds);
     const filters = [`select='${selection(frames)}'`, ...(format === undefined ? [] : [`format=${format}`])].join();
     return [
       ...["-nostdin", "-v", "error", ...INPUT_OPTIONS, "-noautorotate"],
@@ -119,6 +115,19 @@ class FfmpegFile implements StoredVideo {
       ...["-vf", filters, ...this.#everyFrame, "-autoscale", "0", "-frames:v", `${frames.length}`],
       ...["-f", "rawvideo", "pipe:1"],
     ];
+  }
+
+  // What brings frames into another pixel format would bring them to the size of the file's first, too.
+  #checkAlike(format: string, kinds: readonly PictureKind[]): void {
+    const { width, height } = this.#probed.kinds[0].kind;
+    const other = kinds.find((kind) => kind.format !== format || kind.width !== width || kind.height !== height);
+    if (other === undefined) return;
+    const got = `${other.format}, ${other.width} x ${other.height}`;
+    throw this.#error(`pictures that are all ${format}, ${width} x ${height}`, got);
+  }
+
+  #error(expected: string, got: string): VideomaeError {
+    return new VideomaeError({ op: this.path, expected, got });
   }
 
   #kind(frame: number): PictureKind {

@@ -59,6 +59,7 @@ class ShownVideo implements VideoFile {
 
   async read(indices: readonly number[], out: Uint8Array, limit = new TimeLimit()): Promise<void> {
     checkRead(this, indices, out);
+    if (indices.length === 0) return;
     const bytes = this.width * this.height * 3;
     const wanted = wantedSlots(indices);
     const frames = [...wanted.keys()].sort((a, b) => a - b);

@@ -86,6 +86,19 @@ describe.skipIf(!haveShared).each(backends)("%s", (backend) => {
     await expect(failed).rejects.toMatchObject({ name: "VideomaeError", op: locate(clip) });
   });
 
+  it("reads no frames, and many", async () => {
+    const file = await (await findDecoder(backend)).open(locate("odd/single_keyframe_300.mp4"));
+    await file.read([], new Uint8Array(0));
+    const bytes = file.width * file.height * 3;
+    const uneven = Array.from({ length: 360 }, (_, i) => i).filter((i) => i % 7 !== 3 && i % 5 !== 1);
+    const out = new Uint8Array(uneven.length * bytes);
+    await file.read(uneven, out);
+    const [one, at] = [new Uint8Array(bytes), uneven.length - 3];
+    await file.read([uneven[at]], one);
+    expect(Buffer.compare(one, out.subarray(at * bytes, (at + 1) * bytes))).toBe(0);
+    file.close();
+  });
+
   it("states FFmpeg's version", async () => {
     const { name, version } = await findDecoder(backend);
     expect(name).toBe(backend);
