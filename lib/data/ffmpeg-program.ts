@@ -9,6 +9,8 @@ const LIMIT_CHECK_MS = 50;
 /** A damaged file may give a line of complaint for every block of every frame. */
 const MOST_SAID = 2 ** 16;
 const MOST_QUOTED = 200;
+/** Where the part that complains lies in memory: a reason should read the same each time. */
+const ADDRESS = / @ 0x[0-9a-f]+/;
 
 /**
  * Options of every reading: one thread; arithmetic that is the same in every version and on every processor (the inverse
@@ -23,7 +25,8 @@ export function fileUrl(path: string): string {
 
 /**
  * @param onOutput  gets what the program writes, in pieces; an error thrown by it ends the program
- * @throws VideomaeError that names the file when the program fails or complains, or the limit is over
+ * @throws VideomaeError that names the file when the program fails or complains, or the limit is over; another error
+ * when the program does not start or is killed: that is the machine's fault, and the file's frames are not to be replaced
  */
 export function runProgram(
   path: string,
@@ -48,24 +51,26 @@ export function runProgram(
       }
     };
     const watch = setInterval(() => attempt(() => limit.check(path)), LIMIT_CHECK_MS);
+    child.on("error", (error) => {
+      clearInterval(watch);
+      reject(error);
+    });
+    if (child.stdout === undefined) return; // no pipe to be had: an error follows
     child.stdout.on("data", (chunk: Buffer) => {
       if (failure === undefined) attempt(() => onOutput(chunk));
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       if (said.length < MOST_SAID) said += text;
     });
-    child.on("error", (error) => {
-      failure ??= error;
-    });
     child.on("close", (status, signal) => {
       clearInterval(watch);
-      const complaint = said.split("\n").find(isDamage)?.slice(0, MOST_QUOTED);
-      if (failure === undefined && status === 0 && complaint === undefined) resolve();
-      else if (failure instanceof VideomaeError) reject(failure);
+      if (failure === undefined && signal === "SIGKILL") failure = new Error(`${program} was killed`);
+      const complaint = said.split("\n").find(isDamage)?.replace(ADDRESS, "").slice(0, MOST_QUOTED);
+      if (failure !== undefined) reject(failure);
+      else if (status === 0 && complaint === undefined) resolve();
       else {
-        const got =
-          failure instanceof Error ? failure.message : (complaint ?? `${program} ended by ${signal ?? status}`);
-        reject(new VideomaeError({ op: path, expected: "a whole, healthy video", got, cause: failure }));
+        const got = complaint ?? `${program} ended by ${signal ?? status}`;
+        reject(new VideomaeError({ op: path, expected: "a whole, healthy video", got }));
       }
     });
   });

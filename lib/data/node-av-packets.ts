@@ -1,5 +1,6 @@
 // The packets of a file's video stream by node-av: one after another, from the start or from a key packet.
 
+import { constants } from "node:os";
 import { VideomaeError } from "../errors.js";
 import { chooseStream } from "./choose-stream.js";
 import { type FrameIndex, type KeyPacket, type PacketRecord, packetMark } from "./frame-index.js";
@@ -17,6 +18,8 @@ type Parameters = InstanceType<NodeAv["lib"]["CodecParameters"]>;
 
 /** FFmpeg's "no timestamp". */
 export const NO_TIME = -(2n ** 63n);
+/** No memory, or too many open files: not the fault of a file, whose frames are not to be replaced. */
+const MACHINE_ERRORS = [-constants.errno.ENOMEM, -constants.errno.ENFILE, -constants.errno.EMFILE];
 
 export class PacketStream {
   readonly path: string;
@@ -30,7 +33,10 @@ export class PacketStream {
   /** Whether a seek has read the next packet already. */
   #pending = false;
 
-  /** @throws VideomaeError that names the file when it cannot be opened or has no video stream */
+  /**
+   * @throws VideomaeError that names the file when it cannot be opened or has no video stream; another error when the
+   * machine is out of memory or of files
+   */
   constructor(path: string, av: NodeAv) {
     this.path = path;
     this.#av = av;
@@ -161,6 +167,7 @@ export class PacketStream {
     const options = this.#av.lib.Dictionary.fromObject({ protocol_whitelist: "file" });
     const opened = format.openInputSync(`file:${this.path}`, null, options);
     options.free();
+    if (MACHINE_ERRORS.includes(opened)) throw new Error(`${this.path}: ${this.text(opened)}`);
     if (opened < 0) throw this.error("a video file", this.text(opened));
     const probed = format.findStreamInfoSync();
     if (probed >= 0) return format;

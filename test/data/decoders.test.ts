@@ -165,6 +165,23 @@ describe.skipIf(!haveShared).each(backends)("%s", (backend) => {
   });
 });
 
+describe.skipIf(!haveShared)("a machine without files to open", () => {
+  it.each(backends)("is not a bad file: %s", (backend) => {
+    const script = `import { openSync } from "node:fs";
+      import { findDecoder } from "#lib/data/find-decoder.js";
+      const decoder = await findDecoder("${backend}");
+      await decoder.open(${JSON.stringify(locate("odd/one_frame.mp4"))});
+      try { for (;;) openSync("/dev/null"); } catch {}
+      await decoder.open(${JSON.stringify(locate("odd/five_frames.mp4"))}).catch(({ name, message }) => {
+        process.stdout.write(name + " " + message);
+      });
+      process.exit();`;
+    const limited = `ulimit -n 200; exec "$0" --input-type=module -e "$1"`;
+    const { stdout } = spawnSync("bash", ["-c", limited, process.execPath, script]);
+    expect(`${stdout}`).toMatch(/^Error .*(Too many open files|EMFILE)/);
+  });
+});
+
 describe("findDecoder", () => {
   it("says how to get a decoder when there is none", () => {
     const empty = mkdtempSync(join(temporaryFolder(), "path-"));
