@@ -42,6 +42,11 @@ const shape = {
   maxBadFraction: z.number().min(0).max(1).default(0.5).describe("fraction of unreadable videos that ends the run"),
   framesTemplate: z.string().min(1).optional().describe("file names of raw frames (default: img_{:05}.jpg)"),
   stride: count().default(4).describe("video frames from one clip frame to the next"),
+  rate: z.number().positive().optional().describe("clip frames a second: taken by time, instead of by stride"),
+  pixelAspect: z
+    .enum(["stored", "display"])
+    .default("stored")
+    .describe("shape of pixels that are not square: as stored (as published models saw them), or as displayed"),
   views: count().default(1).describe("clips taken from a video each time it is decoded"),
 
   mask: z.enum(["tube", "random", "frame", "running-cell"]).default("tube").describe("encoder mask"),

@@ -9,6 +9,10 @@ export interface ClipShape {
   readonly frames: number;
   /** Video frames from one clip frame to the next. */
   readonly stride: number;
+  /** Clip frames a second: by time, instead of by `stride`. */
+  readonly rate?: number;
+  /** The shape of pixels that are not square: as stored, or as displayed. Default: as stored. */
+  readonly pixelAspect?: "stored" | "display";
   /** Side of a frame in pixels (S). */
   readonly size: number;
   /** Clips cut from the same decoded frames, each with its own crop (V). */

@@ -10,13 +10,17 @@ export interface ClipOptions {
   readonly frames: number;
   /** Video frames from one clip frame to the next. */
   readonly stride: number;
+  /** Clip frames a second: frames are taken by time, and `stride` does not count. */
+  readonly rate?: number;
+  /** The shape of pixels that are not square, in a crop: as stored (default), or as displayed. */
+  readonly pixelAspect?: "stored" | "display";
   /** Side of a frame in pixels. */
   readonly size: number;
   /** Clips cut from a video each time it is decoded, each with its own crop; default 1. */
   readonly views?: number;
 }
 
-const OPTIONS = ["frames", "stride", "size", "views"];
+const OPTIONS = ["frames", "stride", "rate", "pixelAspect", "size", "views"];
 /** A view's random numbers are keyed by 16 bits. */
 const MOST_VIEWS = 2 ** 16 - 1;
 
@@ -28,9 +32,10 @@ export class VideoDataset {
   /** @throws VideomaeError when there are no sources, or an option is not a whole number of at least 1 */
   constructor(sources: readonly Source[], clip: ClipOptions) {
     rejectUnknownOptions("VideoDataset", clip, OPTIONS);
-    const { frames, stride, size, views = 1 } = clip;
-    this.clip = { frames, stride, size, views };
-    for (const [name, value] of Object.entries(this.clip)) {
+    const { frames, stride, rate, pixelAspect = "stored", size, views = 1 } = clip;
+    this.clip = { frames, stride, rate, pixelAspect, size, views };
+    checkSampling(rate, pixelAspect);
+    for (const [name, value] of Object.entries({ frames, stride, size, views })) {
       if (Number.isInteger(value) && value >= 1 && value <= MOST_VIEWS) continue;
       throw new VideomaeError({
         op: "VideoDataset",
@@ -52,4 +57,12 @@ export class VideoDataset {
   get length(): number {
     return this.sources.length;
   }
+}
+
+function checkSampling(rate: number | undefined, pixelAspect: string): void {
+  const fail = (expected: string, got: unknown): never => {
+    throw new VideomaeError({ op: "VideoDataset", expected, got: `${got}` });
+  };
+  if (rate !== undefined && !(rate > 0 && Number.isFinite(rate))) fail("rate to be a number above 0", rate);
+  if (pixelAspect !== "stored" && pixelAspect !== "display") fail('pixelAspect "stored" or "display"', pixelAspect);
 }

@@ -22,14 +22,14 @@ export interface PretrainState extends CheckpointState {
 /** What the last bits of results depend on, besides the options. */
 export interface Numerics {
   readonly instructionSet: string;
-  /** The program that decodes video; "none" where there is only raw frames to read. */
+  /** What decodes video, with the version of FFmpeg in it; "none" where there is only raw frames to read. */
   readonly decoder: string;
 }
 
 /** The numerics of this process, with what a decoder choice comes to here. */
 export async function numericsOf(decoder: DecoderName): Promise<Numerics> {
   const found = await findDecoder(decoder).then(
-    ({ name }) => name,
+    ({ name, version }) => `${name} (${version})`,
     () => "none",
   );
   return { instructionSet: instructionSet(), decoder: found };
@@ -37,7 +37,19 @@ export async function numericsOf(decoder: DecoderName): Promise<Numerics> {
 
 /** The options that numbers depend on. */
 const numericOptions = [
-  ...["data", "root", "stride", "views", "mask", "maskRatio", "decoderMask", "decoderMaskRatio", "batchSize"],
+  ...[
+    "data",
+    "root",
+    "stride",
+    "rate",
+    "pixelAspect",
+    "views",
+    "mask",
+    "maskRatio",
+    "decoderMask",
+    "decoderMaskRatio",
+    "batchSize",
+  ],
   ...["accumulate", "epochs", "steps", "lr", "minLr", "warmupLr", "warmupEpochs", "warmupSteps", "weightDecay"],
   ...["weightDecayEnd", "betas", "eps", "clipNorm", "seed", "position", "dropPath"],
 ] as const;

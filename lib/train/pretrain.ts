@@ -84,7 +84,8 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
     clipNorm: config.clipNorm,
   });
   const { image, frames } = model.config;
-  const clip = { frames, stride: config.stride, size: image, views: config.views };
+  const { stride, rate, pixelAspect, views } = config;
+  const clip = { frames, stride, rate, pixelAspect, size: image, views };
   const dataset = VideoDataset.from(config.data, {
     root: config.root || undefined,
     framesTemplate: config.framesTemplate,
