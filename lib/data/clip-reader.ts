@@ -52,6 +52,7 @@ export class ClipReader {
     let stage: "open" | "read" = "open";
     try {
       const file = await this.#open(request.source);
+      checkLength(file, request.clip.minFrames);
       stage = "read";
       await this.#fill(file, request);
       return { made: true };
@@ -122,6 +123,12 @@ export class ClipReader {
     this.#files.get(key)?.close();
     this.#files.delete(key);
   }
+}
+
+function checkLength(file: VideoFile, minFrames: number): void {
+  if (file.frameCount >= minFrames) return;
+  const [expected, got] = [`at least ${minFrames} frames`, `${file.frameCount}: too short`];
+  throw new VideomaeError({ op: file.path, expected, got });
 }
 
 function keyOf(source: Source): string {
