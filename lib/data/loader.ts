@@ -19,6 +19,8 @@ import { type Source, sourcePath } from "./source.js";
 export { ClipBatch } from "./clip-batch.js";
 export { type ClipOptions, VideoDataset } from "./dataset.js";
 export type { BadFile, LoaderOptions } from "./loader-options.js";
+export type { DataSource, DataSpec } from "./mixture.js";
+export type { PartReport, QuarantineState } from "./quarantine.js";
 
 const MOST_ATTEMPTS = 1000;
 

@@ -78,7 +78,7 @@ export function readMixture(spec: DataSpec, { exclude, ...options }: DataOptions
 
 /** One part for sources that are no mixture. */
 export function wholePart(count: number): DatasetPart {
-  return { name: "all", first: 0, count, share: 1 };
+  return { name: "data", first: 0, count, share: 1 };
 }
 
 type Weighted = Omit<DatasetPart, "share"> & { readonly weight?: number };
