@@ -150,5 +150,5 @@ function statusOf(path: string): Stats {
 
 function reasonOf(cause: unknown): string {
   const { code, message } = cause as NodeJS.ErrnoException;
-  return code === "ENOENT" ? "nothing there" : message;
+  return code === "ENOENT" ? "nothing there" : message.split(",")[0]; // without the call and its path
 }

@@ -143,7 +143,7 @@ export class Quarantine {
 
   state(): QuarantineState {
     return {
-      files: [...this.#files.values()],
+      files: [...this.#files.values()].sort((a, b) => (a.key < b.key ? -1 : 1)),
       parts: this.#counts.map((counts) => ({ ...counts })),
       window: { ...this.#window },
     };
