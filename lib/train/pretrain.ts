@@ -134,7 +134,6 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
   const save = (epoch: number) => {
     const quarantine = batches.quarantine();
     saved = savePretrainState({ config, step: done, epoch, numerics, quarantine }, model, optimizer);
-    log.write({ event: "data", step: done, parts: batches.report() });
     control.onCheckpoint?.(saved);
   };
   let sum = nothing;
@@ -174,12 +173,16 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
     skips = step.skipped ? skips + 1 : 0;
     control.onStep?.(step);
     const stopping = control.signal?.aborted ?? false;
-    if (step.skipped || stopping || done % config.logEvery === 0 || done === plan.steps) log.write({ ...step });
+    if (step.skipped || stopping || done % config.logEvery === 0 || done === plan.steps) {
+      log.write({ ...step, ...countsOf(batches.report()) });
+    }
     if (skips >= maximalSkips) throw diverged(step);
     if (done % config.saveEvery === 0 || done === plan.steps || stopping) save(epoch);
     if (stopping) break;
   }
-  return { steps: plan.steps, done, checkpoint: saved, log: logFile, data: batches.report() };
+  const data = batches.report();
+  log.write({ event: "data read", parts: data });
+  return { steps: plan.steps, done, checkpoint: saved, log: logFile, data };
 }
 
 function modelOf(config: PretrainRunConfig): PretrainModel {
@@ -204,6 +207,14 @@ function dataNotes({ exclude }: PretrainRunConfig, { parts, excluded }: VideoDat
   const shares = parts.map(({ name, count, share }) => `${name}: ${count} videos, ${(100 * share).toFixed(1)} %`);
   const left = exclude === "" ? [] : [`${excluded} videos left out because ${exclude} names them`];
   return parts.length > 1 ? [...shares, ...left] : left;
+}
+
+/** What a line of the log says of the parts of a mixture, counted from the start of the run. */
+function countsOf(parts: readonly PartReport[]): { data?: object } {
+  if (parts.length === 1) return {};
+  return {
+    data: Object.fromEntries(parts.map(({ name, videos, replaced, bad }) => [name, { videos, replaced, bad }])),
+  };
 }
 
 /** What to say of the positional table: nothing where the grid is that of the published models. */
