@@ -1,6 +1,7 @@
 // Makes the clips of one video: samples frames, decodes them once, crops and resizes them for every view. The pixels are
 // a function of the request alone, so it does not matter which worker makes them, or when.
 
+import { setImmediate as turn } from "node:timers/promises";
 import { VideomaeError } from "../errors.js";
 import { cropResize } from "../ops/crop-resize.js";
 import { RandomStream } from "../random.js";
@@ -48,6 +49,7 @@ export class ClipReader {
   }
 
   async #make(request: ClipRequest): Promise<ClipOutcome> {
+    await turn(); // what node-av held of files that were closed is freed only when the event loop turns
     if (request.source.kind === "video") await findDecoder(this.#decoder);
     let stage: "open" | "read" = "open";
     try {
