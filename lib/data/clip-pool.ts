@@ -159,7 +159,7 @@ class WorkerPool implements ClipPool {
     job?.resolve({
       made: false,
       stage: "open",
-      reason: `${sourcePath(job.request.source)}: expected clips within ${seconds} s; got none: timed out`,
+      reason: `${sourcePath(job.request.source)}: expected a file that decodes within ${seconds} s; got one that takes longer: timed out`,
     });
   }
 
