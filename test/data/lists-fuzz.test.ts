@@ -124,7 +124,7 @@ function expectSound(source: Source): void {
 }
 
 it.each(["list", "mixture", "exclusions"])(
-  `${rounds} mutations of a %s`,
+  `${rounds} mutations: %s`,
   (kind) => {
     writeFileSync(join(folder, "list.csv"), list);
     const path = join(folder, { list: "mutated.csv", mixture: "mutated.json", exclusions: "mutated.jsonl" }[kind]!);
