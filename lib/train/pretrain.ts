@@ -181,7 +181,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
     if (stopping) break;
   }
   const data = batches.report();
-  log.write({ event: "data read", parts: data });
+  if (data.length > 1 || data.some(({ bad }) => bad > 0)) log.write({ event: "data read", parts: data });
   return { steps: plan.steps, done, checkpoint: saved, log: logFile, data };
 }
 

@@ -154,6 +154,7 @@ describe("pretrain", () => {
     expect(contents(second.checkpoint)).toEqual(contents(whole.checkpoint));
     expect(second.data).toEqual(whole.data);
     expect(whole.data).toMatchObject([{ videos: 24, bad: 2 }]);
+    expect(readJsonl(whole.log).at(-1)).toEqual({ event: "data read", parts: whole.data });
 
     const listed = path.join(stopped.out!, "quarantine.jsonl");
     const records = readJsonl(listed);
