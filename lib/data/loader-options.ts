@@ -3,7 +3,7 @@
 import { rejectUnknownOptions, VideomaeError } from "../errors.js";
 import type { VideoDataset } from "./dataset.js";
 import type { DecoderName } from "./find-decoder.js";
-import type { QuarantineState } from "./quarantine.js";
+import { isQuarantineState, type QuarantineState } from "./quarantine.js";
 
 /** A video that could not be read. */
 export interface BadFile {
@@ -89,7 +89,7 @@ export function checkLoaderOptions(options: LoaderOptions, dataset: VideoDataset
       fail(`${name} to be an integer of at least ${minimum}`, value);
   }
   if (options.epochs !== undefined && options.steps !== undefined) fail("epochs or steps", "both");
-  const { maxBadFraction = 0.5, decodeTimeout = 60, evaluation, decoder } = options;
+  const { maxBadFraction = 0.5, decodeTimeout = 60, quarantine, evaluation, decoder } = options;
   if (!(maxBadFraction >= 0 && maxBadFraction <= 1)) fail("maxBadFraction in [0, 1]", maxBadFraction);
   if (!(decodeTimeout >= 0 && decodeTimeout <= LONGEST))
     fail(`decodeTimeout in [0, ${LONGEST}] seconds`, decodeTimeout);
@@ -97,6 +97,9 @@ export function checkLoaderOptions(options: LoaderOptions, dataset: VideoDataset
     fail("one view in evaluation, where all are the same", dataset.clip.views);
   if (decoder !== undefined && !["auto", "node-av", "ffmpeg"].includes(decoder)) {
     fail('decoder to be "auto", "node-av" or "ffmpeg"', `"${decoder}"`);
+  }
+  if (quarantine !== undefined && !isQuarantineState(quarantine)) {
+    fail("quarantine as a loader gives it", JSON.stringify(quarantine)?.slice(0, 80));
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   return { ...defaults, ...(given as typeof options) };

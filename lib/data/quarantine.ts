@@ -43,6 +43,19 @@ export interface QuarantineState {
   readonly window: VideoCounts;
 }
 
+/** Whether a value, as it comes out of a file, is what `Quarantine.state` gives. */
+export function isQuarantineState(value: unknown): value is QuarantineState {
+  const { files, parts, window } = (value ?? {}) as Partial<QuarantineState>;
+  const isCount = (count: unknown) => Number.isSafeInteger(count) && (count as number) >= 0;
+  const isCounts = (counts?: VideoCounts) => isCount(counts?.videos) && isCount(counts?.replaced);
+  const isFile = (file?: QuarantinedFile) =>
+    [file?.key, file?.reason].every((text) => typeof text === "string") &&
+    [file?.epoch, file?.place, file?.attempt, file?.outFrom ?? 0].every(isCount);
+  return (
+    Array.isArray(files) && Array.isArray(parts) && files.every(isFile) && parts.every(isCounts) && isCounts(window)
+  );
+}
+
 /** What was read of a part of the data. */
 export interface PartReport extends DatasetPart, VideoCounts {
   /** Files of it found bad. */

@@ -2,7 +2,7 @@ import { copyFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type BadFile, type LoaderOptions, loader, type QuarantineState, VideoDataset } from "#lib/data/loader.js";
-import { Quarantine } from "#lib/data/quarantine.js";
+import { isQuarantineState, Quarantine } from "#lib/data/quarantine.js";
 import { haveShared, sharedFolder } from "../fixtures.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
@@ -68,6 +68,21 @@ describe("Quarantine", () => {
     enough.count(delivered(400, 50));
     enough.count(delivered(900, 225));
     expect(enough.report()[0]).toMatchObject({ videos: 1900, replaced: 475 });
+  });
+
+  it("knows its state from anything else", () => {
+    const quarantine = make();
+    quarantine.add({ source: 3, part: 0 }, at(1), "gone", 1);
+    const state = JSON.parse(JSON.stringify(quarantine.state()));
+    expect(isQuarantineState(state)).toBe(true);
+    const others = [null, 3, {}, { ...state, files: [3] }, { ...state, parts: [{}] }, { ...state, window: undefined }];
+    for (const other of others) {
+      expect(isQuarantineState(other)).toBe(false);
+      const load = () => loader(new VideoDataset(sources, clip), { batchSize: 1, quarantine: other as never });
+      expect(load).toThrow(/loader: expected quarantine as a loader gives it/);
+    }
+    state.files[0].outFrom = -1;
+    expect(isQuarantineState(state)).toBe(false);
   });
 
   it("drops what it knew of files that are not there any more", () => {
