@@ -7,7 +7,7 @@ import { cropResize } from "../ops/crop-resize.js";
 import { RandomStream } from "../random.js";
 import { scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
-import { type ClipOutcome, type ClipRequest, clipBytes } from "./clip-request.js";
+import { type ClipOutcome, type ClipRequest, type ClipShape, clipBytes } from "./clip-request.js";
 import type { VideoFile } from "./decoder.js";
 import { openFrames } from "./decoder-frames.js";
 import { type DecoderName, findDecoder } from "./find-decoder.js";
@@ -54,7 +54,7 @@ export class ClipReader {
     let stage: "open" | "read" = "open";
     try {
       const file = await this.#open(request.source);
-      checkLength(file, request.clip.minFrames);
+      checkLength(file, request.clip);
       stage = "read";
       await this.#fill(file, request);
       return { made: true };
@@ -127,7 +127,7 @@ export class ClipReader {
   }
 }
 
-function checkLength(file: VideoFile, minFrames: number): void {
+function checkLength(file: VideoFile, { minFrames = 1 }: ClipShape): void {
   if (file.frameCount >= minFrames) return;
   const [expected, got] = [`at least ${minFrames} frames`, `${file.frameCount}: too short`];
   throw new VideomaeError({ op: file.path, expected, got });

@@ -13,8 +13,8 @@ export interface ClipShape {
   readonly size: number;
   /** Clips cut from the same decoded frames, each with its own crop (V). */
   readonly views: number;
-  /** Videos with fewer frames are bad. */
-  readonly minFrames: number;
+  /** Videos with fewer frames are bad; default 1. */
+  readonly minFrames?: number;
 }
 
 /** One video's clips: everything that decides their pixels. */
