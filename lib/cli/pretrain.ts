@@ -11,12 +11,12 @@ import { parseNumber, parseNumbers } from "./values.js";
 export function pretrainCommand(): Command {
   const command = new Command("pretrain")
     .description("pre-train a model on a folder of clips or a list file")
-    .argument("<data>", "folder of clips, or a list file with one clip a line");
+    .argument("<data...>", "folder of clips, list file with one clip a line, or mixture file; several are a mixture");
   for (const { name, description, default: preset } of describePretrainOptions()) {
     if (name !== "data") command.addOption(optionFor(name, description, preset));
   }
-  return command.action((data: string, options: Record<string, unknown>) =>
-    runPretraining({ ...options, data } as PretrainRunOptions),
+  return command.action((data: string[], options: Record<string, unknown>) =>
+    runPretraining({ ...options, data: data.length === 1 ? data[0] : data } as PretrainRunOptions),
   );
 }
 
@@ -49,6 +49,7 @@ async function runPretraining(options: PretrainRunOptions): Promise<void> {
   };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   let progress: Progress | undefined;
+  let badFiles = 0;
   const say = (line: string) => process.stderr.write(`${line}\n`);
   try {
     const summary = await pretrain(options, {
@@ -60,11 +61,18 @@ async function runPretraining(options: PretrainRunOptions): Promise<void> {
         );
         progress = new Progress({ total: steps, start });
       },
-      onStep: (step) => progress?.update({ ...step, lr: step.learningRate }),
+      onStep: (step) => progress?.update({ ...step, lr: step.learningRate, badFiles }),
       onNote: say,
-      onBadFile: ({ source, reason }) => say(`skipped ${source}: ${reason}`),
+      onBadFile: ({ source, reason, bad }) => {
+        badFiles = bad;
+        say(`skipped ${source}: ${reason}`);
+      },
     });
     progress?.stop();
+    for (const { name, videos, replaced, bad } of summary.data) {
+      if (summary.data.length === 1 && bad === 0) continue;
+      say(`${name}: ${videos} videos read, ${replaced} of them in place of one of ${bad} bad files`);
+    }
     const plot = path.join(path.dirname(summary.log), "loss.png");
     await writeLossPlot(plot, lossPoints(summary.log), { title: "Pre-training loss" });
     if (summary.checkpoint === "") return;

@@ -1,6 +1,7 @@
 // Makes the clips of one video: samples frames, decodes them once, crops and resizes them for every view. The pixels are
 // a function of the request alone, so it does not matter which worker makes them, or when.
 
+import { setImmediate as turn } from "node:timers/promises";
 import { VideomaeError } from "../errors.js";
 import { cropResize } from "../ops/crop-resize.js";
 import { RandomStream } from "../random.js";
@@ -61,18 +62,21 @@ export class ClipReader {
   }
 
   async #make(request: ClipRequest): Promise<ClipOutcome> {
+    await turn(); // what node-av held of files that were closed is freed only when the event loop turns
     if (request.source.kind === "video") await findDecoder(this.#decoder);
     const limit = new TimeLimit(this.#limits.seconds, this.#limits.stop);
     let stage: "open" | "read" = "open";
     try {
       const file = await this.#open(request.source, limit);
+      checkLength(file, request.clip);
       stage = "read";
       await this.#fill(file, request, limit);
       return { made: true };
     } catch (error) {
       if (!(error instanceof VideomaeError)) throw error;
       this.#forget(request.source);
-      return { made: false, stage, reason: error.message };
+      // A file that once took too long is not tried again, whatever it was doing.
+      return { made: false, stage: limit.over ? "open" : stage, reason: error.message };
     }
   }
 
@@ -154,6 +158,12 @@ function framesOf(file: VideoFile, { frames, stride, rate }: ClipShape, stream?:
   }
   const options = { frames, rate };
   return stream ? sampleFramesByTime(file.times, options, stream) : centreFramesByTime(file.times, options);
+}
+
+function checkLength(file: VideoFile, { minFrames = 1 }: ClipShape): void {
+  if (file.frameCount >= minFrames) return;
+  const [expected, got] = [`at least ${minFrames} frames`, `${file.frameCount}: too short`];
+  throw new VideomaeError({ op: file.path, expected, got });
 }
 
 function keyOf(source: Source): string {

@@ -40,12 +40,17 @@ export class TimeLimit {
     this.#stop = stop;
   }
 
+  /** Whether the time is over. */
+  get over(): boolean {
+    return performance.now() >= this.#end;
+  }
+
   /** @throws VideomaeError that names the file when the time is over or the signal is up */
   check(path: string): void {
     const stopped = this.#stop?.raised === true;
-    if (!stopped && performance.now() < this.#end) return;
+    if (!stopped && !this.over) return;
     const within = stopped ? "" : ` within ${this.#seconds} s`;
-    const got = stopped ? "a signal to stop" : "one that takes longer";
+    const got = stopped ? "a signal to stop" : "one that takes longer: timed out";
     throw new VideomaeError({ op: path, expected: `a file that decodes${within}`, got });
   }
 }

@@ -2,6 +2,7 @@
 
 import type { PretrainRunConfig } from "../config/pretrain-config.js";
 import { type DecoderName, findDecoder } from "../data/find-decoder.js";
+import type { QuarantineState } from "../data/quarantine.js";
 import { VideomaeError } from "../errors.js";
 import { type CheckpointState, openCheckpoint, writeCheckpoint } from "../io/checkpoint.js";
 import { checkpointPath, retainCheckpoints } from "../io/checkpoint-folder.js";
@@ -17,6 +18,8 @@ export interface PretrainState extends CheckpointState {
   /** Updates the optimiser applied; less than `step` when some were skipped. */
   readonly updates: number;
   readonly numerics: Numerics;
+  /** What the loader had learnt of its files. */
+  readonly quarantine: QuarantineState;
 }
 
 /** What the last bits of results depend on, besides the options. */
@@ -40,6 +43,8 @@ const numericOptions = [
   ...[
     "data",
     "root",
+    "exclude",
+    "minFrames",
     "stride",
     "rate",
     "pixelAspect",
@@ -75,11 +80,11 @@ function show(value: unknown): string {
 
 /** Writes `checkpoint-<step>.safetensors` and removes the oldest beyond `config.keep`. Returns its path. */
 export function savePretrainState(
-  run: { config: PretrainRunConfig; step: number; epoch: number; numerics: Numerics },
+  run: { config: PretrainRunConfig; step: number; epoch: number; numerics: Numerics; quarantine: QuarantineState },
   model: PretrainModel,
   optimizer: AdamW,
 ): string {
-  const { config, step, epoch, numerics } = run;
+  const { config, step, epoch, numerics, quarantine } = run;
   const state: PretrainState = {
     step,
     epoch,
@@ -88,6 +93,7 @@ export function savePretrainState(
     model: model.config,
     updates: optimizer.updates,
     numerics,
+    quarantine,
   };
   const path = checkpointPath(config.out, step);
   writeCheckpoint(path, {

@@ -12,7 +12,7 @@ import {
   parsePretrainConfig,
   planSteps,
 } from "../config/pretrain-config.js";
-import { type BadFile, loader, VideoDataset } from "../data/loader.js";
+import { type BadFile, loader, type PartReport, VideoDataset } from "../data/loader.js";
 import { VideomaeError } from "../errors.js";
 import { latestCheckpoint } from "../io/checkpoint-folder.js";
 import { keepRecords, openJsonl } from "../log/jsonl.js";
@@ -24,6 +24,7 @@ import { cosineSchedule, scaleLearningRate } from "../optim/schedule.js";
 import { threads } from "../tensor/memory.js";
 import { Tensor } from "../tensor/tensor.js";
 import { differences, numericsOf, restorePretrainState, savePretrainState } from "./pretrain-state.js";
+import { QuarantineList } from "./quarantine-list.js";
 
 /** Consecutive updates with a gradient that is not finite before a run gives up. */
 const maximalSkips = 10;
@@ -41,6 +42,8 @@ export interface PretrainStep {
   readonly weightDecay: number;
   /** Clips of this update. */
   readonly clips: number;
+  /** Videos of this update that stand in for a bad one. */
+  readonly replaced: number;
   /** Milliseconds this update waited for data. */
   readonly waitedMs: number;
   /** Whether the gradient was not finite, so that nothing was updated. */
@@ -66,6 +69,8 @@ export interface PretrainSummary {
   /** The newest checkpoint. */
   readonly checkpoint: string;
   readonly log: string;
+  /** What was read of each part of the data. */
+  readonly data: readonly PartReport[];
 }
 
 /**
@@ -83,15 +88,8 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
     weightDecay: config.weightDecay,
     clipNorm: config.clipNorm,
   });
-  const { image, frames } = model.config;
-  const { stride, rate, pixelAspect, views } = config;
-  const clip = { frames, stride, rate, pixelAspect, size: image, views };
-  const dataset = VideoDataset.from(config.data, {
-    root: config.root || undefined,
-    framesTemplate: config.framesTemplate,
-    ...clip,
-  });
-  const { batchSize, workers, seed, decoder, maxBadFraction } = config;
+  const dataset = datasetOf(config, model);
+  const { batchSize, workers, seed, decoder, decodeTimeout, maxBadFraction } = config;
   const { stepsPerEpoch } = loader(dataset, { batchSize });
   const plan = planSteps(config, stepsPerEpoch / config.accumulate);
   const schedule = schedulesOf(config, plan);
@@ -104,8 +102,9 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
   const logFile = path.join(config.out, "log.jsonl");
   keepRecords(logFile, ({ step }) => typeof step !== "number" || step <= start);
   using log = openJsonl(logFile);
+  using quarantined = new QuarantineList(path.join(config.out, "quarantine.jsonl"));
   const notes = restored === undefined ? [] : differences(restored, config, numerics);
-  for (const note of [...positionNotes(config, model), ...notes]) {
+  for (const note of [...positionNotes(config, model), ...dataNotes(config, dataset), ...notes]) {
     log.write({ event: "note", note });
     control.onNote?.(note);
   }
@@ -119,18 +118,22 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
     workers,
     seed,
     decoder,
+    decodeTimeout,
     maxBadFraction,
+    quarantine: restored?.quarantine,
     startStep: start * config.accumulate,
     steps: (plan.steps - start) * config.accumulate,
     onBadFile: (file) => {
       log.write({ event: "bad file", ...file });
+      quarantined.add(file);
       control.onBadFile?.(file);
     },
   });
 
   let [done, skips, saved] = [start, 0, resumed ?? ""];
   const save = (epoch: number) => {
-    saved = savePretrainState({ config, step: done, epoch, numerics }, model, optimizer);
+    const quarantine = batches.quarantine();
+    saved = savePretrainState({ config, step: done, epoch, numerics, quarantine }, model, optimizer);
     control.onCheckpoint?.(saved);
   };
   let sum = nothing;
@@ -145,6 +148,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
     const add = async (loss: Tensor) => ({
       loss: sum.loss + (await loss.item()) / config.accumulate,
       clips: sum.clips + batch.keys.length,
+      replaced: sum.replaced + batch.replaced,
       waitedMs: sum.waitedMs + batch.waitedMs,
       microSteps: sum.microSteps + 1,
     });
@@ -169,12 +173,16 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
     skips = step.skipped ? skips + 1 : 0;
     control.onStep?.(step);
     const stopping = control.signal?.aborted ?? false;
-    if (step.skipped || stopping || done % config.logEvery === 0 || done === plan.steps) log.write({ ...step });
+    if (step.skipped || stopping || done % config.logEvery === 0 || done === plan.steps) {
+      log.write({ ...step, ...countsOf(batches.report()) });
+    }
     if (skips >= maximalSkips) throw diverged(step);
     if (done % config.saveEvery === 0 || done === plan.steps || stopping) save(epoch);
     if (stopping) break;
   }
-  return { steps: plan.steps, done, checkpoint: saved, log: logFile };
+  const data = batches.report();
+  if (data.length > 1 || data.some(({ bad }) => bad > 0)) log.write({ event: "data read", parts: data });
+  return { steps: plan.steps, done, checkpoint: saved, log: logFile, data };
 }
 
 function modelOf(config: PretrainRunConfig): PretrainModel {
@@ -183,6 +191,30 @@ function modelOf(config: PretrainRunConfig): PretrainModel {
   const encoder = { image, patch, frames, tubelet, width, depth, heads, dropPath };
   const decoder = { decoderWidth, decoderDepth, decoderHeads, normalizeTarget };
   return pretrainModel(config.model, { seed, recompute, position, ...encoder, ...decoder });
+}
+
+function datasetOf(config: PretrainRunConfig, model: PretrainModel): VideoDataset {
+  const { root, exclude, framesTemplate, stride, rate, pixelAspect, views, minFrames } = config;
+  const { image, frames } = model.config;
+  return VideoDataset.from(config.data, {
+    ...{ root: root || undefined, exclude: exclude || undefined, framesTemplate },
+    ...{ frames, stride, rate, pixelAspect, size: image, views, minFrames },
+  });
+}
+
+/** What to say of the data: the shares of a mixture, and what was left out. */
+function dataNotes({ exclude }: PretrainRunConfig, { parts, excluded }: VideoDataset): string[] {
+  const shares = parts.map(({ name, count, share }) => `${name}: ${count} videos, ${(100 * share).toFixed(1)} %`);
+  const left = exclude === "" ? [] : [`${excluded} videos left out because ${exclude} names them`];
+  return parts.length > 1 ? [...shares, ...left] : left;
+}
+
+/** What a line of the log says of the parts of a mixture, counted from the start of the run. */
+function countsOf(parts: readonly PartReport[]): { data?: object } {
+  if (parts.length === 1) return {};
+  return {
+    data: Object.fromEntries(parts.map(({ name, videos, replaced, bad }) => [name, { videos, replaced, bad }])),
+  };
 }
 
 /** What to say of the positional table: nothing where the grid is that of the published models. */
@@ -230,7 +262,7 @@ interface StepValues {
 }
 
 /** What the micro-batches of an update have added up to. */
-const nothing = { loss: 0, clips: 0, waitedMs: 0, microSteps: 0 };
+const nothing = { loss: 0, clips: 0, replaced: 0, waitedMs: 0, microSteps: 0 };
 
 /** The two steps: one adds a micro-batch's gradients, the other does so and updates. */
 function stepsOf(config: PretrainRunConfig, model: PretrainModel, optimizer: AdamW) {

@@ -1,5 +1,5 @@
 // The recipe on real encoded clips: stopping and resuming, accumulation, bad files, the log.
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { PretrainRunOptions } from "#lib/config/pretrain-config.js";
@@ -126,6 +126,73 @@ describe("pretrain", () => {
     expect(bad.length).toBe(2);
     expect(bad.join("\n")).toMatch(/absent\.mp4/);
     expect(readJsonl(log).filter(({ event }) => event === "bad file").length).toBe(2);
+  });
+
+  it("lists bad files once, goes on with what it knew of them, and leaves them out when told to", async () => {
+    const names = ["0", "1", "2", "3", "late", "absent"];
+    const list = path.join(folder, "late.csv");
+    const late = path.join(folder, "late.mp4");
+    for (const name of names.slice(0, 4)) {
+      copyFileSync(path.join(clips, `clip-00${name}.mp4`), path.join(folder, `${name}.mp4`));
+    }
+    writeFileSync(list, names.map((name) => `${name}.mp4 0 -1`).join("\n"));
+    // One of the bad files is repaired after the third update.
+    const play = async (run: PretrainRunOptions, stopAfter: number) => {
+      const stop = new AbortController();
+      const onStep = ({ step }: PretrainStep) => {
+        if (step === 3) copyFileSync(path.join(clips, "clip-004.mp4"), late);
+        if (step === stopAfter) stop.abort();
+      };
+      return pretrain(run, { signal: stop.signal, onStep, onBadFile: () => {} });
+    };
+    const changes = { data: list, batchSize: 2, steps: 12, maxBadFraction: 0.9 };
+    const whole = await play(options(changes), Number.NaN);
+    rmSync(late);
+    const stopped = options(changes);
+    await play(stopped, 5);
+    const second = await play(stopped, Number.NaN);
+    expect(contents(second.checkpoint)).toEqual(contents(whole.checkpoint));
+    expect(second.data).toEqual(whole.data);
+    expect(whole.data).toMatchObject([{ videos: 24, bad: 2 }]);
+    expect(readJsonl(whole.log).at(-1)).toEqual({ event: "data read", parts: whole.data });
+
+    const listed = path.join(stopped.out!, "quarantine.jsonl");
+    const records = readJsonl(listed);
+    expect(records.map((record) => record.path).sort()).toEqual([path.join(folder, "absent.mp4"), late]);
+    for (const record of records) {
+      expect(record).toMatchObject({
+        epoch: 0,
+        place: expect.any(Number),
+        reason: expect.stringContaining("no such file"),
+      });
+      expect(Number.isNaN(Date.parse(String(record.date)))).toBe(false);
+    }
+    const notes: string[] = [];
+    const clean = options({ ...changes, exclude: listed });
+    const third = await pretrain(clean, { onNote: (note) => notes.push(note) });
+    expect(third.data).toMatchObject([{ count: 4, bad: 0, replaced: 0 }]);
+    expect(notes).toContain(`2 videos left out because ${listed} names them`);
+    expect(existsSync(path.join(clean.out!, "quarantine.jsonl"))).toBe(false);
+  });
+
+  it("reads a mixture in its shares, and says so", async () => {
+    const other = path.join(folder, "other");
+    await makeClips(other, { count: 4, frames: 20, seed: 5 });
+    const data = [
+      { path: clips, weight: 1, name: "one" },
+      { path: other, weight: 2, stride: 1, name: "two" },
+    ];
+    const notes: string[] = [];
+    const { log, data: read } = await pretrain(options({ data, steps: 4 }), { onNote: (note) => notes.push(note) });
+    expect(notes).toEqual(expect.arrayContaining(["one: 10 videos, 33.3 %", "two: 4 videos, 66.7 %"]));
+    expect(read.map(({ name, videos }) => [name, videos])).toEqual([
+      ["one", 4],
+      ["two", 8],
+    ]);
+    expect(readJsonl(log).find(({ step }) => step === 4)).toMatchObject({
+      replaced: 0,
+      data: { one: { videos: 4, replaced: 0, bad: 0 }, two: { videos: 8, replaced: 0, bad: 0 } },
+    });
   });
 
   it("ends with an error when gradients stay non-finite, and before that changes nothing", async () => {
