@@ -55,7 +55,9 @@ class NodeAvFile implements StoredVideo {
   readonly #frame: Frame;
   readonly #pictures: NodeAvPictures;
   #closed = false;
-  readonly #skippable: boolean;
+  readonly #isH264: boolean;
+  /** Whether the last frame seen was a whole one of H.264, not two fields. */
+  #skippable = false;
   #skips = false;
 
   constructor(path: string, av: NodeAv, limit: TimeLimit) {
@@ -70,7 +72,7 @@ class NodeAvFile implements StoredVideo {
       displayMatrix(parameters.getCodedSideData(av.constants.AV_PKT_DATA_DISPLAYMATRIX)),
     );
     this.pixelAspect = this.#packets.pixelAspect;
-    this.#skippable = parameters.codecId === av.constants.AV_CODEC_ID_H264;
+    this.#isH264 = parameters.codecId === av.constants.AV_CODEC_ID_H264;
     this.#decoder = new av.lib.CodecContext();
     this.#frame = new av.lib.Frame();
     this.#frame.alloc();
@@ -130,7 +132,7 @@ class NodeAvFile implements StoredVideo {
     let damage: string | undefined;
     let count = 0;
     const ended = this.#run(from, limit, {
-      needed: (ordinal) => ranks === undefined || needed.has(ordinal),
+      needed: (ordinal) => !this.#index.packetsAreFrames || needed.has(ordinal),
       packetError: (ordinal, text) => {
         damage ??= `packet ${ordinal} does not decode (${text})`;
       },
@@ -191,8 +193,9 @@ class NodeAvFile implements StoredVideo {
    * Whether to leave out the next packet's picture where no other refers to it: a fifth of a clip's time in usual H.264.
    * Other codecs do not say as surely which pictures those are.
    */
-  #skipWhereUseless(skip: boolean): void {
-    if (!this.#skippable || skip === this.#skips) return;
+  #skipWhereUseless(useless: boolean): void {
+    const skip = useless && this.#skippable;
+    if (skip === this.#skips) return;
     this.#decoder.setOption("skip_frame", skip ? "noref" : "default");
     this.#skips = skip;
   }
@@ -200,6 +203,7 @@ class NodeAvFile implements StoredVideo {
   #drain(onFrame: (frame: Frame, ordinal: number) => boolean): boolean {
     while (this.#decoder.receiveFrameSync(this.#frame) >= 0) {
       const { pts } = this.#frame;
+      this.#skippable = this.#isH264 && !this.#frame.hasFlags(this.#av.constants.AV_FRAME_FLAG_INTERLACED);
       const more = onFrame(this.#frame, pts === NO_TIME ? -1 : Number(pts));
       this.#frame.unref();
       if (!more) return false;
