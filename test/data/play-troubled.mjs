@@ -1,6 +1,7 @@
 // Plays a loader to its end over the videos of a folder and prints what came of it as JSON.
 //
 //   node test/data/play-troubled.mjs <folder> <loader options as JSON>
+import { openSync } from "node:fs";
 import { loader, VideoDataset } from "#lib/data/loader.js";
 
 const [folder, options] = process.argv.slice(2);
@@ -20,4 +21,6 @@ try {
 } catch (error) {
   failure = `${error.name} ${error.message}`;
 }
+// Lets go of a thread that waits for the other end of this pipe; the process could not end before.
+if (process.env.VIDEOMAE_TEST_PIPE) openSync(process.env.VIDEOMAE_TEST_PIPE, "r+");
 console.log(JSON.stringify({ bad, sources, failure }));

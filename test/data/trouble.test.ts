@@ -1,4 +1,5 @@
 // What the loader makes of threads that hang or die.
+import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -43,6 +44,15 @@ describe.skipIf(!haveShared)("a worker", () => {
     expect(empty.bad).toEqual([expect.stringMatching(/hang-a\.mp4: .*an empty file/)]);
     expect(hung.sources).toEqual(empty.sources);
     expect(hung.sources).toHaveLength(3 * 6);
+  });
+
+  it("that is stuck in a system call is left behind", async () => {
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const stuck = await play("stuck", { epochs: 3, decodeTimeout: 1 }, { ...troubled, VIDEOMAE_TEST_PIPE: pipe });
+    expect(stuck.failure).toBeUndefined();
+    expect(stuck.bad).toEqual([expect.stringMatching(/stuck-a\.mp4: .* within 1 s; .*timed out/)]);
+    expect(stuck.sources).toHaveLength(3 * 6);
   });
 
   it("that exits ends the loader with an error that names the file", async () => {
