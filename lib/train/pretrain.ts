@@ -75,7 +75,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
   const { checkpoint, notes: damage } = openResumePoint(folder, config.resume);
   const before = checkpoint && restorePretrainState(checkpoint, model, optimizer);
   const start = before?.step ?? 0;
-  const { log: file, notes: moved } = continueFolder(folder, before, config.resume === false);
+  const { log: file, best, notes: moved } = continueFolder(folder, before, config.resume === false);
   using log = new RunLog(file, (note) => control.onNote?.(note));
   const changed = before ? differences(before, { config, numerics, schedules, data: list }) : [];
   for (const note of [...leftovers, ...damage, ...moved, ...positionNotes(config, model), ...changed]) {
@@ -97,7 +97,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
   });
   const guards = new Guards({ maxSkips: config.maxSkips, spikeRatio: config.spikeRatio }, before?.guards);
   const saver = new CheckpointSaver({
-    ...{ folder, keep: config.keep, log, resumed: before, onSaved: control.onCheckpoint },
+    ...{ folder, keep: config.keep, log, resumed: before, best, onSaved: control.onCheckpoint },
     write: (path, record) => {
       const nextBatch = firstBatch + (record.step - start) * accumulate;
       const data = { nextBatch, ...list, bad: bad.all };
