@@ -96,11 +96,7 @@ export interface ContinuedFolder {
  * @param anew  whether it does so although there may be a run to go on with
  * @throws VideomaeError when the file system refuses
  */
-export function continueFolder(
-  folder: string,
-  start: StartingPoint | undefined,
-  anew: boolean,
-): ContinuedFolder {
+export function continueFolder(folder: string, start: StartingPoint | undefined, anew: boolean): ContinuedFolder {
   const logFile = path.join(folder, "log.jsonl");
   const own = start !== undefined && realpathSync(path.dirname(start.path)) === realpathSync(folder);
   const other = start !== undefined && !own;

@@ -86,7 +86,8 @@ const byteMutations: Record<string, Mutation> = {
     Buffer.concat([bytes, Buffer.alloc(1 + stream.integer(64), stream.integer(256))]),
   "a stretch overwritten": (bytes, stream) => {
     const from = stream.integer(bytes.length);
-    return Buffer.from(bytes).fill(stream.integer(256), from, from + 1 + stream.integer(4096));
+    const end = Math.min(bytes.length, from + 1 + stream.integer(4096));
+    return Buffer.from(bytes).fill(stream.integer(256), from, end);
   },
   "another length of the header": (bytes, stream) => {
     const bad = Buffer.from(bytes);
