@@ -22,6 +22,7 @@ import { Guards } from "./guards.js";
 import { numericsOf } from "./numerics.js";
 import { differences, listHash, restorePretrainState, type Schedules, savePretrainState } from "./pretrain-state.js";
 import { continueFolder, openResumePoint, prepareFolder } from "./run-folder.js";
+import { lockFolder } from "./run-lock.js";
 import { RunLog } from "./run-log.js";
 import { type Procedure, type TrainingStep, train } from "./training-loop.js";
 import { trainingSteps } from "./training-steps.js";
@@ -72,6 +73,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
   const list = { videos: dataset.length, list: listHash(dataset.sources) };
 
   const leftovers = prepareFolder(folder);
+  using _lock = lockFolder(folder);
   const { checkpoint, notes: damage } = openResumePoint(folder, config.resume);
   const before = checkpoint && restorePretrainState(checkpoint, model, optimizer);
   const start = before?.step ?? 0;

@@ -5,7 +5,6 @@
 // the best one last of all. Checkpoints beyond the point that a run goes on from would be taken for its newest ones at
 // the next start, and would crowd out its own; so they are moved to `previous-<number>`, with a copy of the log. A run
 // that starts anew moves all that an earlier one left. Nothing is deleted but the temporary files of killed processes.
-// One run at a time may write to a folder.
 import { copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync, statSync } from "node:fs";
 import path from "node:path";
 import { VideomaeError } from "../errors.js";

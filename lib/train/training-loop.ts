@@ -63,7 +63,7 @@ export interface Training {
 }
 
 /**
- * Trains, and returns the number of updates done.
+ * Trains, and returns the number of updates done. Data that fails leaves a checkpoint too.
  * @throws VideomaeError when too many updates are skipped in a row, or checkpoints cannot be saved
  */
 export async function train(training: Training): Promise<number> {
@@ -71,9 +71,16 @@ export async function train(training: Training): Promise<number> {
   let done = training.start;
   let epoch = 0;
   let sum = nothing;
+  // Gradients of an update that is not finished are dropped: it will be made anew.
+  const saveProgress = (last: boolean) => {
+    if (done > training.start && !saver.has(done)) saver.save(done, epoch, { last });
+  };
   await using batches = interruptible(training.batches, training.signal);
   for (;;) {
-    using batch = await batches.next();
+    using batch = await batches.next().catch((error) => {
+      saveProgress(false);
+      throw error;
+    });
     if (batch === undefined) break;
     epoch = batch.epoch;
     const key = { seed, update: done, microStep: sum.microBatches.length };
@@ -111,8 +118,7 @@ export async function train(training: Training): Promise<number> {
       saver.save(done, epoch, { loss: guards.smoothedLoss, last: done === steps });
     }
   }
-  // Asked to stop: the gradients of an unfinished update are dropped, and the checkpoint comes before the threads' end.
-  if (done > training.start && !saver.has(done)) saver.save(done, epoch, { last: true });
+  saveProgress(true); // before the threads of the loader are waited for
   return done;
 }
 

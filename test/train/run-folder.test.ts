@@ -1,5 +1,7 @@
 // The folder of a run: which checkpoint it goes on from, what it moves aside, and what it keeps.
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import path from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import type { PretrainRunOptions } from "#lib/config/pretrain-config.js";
@@ -36,10 +38,12 @@ const logged = (out: string) => readJsonl(path.join(out, "log.jsonl")).flatMap((
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 const inode = (file: string) => statSync(file).ino;
 
-/** The weights of a checkpoint as bytes. */
-function weights(file: string): Buffer {
+/** A hash over the weights of a checkpoint. */
+function weights(file: string): string {
   using checkpoint = openCheckpoint(file);
-  return Buffer.concat(checkpoint.names().map((name) => Buffer.from(checkpoint.read("model", name).data.buffer)));
+  const hash = createHash("sha256");
+  for (const name of checkpoint.names()) hash.update(checkpoint.read("model", name).data);
+  return hash.digest("hex");
 }
 
 function damage(file: string): void {
@@ -161,4 +165,41 @@ it("says when the videos are others than before", async () => {
   const notes = (await said(run)).join("\n");
   expect(notes).toMatch(/videos 6 where the run had 4: its numbers will differ/);
   expect(notes).toMatch(/list of videos "[0-9a-f]+" where/);
+});
+
+it("belongs to one run at a time, and to no killed one", async () => {
+  const run = newRun({ steps: 4 });
+  let refused: Promise<unknown> = Promise.resolve();
+  await pretrain(run, {
+    onStep: ({ step }) => {
+      if (step === 2) refused = expect(pretrain(run)).rejects.toThrow(/process \d+ writes to.*--out/);
+    },
+  });
+  await refused;
+  expect(existsSync(path.join(run.out, "run.lock"))).toBe(false);
+  for (const [host, number, started] of [
+    [hostname(), 4194999, "1"],
+    [hostname(), process.ppid, "1"],
+    ["elsewhere", process.pid, "1"],
+  ]) {
+    writeFileSync(path.join(run.out, "run.lock"), JSON.stringify({ host, process: number, started }));
+    expect((await pretrain(run)).done).toBe(4);
+  }
+  writeFileSync(path.join(run.out, "run.lock"), "{");
+  expect((await pretrain(run)).done).toBe(4);
+});
+
+it("has a checkpoint of what was done when the data fails", async () => {
+  const list = path.join(folder, "failing.csv");
+  const copies = Array.from({ length: 4 }, (_, i) => path.join(folder, `copy-${i}.mp4`));
+  for (const copy of copies) copyFileSync(path.join(clips, "clip-000.mp4"), copy);
+  writeFileSync(list, copies.map((copy) => `${copy} 0 -1`).join("\n"));
+  const run = newRun({ data: list, saveEvery: 100, steps: 100 });
+  const breakAll = ({ step }: { step: number }) => {
+    if (step === 5) for (const copy of copies) writeFileSync(copy, "");
+  };
+  await expect(pretrain(run, { onStep: breakAll })).rejects.toThrow(/videos/);
+  const [saved] = stepsOf(run.out);
+  expect(saved).toBeGreaterThanOrEqual(5);
+  expect(logged(run.out)).toEqual(upTo(saved));
 });
