@@ -100,12 +100,13 @@ export function pretrainStateOf({ path, state }: Pick<Checkpoint, "path" | "stat
   };
 }
 
-/** The options that numbers depend on. */
-const numericOptions = [
-  ...["data", "root", "stride", "views", "mask", "maskRatio", "decoderMask", "decoderMaskRatio", "batchSize"],
-  ...["accumulate", "epochs", "steps", "lr", "minLr", "warmupLr", "warmupEpochs", "warmupSteps", "weightDecay"],
-  ...["weightDecayEnd", "betas", "eps", "clipNorm", "seed", "position", "dropPath"],
-] as const;
+/** The options that no number depends on, or that are compared as the model's description or as numerics. */
+const neutralOptions: readonly string[] = [
+  ...["out", "resume", "keep", "saveEvery", "logEvery", "maxSkips", "spikeRatio", "maxBadFraction"],
+  ...["workers", "threads", "recompute", "device", "dtype", "decoder"],
+  ...["model", "image", "patch", "tubelet", "frames", "width", "depth", "heads", "dropPath", "normalizeTarget"],
+  ...["decoderWidth", "decoderDepth", "decoderHeads"],
+] satisfies readonly (keyof PretrainRunConfig)[];
 
 /** What a run's numbers depend on. */
 type Basis = Pick<PretrainState, "config" | "numerics" | "schedules"> & { data: Pick<DataState, "videos" | "list"> };
@@ -118,7 +119,7 @@ export function differences(before: Basis, now: Basis): string[] {
 }
 
 function differing(before: Record<string, unknown>, now: Record<string, unknown>): string[] {
-  return Object.keys(now)
+  return [...new Set([...Object.keys(now), ...Object.keys(before)])]
     .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]))
     .map(
       (key) => `resumed with ${key} ${show(now[key])} where the run had ${show(before[key])}: its numbers will differ`,
@@ -127,7 +128,7 @@ function differing(before: Record<string, unknown>, now: Record<string, unknown>
 
 function fixedBasis({ config, numerics, data }: Basis): Record<string, unknown> {
   return {
-    ...Object.fromEntries(numericOptions.map((key) => [key, config[key as keyof PretrainRunConfig]])),
+    ...Object.fromEntries(Object.entries(config).filter(([option]) => !neutralOptions.includes(option))),
     ...numerics,
     videos: data.videos,
     "list of videos": data.list,
