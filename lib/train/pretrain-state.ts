@@ -101,12 +101,12 @@ export function pretrainStateOf({ path, state }: Pick<Checkpoint, "path" | "stat
 }
 
 /** The options that no number depends on, or that are compared as the model's description or as numerics. */
-const neutralOptions: readonly string[] = [
-  ...["out", "resume", "keep", "saveEvery", "logEvery", "maxSkips", "spikeRatio", "maxBadFraction"],
-  ...["workers", "threads", "recompute", "device", "dtype", "decoder"],
-  ...["model", "image", "patch", "tubelet", "frames", "width", "depth", "heads", "dropPath", "normalizeTarget"],
-  ...["decoderWidth", "decoderDepth", "decoderHeads"],
-] satisfies readonly (keyof PretrainRunConfig)[];
+const neutralOptions: ReadonlySet<keyof PretrainRunConfig> = new Set([
+  ...(["out", "resume", "keep", "saveEvery", "logEvery", "maxSkips", "spikeRatio", "maxBadFraction"] as const),
+  ...(["workers", "threads", "recompute", "decoder", "model", "image", "patch", "tubelet", "frames"] as const),
+  ...(["width", "depth", "heads", "decoderWidth", "decoderDepth", "decoderHeads"] as const),
+  ...(["dropPath", "normalizeTarget"] as const),
+]);
 
 /** What a run's numbers depend on. */
 type Basis = Pick<PretrainState, "config" | "numerics" | "schedules"> & { data: Pick<DataState, "videos" | "list"> };
@@ -128,7 +128,9 @@ function differing(before: Record<string, unknown>, now: Record<string, unknown>
 
 function fixedBasis({ config, numerics, data }: Basis): Record<string, unknown> {
   return {
-    ...Object.fromEntries(Object.entries(config).filter(([option]) => !neutralOptions.includes(option))),
+    ...Object.fromEntries(
+      Object.entries(config).filter(([option]) => !neutralOptions.has(option as keyof PretrainRunConfig)),
+    ),
     ...numerics,
     videos: data.videos,
     "list of videos": data.list,
