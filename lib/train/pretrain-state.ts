@@ -171,7 +171,9 @@ export function savePretrainState(
     model: model.namedParameters().map(([name, parameter]) => ({
       name,
       shape: parameter.shape,
-      data: parameter.value.readSync() as Float32Array,
+      get data() {
+        return parameter.value.readSync() as Float32Array;
+      },
     })),
     expAvg: optimizer.moments("expAvg"),
     expAvgSq: optimizer.moments("expAvgSq"),
