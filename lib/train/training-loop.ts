@@ -108,8 +108,8 @@ export async function train(training: Training): Promise<number> {
     };
     if (skipped) {
       const parameters = procedure.blamed(await results.nonFinite.read());
-      const clips = () => suspect ?? copyClips(batch, microBatches.length - 1);
-      takeSkipped(training, step, parameters, microBatches, clips);
+      const toDump = () => suspect ?? copyClips(batch, microBatches.length - 1);
+      takeSkipped(training, step, parameters, microBatches, toDump);
     } else takeLoss(training, step);
     training.onStep?.(step);
     if (skipped || done % training.logEvery === 0 || done === steps) log.write({ ...step });
