@@ -6,6 +6,7 @@ import { readJsonl } from "../log/jsonl.js";
 import { type LossPoint, writeLossPlot } from "../log/loss-plot.js";
 import { Progress } from "../log/progress.js";
 import { pretrain } from "../train/pretrain.js";
+import { interruptible } from "./interrupt.js";
 import { parseNumber, parseNumbers } from "./values.js";
 
 export function pretrainCommand(): Command {
@@ -37,23 +38,21 @@ function optionFor(name: string, description: string, preset: unknown): Option {
 }
 
 async function runPretraining(options: PretrainRunOptions): Promise<void> {
-  const stop = new AbortController();
-  const interrupt = (signal: NodeJS.Signals) => {
-    if (stop.signal.aborted) {
-      process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
-      process.kill(process.pid, signal); // at once, without tearing down threads that are inside a decoder
-      return;
-    }
-    process.stderr.write("\nstopping after this update (again to stop at once)\n");
-    stop.abort();
-  };
-  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  const onStop = () => say("\nstopping after this update (again to stop at once)");
+  await interruptible((signal) => pretrainAndShow(options, say, signal), onStop);
+}
+
+async function pretrainAndShow(
+  options: PretrainRunOptions,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
   let progress: Progress | undefined;
   let badFiles = 0;
-  const say = (line: string) => process.stderr.write(`${line}\n`);
   try {
-    const summary = await pretrain(options, {
-      signal: stop.signal,
+    const { steps, done, skipped, checkpoint, log, data } = await pretrain(options, {
+      signal,
       onStart: ({ start, steps, clips, model }) => {
         const resumed = start > 0 ? `, resumed after update ${start}` : "";
         say(
@@ -69,17 +68,23 @@ async function runPretraining(options: PretrainRunOptions): Promise<void> {
       },
     });
     progress?.stop();
-    for (const { name, videos, replaced, bad } of summary.data) {
-      if (summary.data.length === 1 && bad === 0) continue;
+    for (const { name, videos, replaced, bad } of data) {
+      if (data.length === 1 && bad === 0) continue;
       say(`${name}: ${videos} videos read, ${replaced} of them in place of one of ${bad} bad files`);
     }
-    const plot = path.join(path.dirname(summary.log), "loss.png");
-    await writeLossPlot(plot, lossPoints(summary.log), { title: "Pre-training loss" });
-    if (summary.checkpoint === "") return;
-    say(`${summary.done} of ${summary.steps} updates; checkpoint ${summary.checkpoint}; loss plot ${plot}`);
+    if (checkpoint === "") {
+      say(`stopped before the first of ${steps} updates`);
+      return;
+    }
+    const points = lossPoints(log);
+    const plot = path.join(path.dirname(log), "loss.png");
+    if (points.length > 0) await writeLossPlot(plot, points, { title: "Pre-training loss" });
+    const less = skipped > 0 ? ` (${skipped} skipped)` : "";
+    say(
+      `${done} of ${steps} updates${less}; checkpoint ${checkpoint}${points.length > 0 ? `; loss plot ${plot}` : ""}`,
+    );
   } finally {
     progress?.stop();
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   }
 }
 

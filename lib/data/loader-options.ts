@@ -38,7 +38,7 @@ export interface LoaderOptions {
   /** Instead of epochs: how many batches to give, from `startStep` on. */
   readonly steps?: number;
   readonly decoder?: DecoderName;
-  /** Seconds that the clips of one video may take, default 60; then it is a bad file. 0: for ever, as without workers. */
+  /** Seconds that the clips of one video may take, default 60; then it is a bad file. 0: for ever. */
   readonly decodeTimeout?: number;
   /** Called once for each bad file. Default: a process warning. */
   readonly onBadFile?: (file: BadFile) => void;

@@ -149,14 +149,21 @@ export class Loader implements AsyncIterable<ClipBatch> {
       const at = { ...place, attempt };
       if (run.quarantine.isOut(number, step, at)) continue;
       const source = sources[number];
-      const shape = source.stride === undefined ? clip : { ...clip, stride: source.stride };
+      const shape = source.stride === undefined ? clip : { ...clip, stride: source.stride, rate: undefined };
       const outcome = await run.pool.make({ source, clip: shape, seed, ...at, evaluation, memory, offset });
       if (outcome.made) {
         run.quarantine.good();
         return { source, part, replaced: attempt > 0 };
       }
       const { stage, reason } = outcome;
-      if (run.quarantine.add({ source: number, part }, at, reason, stage === "open" ? run.nextStep : null)) {
+      if (
+        run.quarantine.add(
+          { source: number, part },
+          at,
+          reason,
+          stage === "open" ? step + this.#batchesAhead + 1 : null,
+        )
+      ) {
         this.#options.onBadFile(this.#describe(source, part, place, reason));
       }
       run.quarantine.check(part);

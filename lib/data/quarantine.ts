@@ -109,8 +109,10 @@ export class Quarantine {
     const key = sourceKey(this.#sources[source]);
     const known = this.#files.get(key);
     if (known === undefined) this.#bad[part]++;
-    // One that opened at first and does not any more is out from now on.
-    if (known === undefined || (known.outFrom === null && outFrom !== null)) {
+    // One that opened at first and does not any more is out from now on. Of places that were tried at the same time the
+    // first counts, whichever worker was faster.
+    const sooner = outFrom !== null && (known?.outFrom == null || outFrom < known.outFrom || earlier(at, known));
+    if (known === undefined || sooner) {
       const { epoch, place, attempt } = at;
       this.#files.set(key, { key, reason, epoch, place, attempt, outFrom });
     }
@@ -187,4 +189,8 @@ export class Quarantine {
       hint: "is the folder (--root) right, and are the files whole?",
     });
   }
+}
+
+function earlier(a: Attempt, b: Attempt): boolean {
+  return a.epoch !== b.epoch ? a.epoch < b.epoch : a.place !== b.place ? a.place < b.place : a.attempt < b.attempt;
 }
