@@ -8,6 +8,8 @@ export { gradEnabled, noGrad, withGrad } from "./autograd/grad-mode.js";
 export type { VectorJacobianProduct } from "./autograd/node.js";
 export { type RandomKey, randomKey, withRandomKey } from "./autograd/random-key.js";
 export { type PretrainRunConfig, type PretrainRunOptions, parsePretrainConfig } from "./config/pretrain-config.js";
+export { formatRecipe, loadRecipe, parseRecipe } from "./config/recipe-file.js";
+export { type PretrainRecipe, type RecipeName, type RecipeOptions, recipe, recipes } from "./config/recipes.js";
 export type { DecoderName } from "./data/find-decoder.js";
 export { readSources } from "./data/lists.js";
 export {

@@ -1,42 +1,21 @@
 // `videomae pretrain <data>`: trains with a progress bar, leaves checkpoints, a log and a loss plot.
 import path from "node:path";
-import { Command, Option } from "commander";
-import { describePretrainOptions, type PretrainRunOptions } from "../config/pretrain-config.js";
+import type { Command } from "commander";
+import type { PretrainRunConfig } from "../config/pretrain-config.js";
+import { formatRecipe } from "../config/recipe-file.js";
 import { readJsonl } from "../log/jsonl.js";
 import { type LossPoint, writeLossPlot } from "../log/loss-plot.js";
 import { Progress } from "../log/progress.js";
 import { pretrain } from "../train/pretrain.js";
-import { parseNumber, parseNumbers } from "./values.js";
+import { configOf, pretrainOptions } from "./pretrain-options.js";
 
 export function pretrainCommand(): Command {
-  const command = new Command("pretrain")
-    .description("pre-train a model on a folder of clips or a list file")
-    .argument("<data>", "folder of clips, or a list file with one clip a line");
-  for (const { name, description, default: preset } of describePretrainOptions()) {
-    if (name !== "data") command.addOption(optionFor(name, description, preset));
-  }
-  return command.action((data: string, options: Record<string, unknown>) =>
-    runPretraining({ ...options, data } as PretrainRunOptions),
+  return pretrainOptions().action((data: string | undefined, _options: object, command: Command) =>
+    runPretraining(configOf(command, data)),
   );
 }
 
-/** One option of the schema as the command line spells it: `maskRatio` is `--mask-ratio <value>`. */
-function optionFor(name: string, description: string, preset: unknown): Option {
-  const flag = `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
-  if (name === "resume") {
-    return new Option("--no-resume", "start anew even when the folder holds a checkpoint");
-  }
-  if (preset === false) return new Option(flag, description);
-  if (preset === true) return new Option(flag.replace("--", "--no-"), `do not ${description}`);
-  const option = new Option(
-    `${flag} <value>`,
-    preset === undefined ? description : `${description} (default: ${preset})`,
-  );
-  if (Array.isArray(preset)) return option.argParser(parseNumbers);
-  return typeof preset === "string" || name === "root" ? option : option.argParser(parseNumber);
-}
-
-async function runPretraining(options: PretrainRunOptions): Promise<void> {
+async function runPretraining(config: PretrainRunConfig): Promise<void> {
   const stop = new AbortController();
   const interrupt = (signal: NodeJS.Signals) => {
     if (stop.signal.aborted) {
@@ -50,8 +29,9 @@ async function runPretraining(options: PretrainRunOptions): Promise<void> {
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   let progress: Progress | undefined;
   const say = (line: string) => process.stderr.write(`${line}\n`);
+  process.stderr.write(formatRecipe(config));
   try {
-    const summary = await pretrain(options, {
+    const summary = await pretrain(config, {
       signal: stop.signal,
       onStart: ({ start, steps, clips, model }) => {
         const resumed = start > 0 ? `, resumed after update ${start}` : "";

@@ -24,6 +24,7 @@ import { cosineSchedule, scaleLearningRate } from "../optim/schedule.js";
 import { threads } from "../tensor/memory.js";
 import { Tensor } from "../tensor/tensor.js";
 import { differences, numericsOf, restorePretrainState, savePretrainState } from "./pretrain-state.js";
+import { storeRecipe } from "./run-recipe.js";
 
 /** Consecutive updates with a gradient that is not finite before a run gives up. */
 const maximalSkips = 10;
@@ -104,7 +105,8 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
   keepRecords(logFile, ({ step }) => typeof step !== "number" || step <= start);
   using log = openJsonl(logFile);
   const notes = restored === undefined ? [] : differences(restored, config, numerics);
-  for (const note of [...positionNotes(config, model), ...notes]) {
+  const changes = storeRecipe(config, restored !== undefined);
+  for (const note of [...positionNotes(config, model), ...changes, ...notes]) {
     log.write({ event: "note", note });
     control.onNote?.(note);
   }
@@ -170,7 +172,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
     const stopping = control.signal?.aborted ?? false;
     if (step.skipped || stopping || done % config.logEvery === 0 || done === plan.steps) log.write({ ...step });
     if (skips >= maximalSkips) throw diverged(step);
-    if (done % config.saveEvery === 0 || done === plan.steps || stopping) save(epoch);
+    if (done % plan.saveEvery === 0 || done === plan.steps || stopping) save(epoch);
     if (stopping) break;
   }
   return { steps: plan.steps, done, checkpoint: saved, log: logFile };
