@@ -75,6 +75,7 @@ export {
   instructionSet,
   type MemoryReport,
   memory,
+  rehearse,
   resetPeakMemory,
   runSingleThreaded,
   threads,

@@ -21,7 +21,7 @@ import { type PretrainModel, pretrainModel } from "../models/pretrain.js";
 import { publishedGrid, tokenGrid } from "../models/sizes.js";
 import { AdamW, parameterGroups } from "../optim/adamw.js";
 import { cosineSchedule, scaleLearningRate } from "../optim/schedule.js";
-import { threads } from "../tensor/memory.js";
+import { emptyCache, threads } from "../tensor/memory.js";
 import { Tensor } from "../tensor/tensor.js";
 import { differences, numericsOf, restorePretrainState, savePretrainState } from "./pretrain-state.js";
 import { storeRecipe } from "./run-recipe.js";
@@ -84,6 +84,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
     weightDecay: config.weightDecay,
     clipNorm: config.clipNorm,
   });
+  emptyCache(); // the parameters' own blocks, now that the optimiser has gathered them
   const { image, frames } = model.config;
   const clip = { frames, stride: config.stride, size: image, views: config.views };
   const dataset = VideoDataset.from(config.data, {
@@ -178,7 +179,8 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
   return { steps: plan.steps, done, checkpoint: saved, log: logFile };
 }
 
-function modelOf(config: PretrainRunConfig): PretrainModel {
+/** The model that a run's options describe, with fresh weights. The caller disposes of it. */
+export function modelOf(config: PretrainRunConfig): PretrainModel {
   const { image, patch, frames, tubelet, width, depth, heads, decoderWidth, decoderDepth, decoderHeads } = config;
   const { dropPath, normalizeTarget, seed, recompute, position } = config;
   const encoder = { image, patch, frames, tubelet, width, depth, heads, dropPath };

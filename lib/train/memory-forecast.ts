@@ -1,0 +1,101 @@
+// What memory a run will take, before it takes any: the run's own model, optimiser and steps are rehearsed (see
+// `rehearse`), so every activation, gradient and scratch buffer of the code is counted as it would be allocated. What
+// lies outside the tensors is added: the process itself, the loader's buffers and threads, and a checkpoint on its way
+// to disk. Costs a few milliseconds a block of the model.
+
+import { backward } from "../autograd/backward.js";
+import { compileStep } from "../autograd/compile-step.js";
+import type { PretrainRunConfig } from "../config/pretrain-config.js";
+import { AdamW, parameterGroups } from "../optim/adamw.js";
+import { emptyCache, memory, rehearse } from "../tensor/memory.js";
+import { Tensor } from "../tensor/tensor.js";
+import { masksOf, modelOf } from "./pretrain.js";
+
+/** Bytes that a run will take, by what takes them. */
+export interface MemoryForecast {
+  readonly parameters: number;
+  readonly gradients: number;
+  /** Both moments of AdamW. */
+  readonly optimizer: number;
+  /** Positional tables and the optimiser's tables. */
+  readonly tables: number;
+  /** The batch, what the forward pass keeps for the backward pass, gradients of activations, and scratch memory. */
+  readonly activations: number;
+  /** What `memory().peak` will be: the sum of the above. */
+  readonly peak: number;
+  /** Shared buffers of the loader. */
+  readonly loader: number;
+  /** Threads that decode: their engine, decoder and frames, for videos of ordinary size. */
+  readonly workers: number;
+  /** The program itself. */
+  readonly process: number;
+  /** What the process will hold at most (its resident set). */
+  readonly total: number;
+}
+
+// Measured on Linux with Node 20: the resident set of `videomae pretrain` before it makes a model, and what each thread
+// that decodes 340 x 256 video by node-av adds to it.
+const PROCESS_BYTES = 110e6;
+const WORKER_BYTES = 45e6;
+
+/** The batch in use and the two made ahead. */
+const BUFFERS = 3;
+
+/**
+ * Forecasts the memory of a run.
+ * @throws VideomaeError for a model or masks that cannot be
+ */
+export function forecastMemory(config: PretrainRunConfig): MemoryForecast {
+  const tensors = rehearse(() => rehearseRun(config));
+  const { batchBytes, reserved, steady, ...parts } = tensors;
+  const loader = (config.workers > 0 ? BUFFERS : 1) * batchBytes;
+  const workers = config.workers * WORKER_BYTES;
+  // The first steps run without a plan, and reach the most; a checkpoint's weights are copied when there is one.
+  const native = Math.max(reserved, steady + parts.parameters);
+  return { ...parts, loader, workers, process: PROCESS_BYTES, total: native + loader + workers + PROCESS_BYTES };
+}
+
+function rehearseRun(config: PretrainRunConfig) {
+  using model = modelOf(config);
+  const { visible, decoded } = masksOf(config, model).counts;
+  const ofModel = memory().live;
+  const parameters = model.namedParameters().reduce((sum, [, { value }]) => sum + 4 * value.size, 0);
+  using optimizer = new AdamW(parameterGroups(model));
+  emptyCache();
+  const before = memory().live;
+
+  const { frames, image } = model.config;
+  const batch = config.batchSize * config.views;
+  const inputs = () => ({
+    video: Tensor.zeros([batch, frames, image, image, 3], "u8"),
+    visible: Tensor.zeros([batch, visible], "i32"),
+    decoded: Tensor.zeros([batch, decoded], "i32"),
+  });
+  const gradients = ({ video, ...masks }: ReturnType<typeof inputs>) => {
+    const loss = model.loss(video, masks);
+    backward(loss, Tensor.fromArray([1 / config.accumulate], [], "f32"));
+    return loss;
+  };
+  using accumulate = compileStep((x: ReturnType<typeof inputs>, _: undefined) => ({ loss: gradients(x) }));
+  using update = compileStep((x: ReturnType<typeof inputs>, _: undefined) => ({
+    loss: gradients(x),
+    ...optimizer.step(),
+  }));
+  let batchBytes = 0;
+  const run = (step: typeof accumulate | typeof update) => {
+    const x = inputs();
+    batchBytes = x.video.size;
+    step(x, undefined);
+    for (const tensor of Object.values(x)) tensor.dispose();
+  };
+  // A step is planned at its second call, so two updates have allocated all that any number will.
+  for (let done = 0; done < 2; done++) {
+    for (let i = 0; i < Math.min(config.accumulate - 1, 2); i++) run(accumulate);
+    run(update);
+  }
+  const { live: steady, peak, reserved } = memory();
+  const tables = before - 4 * parameters;
+  const activations = peak - before;
+  const parts = { parameters, gradients: parameters, optimizer: 2 * parameters, tables, activations, peak };
+  return { ...parts, batchBytes, reserved, steady: Math.max(steady, ofModel) };
+}
