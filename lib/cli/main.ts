@@ -22,11 +22,7 @@ const commands: readonly (readonly [name: string, description: string, load: () 
     "loss on held-out clips with fixed masks, against that of predicting each patch's mean",
     async () => (await import("./evaluate.js")).evaluateCommand(),
   ],
-  [
-    "inspect",
-    "look into data and models before a run",
-    async () => (await import("./inspect.js")).inspectCommand(),
-  ],
+  ["inspect", "look into data and models before a run", async () => (await import("./inspect.js")).inspectCommand()],
   [
     "recipes",
     "named recipes for pretrain, as YAML to start from",

@@ -16,7 +16,7 @@ import { flagOf, parseNumber, parseNumbers } from "./values.js";
 /** `pretrain` with its arguments and options, without an action. */
 export function pretrainOptions(): Command {
   const command = new Command("pretrain")
-    .argument("[data]", "folder of clips, or a list file with one clip a line; may be named in the recipe instead")
+    .argument("[data...]", "folder of clips, or a list file with one clip a line; may be named in the recipe instead")
     .option("--recipe <name or file>", "a named recipe (videomae recipes lists them), or a YAML file")
     .addHelpText("after", AFTER_HELP);
   for (const described of describePretrainOptions()) {
@@ -57,9 +57,11 @@ function addOptions(command: Command, { name, description, kind, default: preset
  * The options of a run: those of the command line over those of the recipe over the defaults.
  * @throws VideomaeError for a mistake in any of them
  */
-export function configOf(command: Command, data: string | undefined): PretrainRunConfig {
+export function configOf(command: Command, paths: readonly string[]): PretrainRunConfig {
   const { recipe, ...values } = command.opts<{ recipe?: string } & RecipeOptions>();
   const given = Object.entries(values).filter(([name]) => command.getOptionValueSource(name) === "cli");
   const base = recipe === undefined ? {} : loadRecipe(recipe);
+  // What the command line alone cannot be trusted to be is for the schema to check.
+  const data = (paths.length > 1 ? paths : paths[0]) as RecipeOptions["data"];
   return parsePretrainConfig(overrideOptions(base, { ...Object.fromEntries(given), data }));
 }

@@ -6,11 +6,15 @@ import { formatRecipe } from "../config/recipe-file.js";
 import { readJsonl } from "../log/jsonl.js";
 import { type LossPoint, writeLossPlot } from "../log/loss-plot.js";
 import { Progress } from "../log/progress.js";
+import { machineLimits, memoryLimit } from "../machine/limits.js";
+import { scaleLearningRate } from "../optim/schedule.js";
+import { forecastMemory } from "../train/memory-forecast.js";
 import { pretrain } from "../train/pretrain.js";
 import { configOf, pretrainOptions } from "./pretrain-options.js";
+import { bytesText } from "./values.js";
 
 export function pretrainCommand(): Command {
-  return pretrainOptions().action((data: string | undefined, _options: object, command: Command) =>
+  return pretrainOptions().action((data: string[], _options: object, command: Command) =>
     runPretraining(configOf(command, data)),
   );
 }
@@ -30,6 +34,7 @@ async function runPretraining(config: PretrainRunConfig): Promise<void> {
   let progress: Progress | undefined;
   const say = (line: string) => process.stderr.write(`${line}\n`);
   process.stderr.write(formatRecipe(config));
+  for (const line of forecastLines(config)) say(line);
   try {
     const summary = await pretrain(config, {
       signal: stop.signal,
@@ -53,6 +58,23 @@ async function runPretraining(config: PretrainRunConfig): Promise<void> {
     progress?.stop();
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   }
+}
+
+/** What an update is made of, what memory the run will take, and a warning when that is more than there is. */
+function forecastLines(config: PretrainRunConfig): string[] {
+  const { batchSize, accumulate, views, lr } = config;
+  const videos = batchSize * accumulate;
+  const forecast = forecastMemory(config);
+  const limit = memoryLimit(machineLimits());
+  const { peak, total } = forecast;
+  const lines = [
+    `an update: ${videos} videos (${batchSize} x ${accumulate}), ${videos * views} clips; peak learning rate ${Number(scaleLearningRate(lr, videos).toPrecision(6))}`,
+    `memory: about ${bytesText(total)}, of which ${bytesText(peak)} for tensors${limit === undefined ? "" : `; ${bytesText(limit)} allowed`}`,
+  ];
+  if (limit === undefined || total <= limit) return lines;
+  const advice = config.recompute ? "" : "give --recompute, or ";
+  const warning = `warning: this is more than the machine or its control group allows, and the run may be killed: ${advice}a smaller --batch-size with a larger --accumulate`;
+  return [...lines, warning];
 }
 
 function lossPoints(log: string): LossPoint[] {

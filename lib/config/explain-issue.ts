@@ -29,7 +29,9 @@ export function firstMistake(schema: z.ZodType, value: unknown, advice: Advice =
 
 /** `data[1].weight` */
 export function pathText(path: readonly PropertyKey[]): string {
-  return path.map((part, i) => (typeof part === "number" ? `[${part}]` : `${i > 0 ? "." : ""}${String(part)}`)).join("");
+  return path
+    .map((part, i) => (typeof part === "number" ? `[${part}]` : `${i > 0 ? "." : ""}${String(part)}`))
+    .join("");
 }
 
 function explain(
@@ -52,9 +54,9 @@ function explain(
   }
   if (issue.code === "invalid_union") {
     // The alternative that got furthest is the one that was meant.
-    const inner = issue.errors.map((issues) => issues[0]).find((first) => first !== undefined && first.path.length > 0);
-    const option = inner && at && unionOptions(at).find((o) => childSchema(o, inner.path[0]) !== undefined);
-    if (inner && option) return explain(option, here, inner, path, advice);
+    const meant = issue.errors.findIndex(([first]) => first && (first.path.length > 0 || isInside(first)));
+    const option = at && unionOptions(at)[meant];
+    if (option) return explain(option, here, issue.errors[meant][0], path, advice);
   }
   const word = issue.code === "invalid_value" && typeof here === "string" ? here : undefined;
   const key = String(path.findLast((part) => typeof part === "string") ?? "");
@@ -66,6 +68,11 @@ function explain(
     got: shown(here),
     hint: (word !== undefined && advice.word?.(key, word)) || (near ? `did you mean "${near}"?` : described),
   };
+}
+
+/** Whether an issue without a path is about the inside of a value all the same. */
+function isInside({ code }: z.core.$ZodIssue): boolean {
+  return code === "unrecognized_keys";
 }
 
 function expectation(issue: z.core.$ZodIssue, at: z.ZodType | undefined): string {

@@ -12,7 +12,10 @@ const oneProcess = "a run is one process on one machine";
 /** By the published name, without dashes. */
 export const officialOptions: Readonly<Record<string, OfficialOption>> = {
   batch_size: { ours: "batchSize", note: "videos, not clips; multiplied by accumulate where theirs is by the GPUs" },
-  epochs: { ours: "epochs", note: "passes over the list; names such as 800e count the views too: 200 epochs x 4 views" },
+  epochs: {
+    ours: "epochs",
+    note: "passes over the list; names such as 800e count the views too: 200 epochs x 4 views",
+  },
   save_ckpt_freq: { ours: "saveEpochs", note: "or saveEvery, in updates" },
   model: { ours: "model", note: "vit-small, vit-base, vit-large, vit-huge, vit-giant" },
   tubelet_size: { ours: "tubelet" },

@@ -166,6 +166,10 @@ export function formatRecipe(options: RecipeOptions, format: { header?: string; 
 /** Lists of plain values in brackets on one line, other lists with an item a line. */
 function yamlOf(value: object): string {
   const document = new Document(value, { schema: "core", version: "1.2" });
-  visit(document, { Seq: (_, list) => void (list.flow = list.items.every(isScalar)) });
+  visit(document, {
+    Seq: (_, list) => {
+      list.flow = list.items.every(isScalar);
+    },
+  });
   return document.toString({ lineWidth: 0, flowCollectionPadding: false }).trimEnd();
 }

@@ -68,7 +68,14 @@ export function examineKernels(
     return { check, status: "warning", found, cause, fix: `unset VIDEOMAE_ISA to use ${widest}`, details };
   }
   const cause = "this processor has neither AVX2 nor AVX-512";
-  return { check, status: "warning", found, cause, fix: "use a newer processor: these are several times faster", details };
+  return {
+    check,
+    status: "warning",
+    found,
+    cause,
+    fix: "use a newer processor: these are several times faster",
+    details,
+  };
 }
 
 export function examineThreads(limits: MachineLimits, kernels: Kernels | undefined): Finding {
@@ -77,9 +84,11 @@ export function examineThreads(limits: MachineLimits, kernels: Kernels | undefin
   const threads = kernels?.threads;
   const allowed = processorLimit(limits);
   const details = { threads, processors, affinity, groupProcessors, allowed };
-  const group = groupProcessors === undefined ? "no limit by control groups" : `control groups allow ${groupProcessors}`;
+  const group =
+    groupProcessors === undefined ? "no limit by control groups" : `control groups allow ${groupProcessors}`;
   const found = `${threads ?? "unknown"} for kernels; ${processors ?? "unknown"} processors, ${affinity ?? "unknown"} by affinity, ${group}`;
-  if (threads === undefined || allowed === undefined || threads <= Math.ceil(allowed)) return fine(check, found, details);
+  if (threads === undefined || allowed === undefined || threads <= Math.ceil(allowed))
+    return fine(check, found, details);
   const use = Math.max(1, Math.floor(allowed));
   return {
     ...{ check, status: "warning", found },
@@ -98,7 +107,8 @@ export function examineMemory(limits: MachineLimits): Finding {
   );
   const left = free.length > 0 ? Math.min(...free) : undefined;
   const gigabytes = (bytes: number | undefined) => (bytes === undefined ? "unknown" : `${(bytes / 1e9).toFixed(1)} GB`);
-  const group = groupMemory === undefined ? "no limit by control groups" : `control groups allow ${gigabytes(groupMemory)}`;
+  const group =
+    groupMemory === undefined ? "no limit by control groups" : `control groups allow ${gigabytes(groupMemory)}`;
   const found = `${gigabytes(memory)}, ${gigabytes(left)} free; ${group}`;
   const details = { memory, available, groupMemory, groupUsed, limit, free: left };
   if (left === undefined || left >= LITTLE_MEMORY) return fine(check, found, details);

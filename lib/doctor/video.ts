@@ -11,7 +11,9 @@ const NODE_AV = "6.1.1";
 const INSTALL = `npm install node-av@${NODE_AV}, or install ffmpeg so that ffmpeg and ffprobe are on PATH`;
 
 /** A decoder that was looked for. */
-export type Backend = { readonly name: string; readonly version: string } | { readonly name: string; readonly missing: string };
+export type Backend =
+  | { readonly name: string; readonly version: string }
+  | { readonly name: string; readonly missing: string };
 
 /** Both decoders, as they are found or not. */
 export async function findBackends(): Promise<Backend[]> {
@@ -52,8 +54,7 @@ export function examineDecoders(backends: readonly Backend[]): Finding {
   const usable = backends.filter((b) => "version" in b);
   const missing = backends.flatMap((b) => ("missing" in b ? [`${b.name}: ${b.missing}`] : [])).join("; ");
   const [chosen] = usable;
-  if (chosen === undefined)
-    return { check, status: "problem", found: "none", cause: missing, fix: INSTALL, details };
+  if (chosen === undefined) return { check, status: "problem", found: "none", cause: missing, fix: INSTALL, details };
   const found = `${chosen.name} (${line})`;
   if (chosen.name === "ffmpeg") {
     const cause = `node-av, which reads single clips far faster, is not there (${missing})`;

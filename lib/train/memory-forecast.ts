@@ -33,10 +33,13 @@ export interface MemoryForecast {
   readonly total: number;
 }
 
-// Measured on Linux with Node 20: the resident set of `videomae pretrain` before it makes a model, and what each thread
-// that decodes 340 x 256 video by node-av adds to it.
-const PROCESS_BYTES = 110e6;
-const WORKER_BYTES = 45e6;
+// Measured on Linux with Node 20: the resident set of a run of `vit-tiny` without its tensors, and what each thread that
+// decodes adds to it besides its frames.
+const PROCESS_BYTES = 140e6;
+const WORKER_BYTES = 22e6;
+/** Pixels of an ordinary video, 340 x 256; a clip of it is held as decoded, as an array and as a tensor. */
+const VIDEO_PIXELS = 340 * 256;
+const DECODED_COPIES = 3;
 
 /** The batch in use and the two made ahead. */
 const BUFFERS = 3;
@@ -47,18 +50,18 @@ const BUFFERS = 3;
  */
 export function forecastMemory(config: PretrainRunConfig): MemoryForecast {
   const tensors = rehearse(() => rehearseRun(config));
-  const { batchBytes, reserved, steady, ...parts } = tensors;
+  const { batchBytes, frames, reserved, steady, ...parts } = tensors;
   const loader = (config.workers > 0 ? BUFFERS : 1) * batchBytes;
-  const workers = config.workers * WORKER_BYTES;
-  // The first steps run without a plan, and reach the most; a checkpoint's weights are copied when there is one.
-  const native = Math.max(reserved, steady + parts.parameters);
+  const decoded = DECODED_COPIES * frames * VIDEO_PIXELS * 3;
+  const workers = config.workers * WORKER_BYTES + Math.max(1, config.workers) * decoded;
+  // The first steps run without a plan. A checkpoint's tensors, weights and moments, are copied before they are written.
+  const native = Math.max(reserved, steady + parts.parameters + parts.optimizer);
   return { ...parts, loader, workers, process: PROCESS_BYTES, total: native + loader + workers + PROCESS_BYTES };
 }
 
 function rehearseRun(config: PretrainRunConfig) {
   using model = modelOf(config);
   const { visible, decoded } = masksOf(config, model).counts;
-  const ofModel = memory().live;
   const parameters = model.namedParameters().reduce((sum, [, { value }]) => sum + 4 * value.size, 0);
   using optimizer = new AdamW(parameterGroups(model));
   emptyCache();
@@ -97,5 +100,5 @@ function rehearseRun(config: PretrainRunConfig) {
   const tables = before - 4 * parameters;
   const activations = peak - before;
   const parts = { parameters, gradients: parameters, optimizer: 2 * parameters, tables, activations, peak };
-  return { ...parts, batchBytes, reserved, steady: Math.max(steady, ofModel) };
+  return { ...parts, batchBytes, frames, reserved, steady };
 }
