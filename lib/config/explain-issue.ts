@@ -56,7 +56,10 @@ function explain(
     // The alternative that got furthest is the one that was meant.
     const meant = issue.errors.findIndex(([first]) => first && (first.path.length > 0 || isInside(first)));
     const option = at && unionOptions(at)[meant];
-    if (option) return explain(option, here, issue.errors[meant][0], path, advice);
+    if (option) {
+      const inner = explain(option, here, issue.errors[meant][0], path, advice);
+      return { ...inner, hint: inner.hint ?? descriptionOf(schema, issue.path) };
+    }
   }
   const word = issue.code === "invalid_value" && typeof here === "string" ? here : undefined;
   const key = String(path.findLast((part) => typeof part === "string") ?? "");
@@ -103,7 +106,8 @@ function unionOptions(schema: z.ZodType): readonly z.ZodType[] {
 }
 
 function keysOf(schema: z.ZodType): string[] {
-  return Object.keys((bare(schema) as { shape?: object }).shape ?? {});
+  const own = Object.keys((bare(schema) as { shape?: object }).shape ?? {});
+  return [...own, ...unionOptions(schema).flatMap(keysOf)];
 }
 
 function childSchema(schema: z.ZodType, key: PropertyKey): z.ZodType | undefined {

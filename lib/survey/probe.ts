@@ -40,13 +40,14 @@ export async function probe(source: Source, options: ProbeOptions): Promise<Prob
   const decoder = source.kind === "video" ? await findDecoder(options.decoder) : undefined;
   let file: VideoFile | undefined;
   try {
+    const around = source.kind === "frames" ? picturesAround(source) : [];
     file = source.kind === "frames" ? await openFrames(source) : await decoder!.open(source.path);
     // To open a file, the ffmpeg programs decode all of it.
     await decode(file, { ...options, thorough: options.thorough && decoder?.name !== "ffmpeg" });
     const about =
       source.kind === "video"
         ? await videoMetadata(source.path, decoder!.name)
-        : { rate: undefined, seconds: undefined, oddities: pictureOddities(source) };
+        : { rate: undefined, seconds: undefined, oddities: around };
     const { frameCount, width, height } = file;
     const short = frameCount < options.frames * options.stride ? ["shorter than a clip"] : [];
     const warnings = [...short, ...about.oddities];
@@ -73,16 +74,25 @@ async function decode(file: VideoFile, { frames, stride, thorough }: ProbeOption
   for (let i = 0; i < wanted.length; i += chunk) await file.read(wanted.slice(i, i + chunk), pixels);
 }
 
-/** Pictures that the list's count leaves out: a gap in the numbers has made the file unreadable before. */
-function pictureOddities({ folder, template, start, total }: FramesSource): string[] {
-  const names = new Set(readdirSync(folder));
-  const beyond = names.has(pictureName(template, start + total));
-  const before = start > 0 && names.has(pictureName(template, start - 1));
+/** Throws when pictures are missing, wherever a clip may need them; tells of those that the list leaves out. */
+function picturesAround({ folder, template, start, total, where }: FramesSource): string[] {
+  const names = new Set(namesIn(folder));
   const missing = Array.from({ length: total }, (_, i) => start + i).filter(
     (n) => !names.has(pictureName(template, n)),
   );
-  return [
-    ...(missing.length > 0 ? [`${missing.length} pictures missing, such as ${pictureName(template, missing[0])}`] : []),
-    ...(beyond || before ? ["more pictures than the list says"] : []),
-  ];
+  if (missing.length > 0) {
+    const got = `${missing.length} missing, such as ${pictureName(template, missing[0])}`;
+    throw new VideomaeError({ op: folder, expected: `${total} pictures, as ${where} says`, got });
+  }
+  const more = names.has(pictureName(template, start + total)) || names.has(pictureName(template, start - 1));
+  return more ? ["more pictures than the list says"] : [];
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (cause) {
+    const got = `${(cause as NodeJS.ErrnoException).code}`;
+    throw new VideomaeError({ op: folder, expected: "a folder of pictures", got, cause });
+  }
 }
