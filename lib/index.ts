@@ -22,6 +22,8 @@ export {
   VideoDataset,
 } from "./data/loader.js";
 export type { Source } from "./data/source.js";
+export { examineMachine } from "./doctor/examine.js";
+export type { Finding, Status } from "./doctor/finding.js";
 export { VideomaeError } from "./errors.js";
 export { type EvaluationClip, evaluationClips } from "./eval/clips.js";
 export { evaluateHeldOut, type HeldOutReport, type Ratio } from "./eval/held-out.js";
@@ -69,6 +71,9 @@ export { type PositionMode, sinusoid } from "./nn/position-table.js";
 export * from "./ops/index.js";
 export { AdamW, type AdamWOptions, type OptimizerGroup, parameterGroups, type StepResult } from "./optim/adamw.js";
 export { type CosineScheduleOptions, cosineSchedule, type Schedule, scaleLearningRate } from "./optim/schedule.js";
+export { type CleanList, writeCleanList } from "./survey/clean-list.js";
+export { type SurveySummary, summarize } from "./survey/summary.js";
+export { type Survey, type SurveyedEntry, type SurveyOptions, survey } from "./survey/survey.js";
 export type { Device, DType } from "./tensor/dtype.js";
 export {
   emptyCache,
@@ -83,5 +88,6 @@ export {
 export { nativeOp } from "./tensor/native-op.js";
 export { scope, unscoped } from "./tensor/scope.js";
 export { keep, Tensor } from "./tensor/tensor.js";
+export { forecastMemory, type MemoryForecast } from "./train/memory-forecast.js";
 export { masksOf, type PretrainControl, type PretrainStep, type PretrainSummary, pretrain } from "./train/pretrain.js";
 export { loadPretrainModel } from "./train/pretrain-state.js";

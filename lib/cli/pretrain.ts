@@ -33,12 +33,13 @@ async function runPretraining(config: PretrainRunConfig): Promise<void> {
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   let progress: Progress | undefined;
   const say = (line: string) => process.stderr.write(`${line}\n`);
-  process.stderr.write(formatRecipe(config));
-  for (const line of forecastLines(config)) say(line);
+  const { lines, warning } = introduce(config);
+  if (warning) say(warning); // before any memory is taken
   try {
     const summary = await pretrain(config, {
       signal: stop.signal,
       onStart: ({ start, steps, clips, model }) => {
+        for (const line of lines) say(line);
         const resumed = start > 0 ? `, resumed after update ${start}` : "";
         say(
           `${clips} clips, ${model.config.frames} x ${model.config.image} x ${model.config.image}, ${steps} updates${resumed}`,
@@ -60,21 +61,23 @@ async function runPretraining(config: PretrainRunConfig): Promise<void> {
   }
 }
 
-/** What an update is made of, what memory the run will take, and a warning when that is more than there is. */
-function forecastLines(config: PretrainRunConfig): string[] {
-  const { batchSize, accumulate, views, lr } = config;
+/** All options, what an update is made of, and what memory the run will take; a warning when that is too much. */
+function introduce(config: PretrainRunConfig): { lines: string[]; warning: string | undefined } {
+  const { batchSize, accumulate, views, lr, recompute } = config;
   const videos = batchSize * accumulate;
-  const forecast = forecastMemory(config);
+  const peakRate = Number(scaleLearningRate(lr, videos).toPrecision(6));
+  const { peak, total } = forecastMemory(config);
   const limit = memoryLimit(machineLimits());
-  const { peak, total } = forecast;
+  const allowed = limit === undefined ? "" : `; this machine allows ${bytesText(limit)}`;
+  const memory = `memory: about ${bytesText(total)}, of which ${bytesText(peak)} for tensors${allowed}`;
   const lines = [
-    `an update: ${videos} videos (${batchSize} x ${accumulate}), ${videos * views} clips; peak learning rate ${Number(scaleLearningRate(lr, videos).toPrecision(6))}`,
-    `memory: about ${bytesText(total)}, of which ${bytesText(peak)} for tensors${limit === undefined ? "" : `; ${bytesText(limit)} allowed`}`,
+    formatRecipe(config).trimEnd(),
+    `an update: ${videos} videos (${batchSize} x ${accumulate}), ${videos * views} clips; peak learning rate ${peakRate}`,
+    memory,
   ];
-  if (limit === undefined || total <= limit) return lines;
-  const advice = config.recompute ? "" : "give --recompute, or ";
-  const warning = `warning: this is more than the machine or its control group allows, and the run may be killed: ${advice}a smaller --batch-size with a larger --accumulate`;
-  return [...lines, warning];
+  if (limit === undefined || total <= limit) return { lines, warning: undefined };
+  const advice = `${recompute ? "give" : "give --recompute, or"} a smaller --batch-size with a larger --accumulate`;
+  return { lines, warning: `warning: ${memory}, so the run may be killed: ${advice}` };
 }
 
 function lossPoints(log: string): LossPoint[] {
