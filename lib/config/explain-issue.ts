@@ -145,7 +145,11 @@ function childValue(value: unknown, key: PropertyKey): unknown {
 /** A value in a message: JSON where that can be written, and not more than a line. */
 function shown(value: unknown): string {
   if (value === undefined) return "nothing";
-  const text = jsonOf(value) ?? String(value);
+  return shortened(jsonOf(value) ?? String(value));
+}
+
+/** Not more than about a line of a text that others wrote. */
+export function shortened(text: string): string {
   return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}...` : text;
 }
 

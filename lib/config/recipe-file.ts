@@ -11,7 +11,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { Document, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type YAMLError } from "yaml";
 import { VideomaeError } from "../errors.js";
-import { type Mistake, pathText } from "./explain-issue.js";
+import { type Mistake, pathText, shortened } from "./explain-issue.js";
 import { describePretrainOptions, mistakeInPart, overrideOptions } from "./pretrain-config.js";
 import { type RecipeOptions, recipe, recipes } from "./recipes.js";
 
@@ -63,7 +63,11 @@ export function parseRecipe(text: string, where: string): RecipeOptions {
   if (mistake) fail(mistake.path, { expected: mistake.expected, got: mistake.got, hint: mistake.hint });
   if (base === undefined) return options;
   if (typeof base !== "string") {
-    return fail(["extends"], { expected: "the name of a recipe", got: JSON.stringify(base), hint: undefined });
+    return fail(["extends"], {
+      expected: "the name of a recipe",
+      got: shortened(JSON.stringify(base)),
+      hint: undefined,
+    });
   }
   try {
     return overrideOptions(recipe(base).options, options as RecipeOptions);
@@ -86,7 +90,7 @@ function parsed(text: string, where: string, lineCounter: LineCounter): Document
   const mistake: YAMLError | undefined = document.errors[0] ?? document.warnings[0];
   if (mistake === undefined) return document as Document;
   const { line, col } = lineCounter.linePos(mistake.pos[0]);
-  throw new VideomaeError({ op: `${where}:${line}:${col}`, expected: "YAML", got: mistake.message });
+  throw new VideomaeError({ op: `${where}:${line}:${col}`, expected: "YAML", got: shortened(mistake.message) });
 }
 
 function plainObject(document: Document, where: string): Record<string, unknown> {
@@ -105,7 +109,7 @@ function guarded<T>(where: string, body: () => T): T {
   try {
     return body();
   } catch (cause) {
-    throw new VideomaeError({ op: where, expected: "YAML", got: (cause as Error).message, cause });
+    throw new VideomaeError({ op: where, expected: "YAML", got: shortened((cause as Error).message), cause });
   }
 }
 

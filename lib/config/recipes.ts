@@ -5,6 +5,7 @@
 // division with the same product gives the same recipe: halve batchSize, double accumulate.
 
 import { nearest, VideomaeError } from "../errors.js";
+import { shortened } from "./explain-issue.js";
 import type { PretrainRunOptions } from "./pretrain-config.js";
 
 /** Options of a run, any of them. */
@@ -88,7 +89,7 @@ export function recipe(name: string): PretrainRecipe {
   throw new VideomaeError({
     op: "recipe",
     expected: `one of ${names.join(", ")}, or a file ending in .yaml`,
-    got: `"${name}"`,
+    got: `"${shortened(name)}"`,
     hint: near && `did you mean "${near}"?`,
   });
 }

@@ -1,7 +1,9 @@
 // The options of a run as recipe.yaml in its folder: all of them, defaults included, so the run can be started again
-// elsewhere with `--recipe <folder>/recipe.yaml`. A resumed run says which of them it was started with otherwise.
+// elsewhere with `--recipe <folder>/recipe.yaml`. A resumed run says which of them it was started with otherwise; of those
+// that numbers depend on, the checkpoint does so.
 
 import { existsSync, readFileSync } from "node:fs";
+
 import path from "node:path";
 import type { PretrainRunConfig } from "../config/pretrain-config.js";
 import { formatRecipe, parseRecipe } from "../config/recipe-file.js";
@@ -10,6 +12,12 @@ import { VideomaeError } from "../errors.js";
 import { writeFileAtomic } from "../io/atomic-file.js";
 
 const HEADER = "Every option of this run. Start another like it with videomae pretrain --recipe and this file.";
+
+/** The options that change how a run goes, and none of its numbers. */
+const HOW = [
+  ...(["decoder", "maxBadFraction", "device", "dtype", "recompute", "workers", "threads"] as const),
+  ...(["saveEvery", "saveEpochs", "keep", "logEvery"] as const),
+];
 
 /**
  * Writes `recipe.yaml` into the folder of the run.
@@ -33,8 +41,7 @@ function changesSince(file: string, config: PretrainRunConfig): string[] {
     if (!(error instanceof VideomaeError)) throw error;
     return [`the options before cannot be read: ${error.message}`];
   }
-  const names = [...new Set([...Object.keys(before), ...Object.keys(config)])] as (keyof PretrainRunConfig)[];
-  const changes = names.flatMap((name) => {
+  const changes = HOW.flatMap((name) => {
     const [was, is] = [before[name], config[name]].map((value) => JSON.stringify(value) ?? "unset");
     return was === is ? [] : [`${name} ${was} -> ${is}`];
   });

@@ -143,8 +143,8 @@ describe("recipes", () => {
     expect(stderr).toMatch(/an update: 2 videos \(2 x 1\), 2 clips; peak learning rate 0\.00390625/);
     expect(stderr).toMatch(/memory: about \d+ MB, of which [\d.]+ MB for tensors/);
 
-    const again = await videomae("pretrain", "--recipe", path.join(out, "recipe.yaml"), "--steps", "3");
-    expect(again.stderr).toMatch(/options changed since \S+recipe\.yaml was written: steps 2 -> 3/);
+    const again = await videomae("pretrain", "--recipe", path.join(out, "recipe.yaml"), "--steps", "3", "--keep", "5");
+    expect(again.stderr).toMatch(/options changed since \S+recipe\.yaml was written: keep 3 -> 5$/m);
     expect(again.stderr).toMatch(/3 of 3 updates/);
   });
 
