@@ -105,7 +105,7 @@ class ProbeMember {
       this.#process.on("message", (answer: ProbeAnswer) => {
         if (answer.id !== id) return;
         if ("probed" in answer) settle(() => resolve(answer.probed));
-        else settle(() => reject(new VideomaeError({ op: "survey", got: answer.failure })));
+        else settle(() => reject(new VideomaeError(answer.failure)));
       });
       this.#process.on("error", (error) => settle(() => reject(error)));
       this.#process.on("exit", (code, by) => settle(bad(`the decoder's process ended with ${by ?? code}`)));
