@@ -1,0 +1,159 @@
+// Loading weights into a model, by name. Everything is checked before anything is written: a refused file leaves the
+// model as it was. Tensors are read one by one, so the memory in use is that of the model and one parameter.
+
+import { VideomaeError } from "../errors.js";
+import type { Module, Parameter } from "../nn/module.js";
+import { sinusoid } from "../nn/position-table.js";
+import { detectLayout, type UnwrappedNames } from "./detect-layout.js";
+import { inertBecause, ourName, storedNames } from "./layouts.js";
+import { describeReport, type LoadReport, type Mismatch } from "./load-report.js";
+import { readReal, type WeightSource } from "./weight-source.js";
+
+export interface LoadOptions {
+  /**
+   * Take what fits and leave the rest of the model as it is: a head of another number of classes, an encoder into a
+   * classifier. Default false: parameters that are missing or of another shape, and tensors that are nothing we know,
+   * are an error.
+   */
+  readonly partial?: boolean;
+}
+
+/** A parameter and the tensors of the file that hold it. */
+interface Match {
+  readonly name: string;
+  readonly parameter: Parameter;
+  readonly stored: readonly string[];
+}
+
+/**
+ * Loads the parameters of a pre-training model or a classifier. A pre-training checkpoint gives its encoder to a
+ * classifier, and a classifier to a pre-training model.
+ *
+ * @returns what was loaded, what was not, and warnings that a program should show
+ * @throws VideomaeError with that report when the file does not hold all of the model, or nothing of it
+ */
+export function loadWeights(model: Module, source: WeightSource, { partial = false }: LoadOptions = {}): LoadReport {
+  const names = detectLayout(source.path, source.names);
+  const { layout, stored: inFile } = names;
+  const has = (name: string) => inFile.has(name);
+  const matches: Match[] = [];
+  const missing: string[] = [];
+  const mismatched: Mismatch[] = [];
+  const used = new Set<string>();
+  for (const [name, parameter] of model.namedParameters()) {
+    const wanted = storedNames(layout, ourParameter(name), has);
+    if (wanted === undefined || !wanted.every(has)) {
+      missing.push(name);
+      continue;
+    }
+    for (const part of wanted) used.add(part);
+    const stored = wanted.map((part) => inFile.get(part)!);
+    const shape = concatenatedShape(stored.map((part) => source.entry(part).shape));
+    if (shape?.join() === parameter.shape.join()) matches.push({ name, parameter, stored });
+    else mismatched.push({ name, model: parameter.shape, stored: shape ?? source.entry(stored[0]).shape });
+  }
+
+  const rest = [...inFile.keys()].filter((name) => !used.has(name));
+  const { inert, foreign } = lookAtRest(source, names, rest);
+  const known = rest.filter((name) => !inert.has(name) && ourName(layout, name) !== undefined);
+  const unknown = rest.filter((name) => !inert.has(name) && ourName(layout, name) === undefined);
+  const inSource = (list: readonly string[]) => list.map((name) => inFile.get(name)!);
+  const report: LoadReport = {
+    path: source.path,
+    layout: layout.name,
+    title: layout.title,
+    wrappers: names.wrappers,
+    loaded: matches.map(({ name }) => name),
+    missing,
+    mismatched,
+    unused: inSource(known),
+    unknown: inSource(unknown),
+    inert: new Map([...inert].map(([name, reason]) => [inFile.get(name)!, reason])),
+    warnings: foreign.map(
+      (name) => `the positional table "${name}" is not the sinusoid that this model family uses; it is not loaded`,
+    ),
+  };
+  refuse(report, partial);
+  return { ...report, warnings: [...report.warnings, ...fill(matches, source)] };
+}
+
+/** The parameter's name in the layout tables: those of an encoder go without the prefix they have in pre-training models. */
+function ourParameter(name: string): string {
+  return name.startsWith("encoder.") ? name.slice("encoder.".length) : name;
+}
+
+/** The shape of tensors put one after the other along the first axis; undefined when the other axes differ. */
+function concatenatedShape(shapes: readonly (readonly number[])[]): number[] | undefined {
+  if (shapes.length === 1) return [...shapes[0]];
+  const [[, ...rest]] = shapes;
+  if (shapes.some((shape) => shape.length === 0 || shape.slice(1).join() !== rest.join())) return undefined;
+  return [shapes.reduce((sum, [rows]) => sum + rows, 0), ...rest];
+}
+
+/** Tensors that no parameter needs: those that change no output, and positional tables that are not ours. */
+function lookAtRest(source: WeightSource, { layout, stored }: UnwrappedNames, rest: readonly string[]) {
+  const inert = new Map<string, string>();
+  const foreign: string[] = [];
+  const tables = [...layout.tables.encoder, ...layout.tables.decoder];
+  for (const name of rest) {
+    const reason = inertBecause(layout, name);
+    if (reason !== undefined) inert.set(name, reason);
+    if (!tables.includes(name)) continue;
+    if (isSinusoid(source, stored.get(name)!)) inert.set(name, "the sinusoid that the model makes itself");
+    else foreign.push(stored.get(name)!);
+  }
+  return { inert, foreign };
+}
+
+const tolerance: Readonly<Record<string, number>> = { F32: 1e-5, F64: 1e-5, F16: 1e-3, BF16: 8e-3 };
+
+/** Whether a stored table (1, N, D) or (N, D) is the sinusoid over its N positions, up to the rounding of its dtype. */
+function isSinusoid(source: WeightSource, name: string): boolean {
+  const { dtype, shape } = source.entry(name);
+  const [tokens, width] = shape.slice(-2);
+  if (shape.length < 2 || shape.slice(0, -2).some((side) => side !== 1) || tolerance[dtype] === undefined) return false;
+  const expected = sinusoid(tokens, width);
+  return readReal(source, name).every((value, i) => Math.abs(value - expected[i]) <= tolerance[dtype]);
+}
+
+function refuse(report: LoadReport, partial: boolean): void {
+  const { loaded, missing, mismatched, unknown } = report;
+  const whole = missing.length + mismatched.length + unknown.length === 0;
+  if (whole || (partial && loaded.length > 0)) return;
+  throw new VideomaeError({
+    op: "load weights",
+    expected: partial ? "a file that holds some of the model" : "a file that holds the whole model",
+    got: describeReport(report),
+    hint: partial
+      ? "check that the file is of the same model size"
+      : "check size and configuration; partial: true (--partial) takes what fits and leaves the rest as it is",
+  });
+}
+
+/** Copies the values in. Returns what the user must know about them. */
+function fill(matches: readonly Match[], source: WeightSource): string[] {
+  let [biases, zeroBiases] = [0, 0];
+  for (const { name, parameter, stored } of matches) {
+    const parts = stored.map((part) => readReal(source, part));
+    const values = parts.length === 1 ? parts[0] : concatenated(parts);
+    parameter.value.write(parameter.value.dtype === "f64" ? Float64Array.from(values) : values);
+    if (!/\.(q|v)_bias$/.test(name)) continue;
+    biases++;
+    if (values.every((value) => value === 0)) zeroBiases++;
+  }
+  if (biases === 0 || zeroBiases < biases) return [];
+  return [
+    `all ${biases} q and v biases are zero. Trained weights never are: they were lost when the file was converted ` +
+      "(a known fault of some libraries), and the model will perform worse than it should. Get the original file",
+  ];
+}
+
+function concatenated(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

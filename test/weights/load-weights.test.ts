@@ -1,0 +1,291 @@
+// Loading weights in the official layouts: what is taken, what is refused, and what the report says.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { noGrad } from "#lib/autograd/grad-mode.js";
+import { type StoredTensor, writeSafetensors } from "#lib/io/safetensors.js";
+import { classifierModel } from "#lib/models/classifier.js";
+import { pretrainModel } from "#lib/models/pretrain.js";
+import type { Module } from "#lib/nn/module.js";
+import { sinusoid } from "#lib/nn/position-table.js";
+import { memory } from "#lib/tensor/memory.js";
+import { Tensor } from "#lib/tensor/tensor.js";
+import { readHubConfig, readHubPreprocessing } from "#lib/weights/hub-config.js";
+import { describeReport } from "#lib/weights/load-report.js";
+import { loadWeightsFrom, openClassifier, openPretrain } from "#lib/weights/open-model.js";
+import { relativeError } from "../compare.js";
+import { haveShared, loadFixture } from "../fixtures.js";
+import { fixtureClassifier } from "../models/fixture-classifier.js";
+import { temporaryFolder } from "../temporary-folder.js";
+
+const folder = temporaryFolder();
+let files = 0;
+
+const size = { image: 32, patch: 8, frames: 8, width: 48, depth: 2, heads: 3 } as const;
+const input = { image: 32, frames: 8 };
+
+/** A model's parameters as f32 tensors, biases not zero. */
+function tensorsOf(model: Module): StoredTensor[] {
+  return model.namedParameters().map(([name, { shape, value }]) => {
+    const data = value.readSync() as Float32Array;
+    return { name, dtype: "F32", shape, data: name.endsWith("bias") ? data.map((_, i) => 0.01 * (i + 1)) : data };
+  });
+}
+
+function write(tensors: readonly StoredTensor[]): string {
+  const path = join(folder, `${files++}.safetensors`);
+  writeSafetensors(path, tensors);
+  return path;
+}
+
+const valuesOf = (model: Module) => model.namedParameters().map(([name, { value }]) => [name, value.readSync()]);
+const asLoaded = (tensors: readonly StoredTensor[]) => tensors.map(({ name, data }) => [name, data]);
+
+function classifierTensors(): StoredTensor[] {
+  using model = classifierModel({ ...size, classes: 5 }, { seed: 1 });
+  return tensorsOf(model);
+}
+
+function pretrainTensors(): StoredTensor[] {
+  using model = pretrainModel("vit-tiny", { seed: 2 });
+  return tensorsOf(model);
+}
+
+describe("whole files", () => {
+  it.each(["", "module.", "model.", "backbone.", "_orig_mod."])('classifier, every name after "%s"', (prefix) => {
+    const tensors = classifierTensors();
+    const path = write(tensors.map((tensor) => ({ ...tensor, name: prefix + tensor.name })));
+    const { model, report } = openClassifier(path, { config: input });
+    using _model = model;
+    expect(model.config).toMatchObject({ ...size, classes: 5, pooling: "mean", norm: "pooled", mlpRatio: 4 });
+    expect(valuesOf(model)).toEqual(asLoaded(tensors));
+    expect(report.loaded).toHaveLength(tensors.length);
+    expect(report.warnings).toEqual([]);
+    expect(model.training).toBe(false);
+  });
+
+  it("pre-training model", () => {
+    const tensors = pretrainTensors();
+    const { model, report } = openPretrain(write(tensors), { config: input });
+    using _model = model;
+    expect(valuesOf(model)).toEqual(asLoaded(tensors));
+    expect(report.layout).toBe("official-pretrain");
+  });
+
+  it("first token, layer scale, cosine attention, no q and v biases", () => {
+    const fields = { ...size, classes: 3, pooling: "first-token", norm: "tokens" } as const;
+    using made = classifierModel({ ...fields, layerScale: 0.1, cosineAttention: true, qkvBias: false });
+    const tensors = tensorsOf(made);
+    const { model } = openClassifier(write(tensors), { config: input });
+    using _model = model;
+    expect(model.config).toMatchObject({ ...fields, cosineAttention: true, qkvBias: false });
+    expect(valuesOf(model)).toEqual(asLoaded(tensors));
+  });
+
+  it("half-precision and f64 files", () => {
+    const tensors = classifierTensors();
+    const rounded = (bits: number) => new Float32Array(Uint32Array.of(bits << 16).buffer)[0];
+    const bits = (data: Float32Array) =>
+      Uint16Array.from(new Uint32Array(Float32Array.from(data).buffer), (b) => b >>> 16);
+    const path = write(
+      tensors.map(({ name, shape, data }) => ({
+        ...{ name, shape, dtype: name.includes("blocks.0") ? "F64" : "BF16" },
+        data: name.includes("blocks.0") ? Float64Array.from(data as Float32Array) : bits(data as Float32Array),
+      })),
+    );
+    const { model } = openClassifier(path, { config: input });
+    using _model = model;
+    const want = tensors.map(({ name, data }) => [
+      name,
+      name.includes("blocks.0") ? data : Float32Array.from(bits(data as Float32Array), rounded),
+    ]);
+    expect(valuesOf(model)).toEqual(want);
+  });
+
+  it("every f16 value", () => {
+    const tensors = classifierTensors().filter(({ name }) => name !== "head.weight" && name !== "head.bias");
+    const classes = 2048;
+    const weight = Uint16Array.from({ length: classes * 48 }, (_, i) => i % 65536);
+    const head: StoredTensor[] = [
+      { name: "head.weight", dtype: "F16", shape: [classes, 48], data: weight },
+      { name: "head.bias", dtype: "F32", shape: [classes], data: new Float32Array(classes) },
+    ];
+    const { model } = openClassifier(write([...tensors, ...head]), { config: input });
+    using _model = model;
+    const got = model.head!.weight.value.readSync();
+    // By hand: zero, one, -2, the largest, the smallest subnormal, the smallest normal, infinities.
+    const known = {
+      0: 0,
+      15360: 1,
+      49152: -2,
+      31743: 65504,
+      1: 2 ** -24,
+      1024: 2 ** -14,
+      31744: Infinity,
+      64512: -Infinity,
+    };
+    for (const [code, value] of Object.entries(known)) expect(got[Number(code)]).toBe(value);
+    expect(Object.is(got[32768], -0)).toBe(true);
+    expect(got[31745]).toBeNaN();
+    for (let i = 1; i < 31744; i++) expect(got[i]).toBeGreaterThan(got[i - 1]);
+  });
+});
+
+describe("parts", () => {
+  it("a pre-training checkpoint is a feature extractor with the encoder's own norm", () => {
+    const tensors = pretrainTensors();
+    const { model, report } = openClassifier(write(tensors), { config: input });
+    using _model = model;
+    expect(model.config).toMatchObject({ classes: 0, pooling: "mean", norm: "tokens" });
+    expect(report.missing).toEqual([]);
+    expect(report.unused).toEqual(tensors.map(({ name }) => name).filter((name) => !name.startsWith("encoder.")));
+    const encoder = tensors.filter(({ name }) => name.startsWith("encoder."));
+    expect(valuesOf(model)).toEqual(asLoaded(encoder).map(([name, data]) => [(name as string).slice(8), data]));
+  });
+
+  it("an encoder goes into a classifier when asked to; its norm is left out, fc_norm and head stay fresh", () => {
+    const path = write(pretrainTensors());
+    using model = classifierModel({ ...size, classes: 5 }, { seed: 3 });
+    const before = new Map(valuesOf(model) as [string, unknown][]);
+    expect(() => loadWeightsFrom(path, model)).toThrow(
+      /missing 4: fc_norm\.weight, fc_norm\.bias, head\.weight, head\.bias.*partial: true/s,
+    );
+    expect(new Map(valuesOf(model) as [string, unknown][])).toEqual(before);
+    const report = loadWeightsFrom(path, model, { partial: true });
+    expect(report.missing).toEqual(["fc_norm.weight", "fc_norm.bias", "head.weight", "head.bias"]);
+    expect(report.unused).toContain("encoder.norm.weight");
+    const after = new Map(valuesOf(model) as [string, unknown][]);
+    for (const name of report.missing) expect(after.get(name)).toEqual(before.get(name));
+    for (const name of report.loaded) if (name.includes("weight")) expect(after.get(name)).not.toBe(before.get(name));
+  });
+
+  it("a head of other classes stays out, and is shown", () => {
+    const path = write(classifierTensors());
+    using model = classifierModel({ ...size, classes: 7 });
+    expect(() => loadWeightsFrom(path, model)).toThrow(
+      /mismatched 2: head\.weight \[5,48\] where the model has \[7,48\]/,
+    );
+    const report = loadWeightsFrom(path, model, { partial: true });
+    expect(report.mismatched).toEqual([
+      { name: "head.weight", model: [7, 48], stored: [5, 48] },
+      { name: "head.bias", model: [7], stored: [5] },
+    ]);
+  });
+
+  it("tensors that are nothing we know are refused", () => {
+    const extra: StoredTensor = { name: "blocks.0.adapter.weight", dtype: "F32", shape: [1], data: Float32Array.of(1) };
+    const path = write([...classifierTensors(), extra]);
+    expect(() => openClassifier(path, { config: input })).toThrow(/unknown 1: blocks\.0\.adapter\.weight/);
+    const { model, report } = openClassifier(path, { config: input, partial: true });
+    using _model = model;
+    expect(report.unknown).toEqual(["blocks.0.adapter.weight"]);
+  });
+
+  it("a file of another size is refused even in part, and leaks nothing", () => {
+    const path = write(classifierTensors());
+    using model = classifierModel({ ...size, width: 96, heads: 3 });
+    expect(() => loadWeightsFrom(path, model, { partial: true })).toThrow(
+      /expected a file that holds some of the model/,
+    );
+    const before = memory().tensors;
+    expect(() => openClassifier(path, { config: { ...input, depth: 3 } })).toThrow(/missing 13: blocks\.2\./);
+    expect(memory().tensors).toBe(before);
+  });
+});
+
+describe("what a user must know", () => {
+  it("q and v biases that are all zero", () => {
+    const lost = classifierTensors().map((tensor) =>
+      /\.[qv]_bias$/.test(tensor.name) ? { ...tensor, data: new Float32Array(48) } : tensor,
+    );
+    const { model, report } = openClassifier(write(lost), { config: input });
+    using _model = model;
+    expect(report.warnings).toHaveLength(1);
+    expect(describeReport(report)).toMatch(/WARNING: all 4 q and v biases are zero/);
+  });
+
+  it("a stored positional table: the sinusoid is left out, another one is refused", () => {
+    const table = Float32Array.from(sinusoid(64, 48));
+    const tensor: StoredTensor = { name: "pos_embed", dtype: "F32", shape: [1, 64, 48], data: table };
+    const { model, report } = openClassifier(write([...classifierTensors(), tensor]), { config: input });
+    using _model = model;
+    expect([...report.inert.keys()]).toEqual(["pos_embed"]);
+    const learnt = { ...tensor, data: table.map((value) => value + 0.01) };
+    expect(() => openClassifier(write([...classifierTensors(), learnt]), { config: input })).toThrow(
+      /unknown 1: pos_embed.*"pos_embed" is not the sinusoid/s,
+    );
+  });
+
+  it("what the shapes do not tell", () => {
+    using made = classifierModel({ ...size, width: 40, heads: 5, classes: 3 });
+    const path = write(tensorsOf(made));
+    expect(() => openClassifier(path, { config: input })).toThrow(/got width 40.*give heads in the configuration/);
+    const { model } = openClassifier(path, { config: { ...input, heads: 5 } });
+    model.dispose();
+    expect(() => openPretrain(path, { config: { ...input, heads: 5 } })).toThrow(/with a decoder; got a classifier/);
+    expect(() => openClassifier(join(folder, "nowhere"))).toThrow(/nothing at/);
+    expect(() => openClassifier(folder)).toThrow(/Hint: name the file/);
+  });
+});
+
+describe("a folder of the V2 hub", () => {
+  const config = {
+    model_type: "VideoMAEv2_Base",
+    model_config: {
+      ...{ img_size: 32, patch_size: 16, in_chans: 3, num_classes: 10, embed_dim: 48, depth: 2, num_heads: 3 },
+      ...{ mlp_ratio: 4, qkv_bias: true, qk_scale: null, layer_norm_eps: 1e-6, init_values: 0, tubelet_size: 2 },
+      ...{ use_learnable_pos_emb: false, use_mean_pooling: true, num_frames: 4, cos_attn: false, norm_layer: "x" },
+    },
+  };
+
+  it.skipIf(!haveShared)("gives the reference's features and class scores", () => {
+    const { json, tensors } = loadFixture("finetune_p16");
+    using made = fixtureClassifier(json.config);
+    const hub = join(folder, `hub-${files++}`);
+    mkdirSync(hub);
+    const stored = made.namedParameters().map(
+      ([name, { shape, value }]): StoredTensor => ({
+        ...{ name: `model.${name}`, dtype: "F32", shape },
+        data: value.readSync() as Float32Array,
+      }),
+    );
+    writeSafetensors(join(hub, "model.safetensors"), stored);
+    writeFileSync(join(hub, "config.json"), JSON.stringify(config));
+    const { model, report } = openClassifier(hub);
+    using _model = model;
+    expect(report.wrappers).toEqual(["model."]);
+    const { shape, data } = tensors.get("input.video")!;
+    using video = Tensor.fromArray(data as Float32Array, shape);
+    using features = noGrad(() => model.features(video));
+    using logits = noGrad(() => model.forward(video));
+    expect(relativeError(features.readSync(), tensors.get("features")!.data as Float32Array)).toBeLessThanOrEqual(1e-5);
+    expect(relativeError(logits.readSync(), tensors.get("logits")!.data as Float32Array)).toBeLessThanOrEqual(1e-5);
+  });
+
+  it.each([
+    [{ model_config: { ...config.model_config, embed_dim: "wide" } }, /model_config\.embed_dim/],
+    [{ model_config: { ...config.model_config, use_learnable_pos_emb: true } }, /use_learnable_pos_emb/],
+    [{ model_type: "videomae", hidden_act: "gelu_new" }, /hidden_act.*exact/],
+    [{ model_type: "videomae", image_size: [224, 112] }, /image_size/],
+    [{ model_type: "videomae", id2label: { 0: "a", 2: "b" } }, /names of the classes 0 to 1/],
+    [{ model_type: "vit" }, /model_type/],
+  ])("a config.json that does not fit is refused: %j", (fields, message) => {
+    const hub = join(folder, `hub-${files++}`);
+    mkdirSync(hub);
+    writeFileSync(join(hub, "config.json"), JSON.stringify({ ...config, ...fields }));
+    expect(() => readHubConfig(hub)).toThrow(message);
+  });
+
+  it("a config.json that is no JSON is refused, one that is not there is nothing", () => {
+    const hub = join(folder, `hub-${files++}`);
+    mkdirSync(hub);
+    expect(readHubConfig(hub)).toBeUndefined();
+    expect(readHubPreprocessing(hub)).toBeUndefined();
+    writeFileSync(join(hub, "config.json"), "[1");
+    expect(() => readHubConfig(hub)).toThrow(/config\.json: expected JSON/);
+    const processor = { image_mean: [0.5, 0.4, 0.3], image_std: [1, 1, 2], size: { shortest_edge: 256 }, other: 1 };
+    writeFileSync(join(hub, "preprocessor_config.json"), JSON.stringify(processor));
+    expect(readHubPreprocessing(hub)).toEqual({ mean: [0.5, 0.4, 0.3], std: [1, 1, 2], shortSide: 256 });
+  });
+});
