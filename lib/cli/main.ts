@@ -4,7 +4,9 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { VideomaeError } from "../errors.js";
 import { evaluateCommand } from "./evaluate.js";
+import { featuresCommand } from "./features.js";
 import { inspectCommand } from "./inspect.js";
+import { predictCommand } from "./predict.js";
 import { pretrainCommand } from "./pretrain.js";
 import { reconstructCommand } from "./reconstruct.js";
 
@@ -17,6 +19,8 @@ const program = new Command("videomae")
   .addCommand(pretrainCommand())
   .addCommand(reconstructCommand())
   .addCommand(evaluateCommand())
+  .addCommand(predictCommand())
+  .addCommand(featuresCommand())
   .addCommand(inspectCommand());
 
 try {
