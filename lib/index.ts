@@ -25,7 +25,7 @@ export { type EvaluationClip, evaluationClips } from "./eval/clips.js";
 export { evaluateHeldOut, type HeldOutReport, type Ratio } from "./eval/held-out.js";
 export { type Panel, renderReconstruction, writeSheet } from "./eval/picture.js";
 export { reconstructionPanels } from "./eval/reconstruct.js";
-export { latestCheckpoint } from "./io/checkpoint-folder.js";
+export { bestCheckpointPath, latestCheckpoint } from "./io/checkpoint-folder.js";
 export { openSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./io/safetensors.js";
 export { type JsonlLog, openJsonl, readJsonl } from "./log/jsonl.js";
 export { type LossPoint, lossPlotSvg, writeLossPlot } from "./log/loss-plot.js";
@@ -80,5 +80,6 @@ export {
 export { nativeOp } from "./tensor/native-op.js";
 export { scope, unscoped } from "./tensor/scope.js";
 export { keep, Tensor } from "./tensor/tensor.js";
-export { masksOf, type PretrainControl, type PretrainStep, type PretrainSummary, pretrain } from "./train/pretrain.js";
+export { masksOf, type PretrainControl, type PretrainSummary, pretrain } from "./train/pretrain.js";
 export { loadPretrainModel } from "./train/pretrain-state.js";
+export type { TrainingStep } from "./train/training-loop.js";

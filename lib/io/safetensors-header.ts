@@ -3,7 +3,7 @@
 // padded with spaces, then the data; offsets count from the first data byte. Everything is checked before any tensor is
 // read: a file that passes has tensors that tile the data exactly, without gap, overlap or duplicate.
 
-import { VideomaeError } from "../errors.js";
+import { DamagedFileError } from "./damaged-file.js";
 import { elementCount, isStoredDtype, type StoredDtype, storedTypes } from "./stored-dtype.js";
 
 /** No real model needs more, and a corrupt length must not allocate the machine away. */
@@ -23,7 +23,7 @@ export interface PlacedEntry extends StoredEntry {
 
 export interface Header {
   readonly metadata: ReadonlyMap<string, string>;
-  /** By name, in the order of the header. */
+  /** By name, in the order of their data. */
   readonly entries: ReadonlyMap<string, PlacedEntry>;
 }
 
@@ -36,8 +36,7 @@ export function parseHeader(path: string, bytes: Uint8Array, dataBytes: number):
   for (const [name, value] of Object.entries(record)) {
     if (name !== "__metadata__") entries.set(name, checkEntry(path, name, value, dataBytes));
   }
-  checkTiling(path, entries, dataBytes);
-  return { metadata: checkMetadata(path, record.__metadata__), entries };
+  return { metadata: checkMetadata(path, record.__metadata__), entries: checkTiling(path, entries, dataBytes) };
 }
 
 /** The bytes of a header, length field and padding included: a multiple of 8 long. */
@@ -116,7 +115,7 @@ function checkEntry(path: string, name: string, value: unknown, dataBytes: numbe
   if (!isRecord(value)) throw corrupt(where, "dtype, shape and data_offsets", JSON.stringify(value));
   const { dtype, shape, data_offsets: offsets } = value;
   if (!isStoredDtype(dtype)) {
-    throw new VideomaeError({
+    throw new DamagedFileError({
       op: where,
       expected: `a dtype out of ${Object.keys(storedTypes).join(", ")}`,
       got: JSON.stringify(dtype),
@@ -139,7 +138,12 @@ function checkEntry(path: string, name: string, value: unknown, dataBytes: numbe
   return { dtype, shape, begin, byteLength };
 }
 
-function checkTiling(path: string, entries: ReadonlyMap<string, PlacedEntry>, dataBytes: number): void {
+/** Checks that the tensors cover the data without gap or overlap, and returns them in its order. */
+function checkTiling(
+  path: string,
+  entries: ReadonlyMap<string, PlacedEntry>,
+  dataBytes: number,
+): ReadonlyMap<string, PlacedEntry> {
   const order = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.byteLength - b.byteLength);
   let end = 0;
   for (const [name, { begin, byteLength }] of order) {
@@ -149,12 +153,13 @@ function checkTiling(path: string, entries: ReadonlyMap<string, PlacedEntry>, da
     end = begin + byteLength;
   }
   if (end !== dataBytes) throw corrupt(path, `${end} data bytes`, `${dataBytes}: bytes that belong to no tensor`);
+  return new Map(order);
 }
 
 /** The error of a file that is damaged or was never a safetensors file. */
-export function corrupt(op: string, expected: string, got: string, cause?: unknown): VideomaeError {
+export function corrupt(op: string, expected: string, got: string, cause?: unknown): DamagedFileError {
   const hint = "the file is damaged or is not a safetensors file: download or write it again";
-  return new VideomaeError({ op, expected, got, hint, cause });
+  return new DamagedFileError({ op, expected, got, hint, cause });
 }
 
 function isSize(value: unknown): value is number {

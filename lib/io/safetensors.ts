@@ -33,7 +33,7 @@ const CHUNK = 2 ** 26;
 export class SafetensorsFile {
   readonly path: string;
   readonly metadata: ReadonlyMap<string, string>;
-  /** Tensor names in the order of the header. */
+  /** Tensor names in the order of their data. */
   readonly names: readonly string[];
   readonly #header: Header;
   readonly #dataStart: number;
@@ -191,7 +191,12 @@ function placeTensors(path: string, tensors: readonly StoredTensor[]): ReadonlyM
 
 function readExactly(path: string, file: number, into: Uint8Array, position: number): void {
   for (let at = 0; at < into.byteLength; ) {
-    const got = readSync(file, into, at, Math.min(CHUNK, into.byteLength - at), position + at);
+    let got: number;
+    try {
+      got = readSync(file, into, at, Math.min(CHUNK, into.byteLength - at), position + at);
+    } catch (cause) {
+      throw explainFileError("read", path, cause);
+    }
     if (got === 0) throw corrupt(path, `${into.byteLength} bytes at ${position}`, `the end of the file after ${at}`);
     at += got;
   }

@@ -201,6 +201,9 @@ function normShapes(prefix: string, width: number): NamedShape[] {
   ];
 }
 
+/** Tokens of a clip. No attention reaches farther, and a wild number must not fill the memory with positions. */
+const MOST_TOKENS = 2 ** 18;
+
 const counted = ["image", "frames", "tubelet", "patch", "width", "depth", "heads"] as const;
 const countedDecoder = ["decoderWidth", "decoderDepth", "decoderHeads"] as const;
 
@@ -220,6 +223,8 @@ function checkConfig(config: PretrainConfig): void {
     if (config[field] % config[by] === 0) continue;
     throw bad(field, `a multiple of ${by} (${config[by]})`, config[field], `e.g. ${example}`);
   }
+  const { t, h, w } = tokenGrid(config);
+  if (t * h * w > MOST_TOKENS) throw bad("image", `at most ${MOST_TOKENS} tokens`, `${t} x ${h} x ${w}`);
   if (!(config.mlpRatio > 0 && Number.isFinite(config.mlpRatio))) throw bad("mlpRatio", "above 0", config.mlpRatio);
   if (Math.min(mlpHidden(config), decoderMlpHidden(config)) < 1)
     throw bad("mlpRatio", "an MLP of 1 or more", config.mlpRatio);
