@@ -38,7 +38,7 @@ export class FileBytes {
   /** Fills `target` with the bytes from `position` on. */
   read(target: Uint8Array, position: number): void {
     for (let at = 0; at < target.byteLength; ) {
-      const got = this.#readSome(target, at, position + at);
+      const got = position + at < this.size ? this.#readSome(target, at, position + at) : 0;
       if (got === 0) {
         throw new DamagedFileError({
           op: this.path,

@@ -5,6 +5,7 @@
 
 import { DamagedFileError } from "./damaged-file.js";
 import { dtypeWidth, elementCount } from "./stored-dtype.js";
+import { DuplicateKeyError, parseStrictJson } from "./strict-json.js";
 import type { StoredEntry } from "./tensor-file.js";
 
 /** No real model needs more, and a corrupt length must not allocate the machine away. */
@@ -25,7 +26,6 @@ export interface Header {
 export function parseHeader(path: string, bytes: Uint8Array, dataBytes: number): Header {
   const text = decode(path, bytes);
   const record = parseObject(path, text);
-  rejectDuplicates(path, text);
   const entries = new Map<string, PlacedEntry>();
   for (const [name, value] of Object.entries(record)) {
     if (name !== "__metadata__") entries.set(name, checkEntry(path, name, value, dataBytes));
@@ -64,33 +64,15 @@ function decode(path: string, bytes: Uint8Array): string {
 function parseObject(path: string, text: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseStrictJson(text);
   } catch (cause) {
+    if (cause instanceof DuplicateKeyError) {
+      throw corrupt(`${path}: tensor "${cause.key}"`, "a name that occurs once", "the same name twice");
+    }
     throw corrupt(path, "a header in JSON", (cause as Error).message, cause);
   }
   if (isRecord(value)) return value;
   throw corrupt(path, "a header that is a JSON object", text.slice(0, 40));
-}
-
-/** JSON.parse keeps the last of two equal keys; here the second is an error. Scans the keys of the outermost object. */
-function rejectDuplicates(path: string, text: string): void {
-  const seen = new Set<string>();
-  let depth = 0;
-  for (const [token, colon] of matchTokens(text)) {
-    if (token === "{" || token === "[") depth++;
-    else if (token === "}" || token === "]") depth--;
-    else if (depth === 1 && colon) {
-      const key = JSON.parse(token) as string;
-      if (seen.has(key)) throw corrupt(`${path}: tensor "${key}"`, "a name that occurs once", "the same name twice");
-      seen.add(key);
-    }
-  }
-}
-
-function* matchTokens(text: string): Generator<[token: string, colon: boolean]> {
-  for (const match of text.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|[{}[\]]/g)) {
-    yield match[1] === undefined ? [match[0], false] : [match[1], match[2] !== undefined];
-  }
 }
 
 function checkMetadata(path: string, value: unknown): ReadonlyMap<string, string> {
@@ -121,7 +103,11 @@ function checkEntry(path: string, name: string, value: unknown, dataBytes: numbe
   const width = dtypeWidth(dtype);
   const byteLength = end - begin;
   if (width !== undefined && byteLength !== elementCount(shape) * width) {
-    throw corrupt(where, `${elementCount(shape) * width} bytes for ${dtype}[${shape.join(",")}]`, `${byteLength} bytes`);
+    throw corrupt(
+      where,
+      `${elementCount(shape) * width} bytes for ${dtype}[${shape.join(",")}]`,
+      `${byteLength} bytes`,
+    );
   }
   if (end > dataBytes)
     throw corrupt(where, `data up to byte ${end}`, `a file with ${dataBytes} data bytes (truncated)`);

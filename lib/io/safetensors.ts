@@ -5,7 +5,14 @@
 import { VideomaeError } from "../errors.js";
 import { type ByteSink, writeFileAtomic } from "./atomic-file.js";
 import { FileBytes } from "./file-bytes.js";
-import { corrupt, encodeHeader, type Header, MAX_HEADER_BYTES, type PlacedEntry, parseHeader } from "./safetensors-header.js";
+import {
+  corrupt,
+  encodeHeader,
+  type Header,
+  MAX_HEADER_BYTES,
+  type PlacedEntry,
+  parseHeader,
+} from "./safetensors-header.js";
 import { elementCount, isStoredDtype, type StoredArray, type StoredDtype, storedTypes } from "./stored-dtype.js";
 import { checkRange, noSuchTensor, readTensor, type StoredEntry, type TensorFile } from "./tensor-file.js";
 
