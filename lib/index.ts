@@ -27,6 +27,10 @@ export { type Panel, renderReconstruction, writeSheet } from "./eval/picture.js"
 export { reconstructionPanels } from "./eval/reconstruct.js";
 export { bestCheckpointPath, latestCheckpoint } from "./io/checkpoint-folder.js";
 export { openSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./io/safetensors.js";
+export { writeShardedSafetensors } from "./io/sharded-tensors.js";
+export { readFloats, readIntegers } from "./io/stored-numbers.js";
+export type { StoredEntry, TensorFile } from "./io/tensor-file.js";
+export { type OpenWeightsOptions, openWeights, type Weights, type WeightsFormat } from "./io/weights.js";
 export { type JsonlLog, openJsonl, readJsonl } from "./log/jsonl.js";
 export { type LossPoint, lossPlotSvg, writeLossPlot } from "./log/loss-plot.js";
 export { Progress } from "./log/progress.js";
@@ -44,6 +48,7 @@ export type { MaskSpec } from "./masking/mask-kind.js";
 export type { TokenGrid } from "./masking/token-grid.js";
 export { type MultiplyAdds, multiplyAdds } from "./models/multiply-adds.js";
 export { type ModelOptions, PretrainModel, pretrainModel, type TokenMasks } from "./models/pretrain.js";
+export { type RecognizedWeights, recognizeWeights } from "./models/recognize-weights.js";
 export {
   type ModelName,
   modelSize,

@@ -72,7 +72,9 @@ async function pretrainAndShow(
     const plot = path.join(path.dirname(log), "loss.png");
     if (points.length > 0) await writeLossPlot(plot, points, { title: "Pre-training loss" });
     const less = skipped > 0 ? ` (${skipped} skipped)` : "";
-    say(`${done} of ${steps} updates${less}; checkpoint ${checkpoint}${points.length > 0 ? `; loss plot ${plot}` : ""}`);
+    say(
+      `${done} of ${steps} updates${less}; checkpoint ${checkpoint}${points.length > 0 ? `; loss plot ${plot}` : ""}`,
+    );
   } finally {
     progress?.stop();
   }

@@ -16,10 +16,10 @@ export function readFloats(file: TensorFile, name: string, target?: Float32Array
   const { dtype, shape, byteLength } = file.entry(name);
   const count = elementCount(shape);
   const op = `read ${file.path}: tensor "${name}"`;
-  const convert = converters[dtype];
-  if (!Object.hasOwn(converters, dtype)) {
-    throw new VideomaeError({ op, expected: `a dtype out of ${Object.keys(converters).join(", ")}`, got: dtype });
+  if (!Object.hasOwn(floatConverters, dtype)) {
+    throw new VideomaeError({ op, expected: `a dtype out of ${Object.keys(floatConverters).join(", ")}`, got: dtype });
   }
+  const convert = floatConverters[dtype];
   const floats = target ?? new Float32Array(count);
   if (floats.length !== count) {
     throw new VideomaeError({ op, expected: `room for [${shape.join(",")}]`, got: `${floats.length} elements` });
@@ -55,8 +55,8 @@ export function readIntegers(file: TensorFile, name: string): number[] {
 
 type Converter = (bytes: ArrayBuffer, target: Float32Array) => void;
 
-/** How each dtype becomes f32; F32 is read as it is. */
-const converters: Readonly<Record<string, Converter | undefined>> = {
+/** How each dtype of real numbers becomes f32; F32 is read as it is. */
+export const floatConverters: Readonly<Record<string, Converter | undefined>> = {
   F32: undefined,
   F64: (bytes, target) => target.set(new Float64Array(bytes, 0, target.length)),
   F16: (bytes, target) => {
