@@ -10,12 +10,12 @@ import {
   type LossPoint,
   loadPretrainModel,
   masksOf,
-  type PretrainStep,
   Progress,
   pretrain,
   readJsonl,
   reconstructionPanels,
   renderReconstruction,
+  type TrainingStep,
   writeLossPlot,
   writeSheet,
 } from "videomae";
@@ -61,7 +61,7 @@ const run = await pretrain(
       console.log(`pre-training ${(parameters / 1e6).toFixed(1)} M parameters for ${total} updates`);
       progress = new Progress({ total });
     },
-    onStep: (step: PretrainStep) => progress?.update({ ...step, lr: step.learningRate }),
+    onStep: (step: TrainingStep) => progress?.update({ ...step, lr: step.learningRate }),
   },
 );
 progress?.stop();

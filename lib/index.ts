@@ -25,8 +25,12 @@ export { type EvaluationClip, evaluationClips } from "./eval/clips.js";
 export { evaluateHeldOut, type HeldOutReport, type Ratio } from "./eval/held-out.js";
 export { type Panel, renderReconstruction, writeSheet } from "./eval/picture.js";
 export { reconstructionPanels } from "./eval/reconstruct.js";
-export { latestCheckpoint } from "./io/checkpoint-folder.js";
+export { bestCheckpointPath, latestCheckpoint } from "./io/checkpoint-folder.js";
 export { openSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./io/safetensors.js";
+export { writeShardedSafetensors } from "./io/sharded-tensors.js";
+export { readFloats, readIntegers } from "./io/stored-numbers.js";
+export type { StoredEntry, TensorFile } from "./io/tensor-file.js";
+export { type OpenWeightsOptions, openWeights, type Weights, type WeightsFormat } from "./io/weights.js";
 export { type JsonlLog, openJsonl, readJsonl } from "./log/jsonl.js";
 export { type LossPoint, lossPlotSvg, writeLossPlot } from "./log/loss-plot.js";
 export { Progress } from "./log/progress.js";
@@ -44,6 +48,7 @@ export type { MaskSpec } from "./masking/mask-kind.js";
 export type { TokenGrid } from "./masking/token-grid.js";
 export { type MultiplyAdds, multiplyAdds } from "./models/multiply-adds.js";
 export { type ModelOptions, PretrainModel, pretrainModel, type TokenMasks } from "./models/pretrain.js";
+export { type RecognizedWeights, recognizeWeights } from "./models/recognize-weights.js";
 export {
   type ModelName,
   modelSize,
@@ -80,5 +85,6 @@ export {
 export { nativeOp } from "./tensor/native-op.js";
 export { scope, unscoped } from "./tensor/scope.js";
 export { keep, Tensor } from "./tensor/tensor.js";
-export { masksOf, type PretrainControl, type PretrainStep, type PretrainSummary, pretrain } from "./train/pretrain.js";
+export { masksOf, type PretrainControl, type PretrainSummary, pretrain } from "./train/pretrain.js";
 export { loadPretrainModel } from "./train/pretrain-state.js";
+export type { TrainingStep } from "./train/training-loop.js";

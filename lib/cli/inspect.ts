@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { dualMask } from "../masking/dual-mask.js";
 import { multiplyAdds } from "../models/multiply-adds.js";
 import { modelName, parameterCount, parameterShapes, resolvePretrainConfig, tokenGrid } from "../models/sizes.js";
+import { inspectWeightsCommand } from "./inspect-weights.js";
 import { parseNumber } from "./values.js";
 
 interface InspectOptions {
@@ -29,7 +30,10 @@ export function inspectCommand(): Command {
     .option("--parameters", "list every parameter with its shape")
     .option("--json", "print JSON")
     .action((size: string, options: InspectOptions) => inspectModel(size, options));
-  return new Command("inspect").description("look into models").addCommand(model);
+  return new Command("inspect")
+    .description("look into models and weights")
+    .addCommand(model)
+    .addCommand(inspectWeightsCommand());
 }
 
 function inspectModel(size: string, options: InspectOptions): void {

@@ -6,6 +6,7 @@ import { readJsonl } from "../log/jsonl.js";
 import { type LossPoint, writeLossPlot } from "../log/loss-plot.js";
 import { Progress } from "../log/progress.js";
 import { pretrain } from "../train/pretrain.js";
+import { interruptible } from "./interrupt.js";
 import { parseNumber, parseNumbers } from "./values.js";
 
 export function pretrainCommand(): Command {
@@ -37,22 +38,20 @@ function optionFor(name: string, description: string, preset: unknown): Option {
 }
 
 async function runPretraining(options: PretrainRunOptions): Promise<void> {
-  const stop = new AbortController();
-  const interrupt = (signal: NodeJS.Signals) => {
-    if (stop.signal.aborted) {
-      process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
-      process.kill(process.pid, signal); // at once, without tearing down threads that are inside a decoder
-      return;
-    }
-    process.stderr.write("\nstopping after this update (again to stop at once)\n");
-    stop.abort();
-  };
-  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
-  let progress: Progress | undefined;
   const say = (line: string) => process.stderr.write(`${line}\n`);
+  const onStop = () => say("\nstopping after this update (again to stop at once)");
+  await interruptible((signal) => pretrainAndShow(options, say, signal), onStop);
+}
+
+async function pretrainAndShow(
+  options: PretrainRunOptions,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let progress: Progress | undefined;
   try {
-    const summary = await pretrain(options, {
-      signal: stop.signal,
+    const { steps, done, skipped, checkpoint, log } = await pretrain(options, {
+      signal,
       onStart: ({ start, steps, clips, model }) => {
         const resumed = start > 0 ? `, resumed after update ${start}` : "";
         say(
@@ -65,13 +64,19 @@ async function runPretraining(options: PretrainRunOptions): Promise<void> {
       onBadFile: ({ source, reason }) => say(`skipped ${source}: ${reason}`),
     });
     progress?.stop();
-    const plot = path.join(path.dirname(summary.log), "loss.png");
-    await writeLossPlot(plot, lossPoints(summary.log), { title: "Pre-training loss" });
-    if (summary.checkpoint === "") return;
-    say(`${summary.done} of ${summary.steps} updates; checkpoint ${summary.checkpoint}; loss plot ${plot}`);
+    if (checkpoint === "") {
+      say(`stopped before the first of ${steps} updates`);
+      return;
+    }
+    const points = lossPoints(log);
+    const plot = path.join(path.dirname(log), "loss.png");
+    if (points.length > 0) await writeLossPlot(plot, points, { title: "Pre-training loss" });
+    const less = skipped > 0 ? ` (${skipped} skipped)` : "";
+    say(
+      `${done} of ${steps} updates${less}; checkpoint ${checkpoint}${points.length > 0 ? `; loss plot ${plot}` : ""}`,
+    );
   } finally {
     progress?.stop();
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   }
 }
 

@@ -82,8 +82,12 @@ const shape = {
     .default(0)
     .describe("threads of the CPU kernels; 0: one for each processor the process may use"),
 
+  maxSkips: count()
+    .default(10)
+    .describe("updates in a row with a loss or gradient that is not finite that end the run"),
+  spikeRatio: z.number().gt(1).default(2).describe("a loss so many times the median of the last 100 is reported"),
   saveEvery: count().default(1000).describe("updates between two checkpoints"),
-  keep: count().default(3).describe("checkpoints kept"),
+  keep: count().default(3).describe("checkpoints kept, besides the best one"),
   logEvery: count().default(10).describe("updates between two lines of the log"),
   resume: z
     .union([z.boolean(), z.string().min(1)])

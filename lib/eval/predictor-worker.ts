@@ -12,7 +12,7 @@ import { type FromPredictor, type PredictorSetup, storeError, type ToPredictor }
 const port = parentPort!;
 const answer = (message: FromPredictor, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 const setup = workerData as PredictorSetup;
-const { model, labels, report, preprocessing } = open();
+const { model, labels, report, preprocessing } = await open();
 const { image } = model.config;
 const input: InputSpec = {
   image,
@@ -39,9 +39,9 @@ port.on("message", (message: ToPredictor) => {
   else queue = queue.then(() => work(message));
 });
 
-function open() {
+async function open() {
   try {
-    return openClassifier(setup.weights, setup);
+    return await openClassifier(setup.weights, setup);
   } catch (error) {
     answer({ failed: storeError(error) });
     return process.exit();

@@ -1,7 +1,18 @@
 // Writing a file so that a reader, or a crash at any moment, sees the old file or the whole new one, never a part:
-// write a temporary file in the same folder, flush it to disk, rename it over the target, flush the folder.
+// write a temporary file in the same folder, flush it to disk, rename it over the target, flush the folder. A process
+// that is killed meanwhile leaves its temporary file, `.<name>.<process>-<number>.tmp`, for `removeLeftovers` to find.
 
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { VideomaeError } from "../errors.js";
 
@@ -19,22 +30,79 @@ let serial = 0;
  * @throws VideomaeError that names the path when the file system refuses; whatever `write` itself throws.
  */
 export function writeFileAtomic(path: string, write: (sink: ByteSink) => void): void {
+  replace("write", path, (temporary) => {
+    const file = openSync(temporary, "wx");
+    try {
+      write((bytes) => writeAll(file, bytes));
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  });
+}
+
+/**
+ * Makes `path` another name of the file `existing`, atomically: a hard link, or a copy where the file system has none.
+ *
+ * @throws VideomaeError that names the path when the file system refuses
+ */
+export function linkFileAtomic(existing: string, path: string): void {
+  replace("link", path, (temporary) => {
+    try {
+      linkSync(existing, temporary);
+    } catch (cause) {
+      if (!["EPERM", "ENOTSUP", "ENOSYS", "EMLINK"].includes((cause as NodeJS.ErrnoException).code ?? "")) throw cause;
+      copyFileSync(existing, temporary);
+      const copy = openSync(temporary, "r");
+      try {
+        fsyncSync(copy);
+      } finally {
+        closeSync(copy);
+      }
+    }
+  });
+}
+
+/** Has `make` make a temporary file and renames it to `path`. */
+function replace(operation: string, path: string, make: (temporary: string) => void): void {
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${process.pid}-${serial++}.tmp`);
-  let file: number | undefined;
   try {
-    file = openSync(temporary, "wx");
-    const open = file;
-    write((bytes) => writeAll(open, bytes));
-    fsyncSync(file);
-    closeSync(file);
-    file = undefined;
+    make(temporary);
     renameSync(temporary, path);
+    tryRemove(temporary); // it is still there when both were names of one file: renaming does nothing then
     flushFolder(folder);
   } catch (cause) {
-    if (file !== undefined) closeSync(file);
-    rmSync(temporary, { force: true });
-    throw explainFileError("write", path, cause);
+    tryRemove(temporary);
+    throw explainFileError(operation, path, cause);
+  }
+}
+
+/** Removes the temporary files that killed processes left in a folder, and returns their names. */
+export function removeLeftovers(folder: string): string[] {
+  return readdirSync(folder).filter((name) => {
+    const writer = /^\..+\.(\d+)-\d+\.tmp$/.exec(name)?.[1];
+    return writer !== undefined && !isRunning(Number(writer)) && tryRemove(join(folder, name));
+  });
+}
+
+function isRunning(process_: number): boolean {
+  if (process_ === process.pid) return false; // nothing of ours is under way when this is called
+  try {
+    process.kill(process_, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}
+
+/** A temporary file that cannot be removed now does no harm: it is found again at the next start. */
+function tryRemove(path: string): boolean {
+  try {
+    rmSync(path, { force: true });
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -49,6 +117,7 @@ export function explainFileError(operation: string, path: string, cause: unknown
 const reasons: Record<string, readonly [got: string, hint: string]> = {
   ENOSPC: ["no space left on the disk", "free some space, or write to another disk"],
   EDQUOT: ["the disk quota is used up", "free some space, or write to another disk"],
+  EFBIG: ["the file is larger than files may be here", "raise the limit with ulimit -f, or write to another disk"],
   EROFS: ["a read-only file system", "choose a folder on a writable disk"],
   EACCES: ["permission denied", "check the owner and permissions of the file and its folder"],
   EPERM: ["operation not permitted", "check the owner and permissions of the file and its folder"],
@@ -56,6 +125,7 @@ const reasons: Record<string, readonly [got: string, hint: string]> = {
   ENOTDIR: ["a part of the path is not a folder", "check the path"],
   EISDIR: ["the path is a folder", "give the path of a file"],
   EMFILE: ["too many open files", "close some files or raise the limit with ulimit -n"],
+  EIO: ["the disk failed", "copy what is there to another disk"],
 };
 
 function writeAll(file: number, bytes: Uint8Array): void {

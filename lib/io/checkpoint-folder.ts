@@ -1,10 +1,11 @@
-// The checkpoints of a run's folder: files named `checkpoint-<step>.safetensors`, ordered by step as a number. Anything
+// The checkpoints of a run's folder: files named `checkpoint-<step>.safetensors`, ordered by step as a number, and
+// `checkpoint-best.safetensors`, a second name of the best of them. The last one is that of the largest step. Anything
 // else in the folder, temporary files among it, is ignored.
 
-import { readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
 import { VideomaeError } from "../errors.js";
-import { explainFileError } from "./atomic-file.js";
+import { explainFileError, linkFileAtomic } from "./atomic-file.js";
 
 export interface CheckpointFile {
   readonly step: number;
@@ -14,6 +15,11 @@ export interface CheckpointFile {
 /** The path of the checkpoint after `step` optimiser steps. */
 export function checkpointPath(folder: string, step: number): string {
   return join(folder, `checkpoint-${step}.safetensors`);
+}
+
+/** The path under which a folder's best checkpoint is found. */
+export function bestCheckpointPath(folder: string): string {
+  return join(folder, "checkpoint-best.safetensors");
 }
 
 /** All checkpoints of a folder, ascending by step; none when the folder does not exist. */
@@ -37,6 +43,18 @@ export function latestCheckpoint(folder: string): CheckpointFile | undefined {
   return listCheckpoints(folder).at(-1);
 }
 
+/**
+ * Makes the checkpoint of a step the folder's best one, so that it survives the removal of its numbered file. Where that
+ * is gone, or the best one already, nothing changes.
+ * @throws VideomaeError when the file system refuses
+ */
+export function markBest(folder: string, step: number): void {
+  const [best, numbered] = [bestCheckpointPath(folder), checkpointPath(folder, step)];
+  const [now, next] = [best, numbered].map((path) => statSync(path, { throwIfNoEntry: false }));
+  if (next === undefined || (now?.ino === next.ino && now.dev === next.dev)) return;
+  linkFileAtomic(numbered, best);
+}
+
 /** Removes all but the newest `keep` checkpoints and returns the removed ones. Call it after a new one is written. */
 export function retainCheckpoints(folder: string, keep: number): CheckpointFile[] {
   if (!(keep >= 1)) {
@@ -53,4 +71,21 @@ export function retainCheckpoints(folder: string, keep: number): CheckpointFile[
     }
   }
   return removed;
+}
+
+/**
+ * Moves files of a folder into a new folder below it, `previous-<number>`, and returns its path.
+ * @throws VideomaeError when the file system refuses
+ */
+export function setAside(folder: string, paths: readonly string[]): string {
+  let number = 1;
+  while (existsSync(join(folder, `previous-${number}`))) number++;
+  const aside = join(folder, `previous-${number}`);
+  try {
+    mkdirSync(aside);
+    for (const path of paths) renameSync(path, join(aside, basename(path)));
+  } catch (cause) {
+    throw explainFileError("move files to", aside, cause);
+  }
+  return aside;
 }

@@ -5,11 +5,12 @@
 //   __metadata__.videomae         JSON: format, version, step, epoch, seed, config and whatever else the run keeps
 //   __metadata__.videomae.sha256  hash over that JSON, the tensors' names and shapes, and all tensor bytes
 //
-// Tensors go by name, never by offset, so a run may change how it lays out memory. Opening checks version and hash
-// (about 1 GB/s), so a damaged file is refused before it can poison a run.
+// Tensors go by name, never by offset, so a run may change how it lays out memory. Opening checks the hash (about 1
+// GB/s) and then the version, so a damaged file is refused before it can poison a run.
 
 import { createHash } from "node:crypto";
 import { VideomaeError } from "../errors.js";
+import { DamagedFileError } from "./damaged-file.js";
 import {
   openSafetensors,
   type SafetensorsFile,
@@ -18,7 +19,7 @@ import {
   writeSafetensors,
 } from "./safetensors.js";
 
-export const CHECKPOINT_VERSION = 1;
+export const CHECKPOINT_VERSION = 2;
 const FORMAT = "videomae-checkpoint";
 const STATE_KEY = "videomae";
 const HASH_KEY = "videomae.sha256";
@@ -67,6 +68,11 @@ export function writeCheckpoint(path: string, content: CheckpointContent): void 
   writeSafetensors(path, tensors, { [STATE_KEY]: state, [HASH_KEY]: hash.digest("hex") });
 }
 
+/** Whether a file says that it is the checkpoint of a run. */
+export function isRunCheckpoint(file: SafetensorsFile): boolean {
+  return file.metadata.has(STATE_KEY);
+}
+
 /** An open checkpoint; close it, or hold it by `using`. */
 export class Checkpoint {
   readonly path: string;
@@ -91,6 +97,11 @@ export class Checkpoint {
     return this.#file.has(prefixes[part] + name);
   }
 
+  /** The shape of a tensor; throws when the part does not hold it. */
+  shape(part: CheckpointPart, name: string): readonly number[] {
+    return this.#file.entry(prefixes[part] + name).shape;
+  }
+
   /** Reads one tensor; throws when the part does not hold it. */
   read(part: CheckpointPart, name: string): CheckpointTensor {
     const stored = prefixes[part] + name;
@@ -110,19 +121,24 @@ export class Checkpoint {
  * Opens a checkpoint and checks its format, version and content.
  *
  * @param options.verify  read all bytes and compare their hash, default true
- * @throws VideomaeError when the file is no checkpoint, of a newer version, or damaged.
+ * @throws DamagedFileError when the file is damaged or no checkpoint; VideomaeError when it is of another version or the
+ *   file system refuses
  */
 export function openCheckpoint(path: string, { verify = true }: { readonly verify?: boolean } = {}): Checkpoint {
+  const op = `checkpoint ${path}`;
   const file = openSafetensors(path);
   try {
     const text = file.metadata.get(STATE_KEY);
-    const state = parseState(path, text);
+    if (text === undefined) {
+      const hint = "give a checkpoint-<step>.safetensors of a run; plain weights cannot be resumed from";
+      throw new DamagedFileError({ op, expected: "a checkpoint of a run", got: "a file without a run state", hint });
+    }
     for (const name of file.names) {
       const { dtype } = file.entry(name);
-      if (dtype !== "F32") throw new VideomaeError({ op: `${path}: tensor "${name}"`, expected: "F32", got: dtype });
+      if (dtype !== "F32") throw new DamagedFileError({ op: `${op}: tensor "${name}"`, expected: "F32", got: dtype });
     }
-    if (verify) verifyHash(file, text as string);
-    return new Checkpoint(file, state);
+    if (verify) verifyHash(file, text);
+    return new Checkpoint(file, parseState(op, text));
   } catch (error) {
     file.close();
     throw error;
@@ -138,7 +154,7 @@ function verifyHash(file: SafetensorsFile, state: string): void {
   const got = hash.digest("hex");
   const expected = file.metadata.get(HASH_KEY);
   if (got === expected) return;
-  throw new VideomaeError({
+  throw new DamagedFileError({
     op: `checkpoint ${file.path}`,
     expected: `content with sha256 ${expected ?? "(none recorded)"}`,
     got,
@@ -151,18 +167,16 @@ function startHash(state: string, tensors: readonly Pick<StoredTensor, "name" | 
   return createHash("sha256").update(state).update("\n").update(table).update("\n");
 }
 
-function parseState(path: string, text: string | undefined): CheckpointState {
-  const op = `checkpoint ${path}`;
+function parseState(op: string, text: string): CheckpointState {
   let state: unknown;
   try {
-    state = text === undefined ? undefined : JSON.parse(text);
+    state = JSON.parse(text);
   } catch (cause) {
-    throw new VideomaeError({ op, expected: "a run state in JSON", got: (cause as Error).message, cause });
+    throw new DamagedFileError({ op, expected: "a run state in JSON", got: (cause as Error).message, cause });
   }
-  const fields = (state ?? {}) as Partial<Record<string, unknown>>;
+  const fields = Object(state) as Partial<Record<string, unknown>>;
   if (fields.format !== FORMAT) {
-    const hint = "give a checkpoint-<step>.safetensors of a run; plain weights cannot be resumed from";
-    throw new VideomaeError({ op, expected: "a checkpoint of a run", got: "a file without a run state", hint });
+    throw new DamagedFileError({ op, expected: `the format "${FORMAT}"`, got: JSON.stringify(fields.format) });
   }
   if (fields.version !== CHECKPOINT_VERSION) {
     const hint = "it was written by another version of videomae: install that one";

@@ -1,17 +1,16 @@
 // An append-only log of one JSON object a line. A crash can cut only the last line; opening the log again cuts that
-// remnant off, so every line stays readable. JSON has no NaN or infinity: such a number is written as null and its name
-// is listed in the line's `nonFinite` field.
+// remnant off, and a line that could be written only in part is taken back, so every line stays readable. JSON has no NaN
+// or infinity: such a number is written as null and its name is listed in the line's `nonFinite` field.
 
 import {
   closeSync,
-  existsSync,
   fstatSync,
+  fsyncSync,
   ftruncateSync,
   openSync,
   readFileSync,
   readSync,
-  renameSync,
-  writeFileSync,
+  statSync,
   writeSync,
 } from "node:fs";
 import { VideomaeError } from "../errors.js";
@@ -23,21 +22,45 @@ export type LogRecord = Readonly<Record<string, unknown>>;
 export class JsonlLog {
   readonly path: string;
   #file: number | undefined;
+  #bytes: number;
 
   /** @internal Use `openJsonl`. */
-  constructor(path: string, file: number) {
+  constructor(path: string, file: number, bytes: number) {
     this.path = path;
     this.#file = file;
+    this.#bytes = bytes;
   }
 
-  /** Appends one object. */
+  /** Length of the log in bytes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Appends one object.
+   * @throws VideomaeError when the file system refuses; the log is then what it was
+   */
   write(record: LogRecord): void {
-    if (this.#file === undefined) {
-      throw new VideomaeError({ op: `log ${this.path}`, expected: "an open log", got: "one that was closed" });
-    }
+    const file = this.#open();
     const line = new TextEncoder().encode(`${encodeRecord(record)}\n`);
     try {
-      for (let at = 0; at < line.byteLength; ) at += writeSync(this.#file, line, at);
+      for (let at = 0; at < line.byteLength; ) at += writeSync(file, line, at);
+    } catch (cause) {
+      ftruncateSync(file, this.#bytes);
+      throw failed("write", this.path, cause);
+    }
+    this.#bytes += line.byteLength;
+  }
+
+  /**
+   * Waits until everything written lies on the disk.
+   * @throws VideomaeError when the file system refuses, or the file is no longer where it was
+   */
+  flush(): void {
+    const file = this.#open();
+    try {
+      fsyncSync(file);
+      if (statSync(this.path).ino !== fstatSync(file).ino) throw new Error("another file has taken its place");
     } catch (cause) {
       throw failed("write", this.path, cause);
     }
@@ -52,10 +75,21 @@ export class JsonlLog {
   [Symbol.dispose](): void {
     this.close();
   }
+
+  #open(): number {
+    if (this.#file !== undefined) return this.#file;
+    throw new VideomaeError({ op: `log ${this.path}`, expected: "an open log", got: "one that was closed" });
+  }
 }
 
-/** Opens a log for appending, created if absent; an unfinished last line is cut off. */
-export function openJsonl(path: string): JsonlLog {
+/**
+ * Opens a log for appending, created if absent; an unfinished last line is cut off.
+ * @param options.bytes  cut it to this length first, where it is longer
+ */
+export function openJsonl(
+  path: string,
+  { bytes = Number.POSITIVE_INFINITY }: { readonly bytes?: number } = {},
+): JsonlLog {
   let file: number;
   try {
     file = openSync(path, "a+");
@@ -63,26 +97,12 @@ export function openJsonl(path: string): JsonlLog {
     throw failed("open", path, cause);
   }
   try {
-    ftruncateSync(file, endOfLastLine(file));
+    const end = endOfLastLine(file, Math.min(bytes, fstatSync(file).size));
+    ftruncateSync(file, end);
+    return new JsonlLog(path, file, end);
   } catch (cause) {
     closeSync(file);
     throw failed("repair", path, cause);
-  }
-  return new JsonlLog(path, file);
-}
-
-/** Rewrites a log without the records that `keep` refuses, atomically; an absent log stays absent. */
-export function keepRecords(path: string, keep: (record: LogRecord) => boolean): void {
-  if (!existsSync(path)) return;
-  const records = readJsonl(path);
-  const kept = records.filter(keep);
-  if (kept.length === records.length) return;
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    writeFileSync(temporary, kept.map((record) => `${encodeRecord(record)}\n`).join(""));
-    renameSync(temporary, path);
-  } catch (cause) {
-    throw failed("rewrite", path, cause);
   }
 }
 
@@ -132,10 +152,10 @@ function replaceNonFinite(value: unknown, name: string, nonFinite: string[]): un
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, inside(key, item)]));
 }
 
-/** The offset after the last newline, found from the end backward. */
-function endOfLastLine(file: number): number {
+/** The offset after the last newline of the first `bytes` bytes, found from the end backward. */
+function endOfLastLine(file: number, bytes: number): number {
   const block = new Uint8Array(65536);
-  for (let end = fstatSync(file).size; end > 0; ) {
+  for (let end = bytes; end > 0; ) {
     const begin = Math.max(0, end - block.byteLength);
     const got = readSync(file, block, 0, end - begin, begin);
     const newline = block.subarray(0, got).lastIndexOf(0x0a);

@@ -230,6 +230,9 @@ export function normShapes(prefix: string, width: number): NamedShape[] {
   ];
 }
 
+/** Tokens of a clip. No attention reaches farther, and a wild number must not fill the memory with positions. */
+const MOST_TOKENS = 2 ** 18;
+
 function checkConfig(config: PretrainConfig): void {
   checkEncoderConfig(config);
   checkCounts(config, ["decoderWidth", "decoderDepth", "decoderHeads"]);
@@ -248,6 +251,8 @@ export function checkEncoderConfig(config: EncoderConfig): void {
     ["frames", "tubelet", "16 with tubelet 2"],
     ["width", "heads", "768 with 12 heads"],
   ]);
+  const { t, h, w } = tokenGrid(config);
+  if (t * h * w > MOST_TOKENS) throw bad("image", `at most ${MOST_TOKENS} tokens`, `${t} x ${h} x ${w}`);
   checkPositive(config, ["mlpRatio", "normEps"]);
   if (mlpHidden(config) < 1) throw bad("mlpRatio", "an MLP of 1 or more", config.mlpRatio);
   if (!(config.layerScale >= 0 && Number.isFinite(config.layerScale)))

@@ -36,12 +36,14 @@ export interface OptimizerGroup {
   readonly learningRateScale?: number;
 }
 
-/** What a step did. Scalars, owned like any result. */
+/** What a step did. Owned like any result. */
 export interface StepResult {
-  /** Global L2 norm of the gradients before clipping. */
+  /** (): global L2 norm of the gradients before clipping. */
   readonly gradientNorm: Tensor;
-  /** i32: 1 when the norm was not finite, so nothing was updated. */
+  /** i32 (): 1 when the norm or the loss was not finite, so nothing was updated. */
   readonly skipped: Tensor;
+  /** i32 (parameters), in the order of `names`: how many values of its gradient made a step skip; else 0. */
+  readonly nonFinite: Tensor;
 }
 
 interface Segment {
@@ -75,6 +77,8 @@ export class AdamW implements Disposable {
   readonly #flat: Record<"parameters" | "gradients" | "expAvg" | "expAvgSq", Tensor>;
   /** Updates applied so far. */
   updates = 0;
+  /** The parameters in the order of the groups. */
+  readonly names: readonly string[];
 
   /**
    * Gathers the parameters into one buffer; modules go on using them as before.
@@ -93,6 +97,7 @@ export class AdamW implements Disposable {
       end = Math.ceil((end + parameter.value.size) / alignment) * alignment;
     }
     this.#segments = segments;
+    this.names = segments.map(({ name }) => name);
     const ends = segments.map((s) => Math.ceil((s.offset + s.size) / alignment));
     const dtype = all[0]?.parameter.value.dtype ?? "f32";
     const mixed = all.find(({ parameter }) => parameter.value.dtype !== dtype);
@@ -119,17 +124,19 @@ export class AdamW implements Disposable {
   }
 
   /**
-   * Updates every parameter from its gradient and clears the gradients. A gradient norm that is not finite changes no
-   * parameter and no moment.
+   * Updates every parameter from its gradient and clears the gradients. A gradient norm or a loss that is not finite
+   * changes no parameter and no moment.
    * @param values  of this step; default those of the options
+   * @param loss  (), what the gradients are of, when it is to be looked at too
    */
-  step(values: { readonly learningRate?: number; readonly weightDecay?: number } = {}): StepResult {
+  step(values: { readonly learningRate?: number; readonly weightDecay?: number } = {}, loss?: Tensor): StepResult {
     const { lr, betas, eps, weightDecay, clipNorm } = this.options;
     const gradientNorm = nativeOp("gradNorm", { x: this.#flat.gradients }).y;
-    const { skipped } = nativeOp("adamw", {
+    const { skipped, nonFinite } = nativeOp("adamw", {
       ...this.#flat,
       ...this.#table,
       gradientNorm,
+      loss,
       learningRate: values.learningRate ?? lr,
       weightDecay: values.weightDecay ?? weightDecay,
       beta1: betas[0],
@@ -139,7 +146,7 @@ export class AdamW implements Disposable {
       step: this.updates + 1,
     });
     if (skipped.readSync()[0] === 0) this.updates++;
-    return { gradientNorm, skipped };
+    return { gradientNorm, skipped, nonFinite };
   }
 
   /** Forgets gradients without a step. */
@@ -157,13 +164,22 @@ export class AdamW implements Disposable {
 
   /**
    * Takes on saved moments and the count of updates behind them.
-   * @param read  gives the values of a parameter's moment by name; it throws when there are none
+   * @param read  gives a parameter's moment by name; it throws when there is none
+   * @throws VideomaeError when a moment has another shape than its parameter
    */
-  restore(updates: number, read: (kind: "expAvg" | "expAvgSq", name: string) => Float32Array): void {
+  restore(
+    updates: number,
+    read: (kind: "expAvg" | "expAvgSq", name: string) => { shape: readonly number[]; data: Float32Array },
+  ): void {
     for (const kind of ["expAvg", "expAvgSq"] as const) {
       for (const segment of this.#segments) {
+        const { shape, data } = read(kind, segment.name);
+        if (shape.join() !== segment.shape.join()) {
+          const [expected, got] = [`[${segment.shape}]`, `[${shape}]`];
+          throw new VideomaeError({ op: `AdamW ${kind} of ${segment.name}`, expected, got });
+        }
         using view = unscoped(() => this.#flat[kind].view(segment.shape, segment.offset));
-        view.write(read(kind, segment.name));
+        view.write(data);
       }
     }
     this.updates = updates;

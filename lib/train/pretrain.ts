@@ -1,58 +1,37 @@
 // Masked pre-training (VideoMAE V2, section 3): the recipe behind `videomae pretrain`.
 // A run is a pure function of its options and data: clips, masks and initial weights are keyed by the seed, so a run
 // that is stopped and resumed goes on with the same numbers.
-import { mkdirSync } from "node:fs";
-import path from "node:path";
-import { backward } from "../autograd/backward.js";
-import { compileStep } from "../autograd/compile-step.js";
-import { withRandomKey } from "../autograd/random-key.js";
 import {
   type PretrainRunConfig,
   type PretrainRunOptions,
   parsePretrainConfig,
   planSteps,
+  type StepPlan,
 } from "../config/pretrain-config.js";
-import { type BadFile, loader, VideoDataset } from "../data/loader.js";
-import { VideomaeError } from "../errors.js";
-import { latestCheckpoint } from "../io/checkpoint-folder.js";
-import { keepRecords, openJsonl } from "../log/jsonl.js";
+import { type BadFile, type ClipBatch, loader, VideoDataset } from "../data/loader.js";
 import { type DualMask, dualMask } from "../masking/dual-mask.js";
 import { type PretrainModel, pretrainModel } from "../models/pretrain.js";
 import { publishedGrid, tokenGrid } from "../models/sizes.js";
 import { AdamW, parameterGroups } from "../optim/adamw.js";
 import { cosineSchedule, scaleLearningRate } from "../optim/schedule.js";
 import { threads } from "../tensor/memory.js";
-import { Tensor } from "../tensor/tensor.js";
-import { differences, numericsOf, restorePretrainState, savePretrainState } from "./pretrain-state.js";
-
-/** Consecutive updates with a gradient that is not finite before a run gives up. */
-const maximalSkips = 10;
-
-/** One update, as it is logged. */
-export interface PretrainStep {
-  /** Updates done, this one included. */
-  readonly step: number;
-  readonly steps: number;
-  readonly epoch: number;
-  readonly loss: number;
-  /** Global L2 norm of the gradients before clipping. */
-  readonly gradientNorm: number;
-  readonly learningRate: number;
-  readonly weightDecay: number;
-  /** Clips of this update. */
-  readonly clips: number;
-  /** Milliseconds this update waited for data. */
-  readonly waitedMs: number;
-  /** Whether the gradient was not finite, so that nothing was updated. */
-  readonly skipped: boolean;
-}
+import type { Tensor } from "../tensor/tensor.js";
+import { BadFileReports } from "./bad-file-reports.js";
+import { CheckpointSaver } from "./checkpoint-saver.js";
+import { Guards } from "./guards.js";
+import { numericsOf } from "./numerics.js";
+import { differences, listHash, restorePretrainState, type Schedules, savePretrainState } from "./pretrain-state.js";
+import { continueFolder, openResumePoint, prepareFolder } from "./run-folder.js";
+import { RunLog } from "./run-log.js";
+import { type Procedure, type TrainingStep, train } from "./training-loop.js";
+import { trainingSteps } from "./training-steps.js";
 
 /** How a run reports, and how it is asked to stop. */
 export interface PretrainControl {
-  /** Stops after the update under way, with a checkpoint. */
+  /** Stops the run: after the update under way, or at once while it starts or waits for data; with a checkpoint. */
   readonly signal?: AbortSignal;
   readonly onStart?: (run: { start: number; steps: number; clips: number; model: PretrainModel }) => void;
-  readonly onStep?: (step: PretrainStep) => void;
+  readonly onStep?: (step: TrainingStep) => void;
   readonly onBadFile?: (file: BadFile) => void;
   /** Something the user should know, e.g. that a resumed run has other options than before. */
   readonly onNote?: (note: string) => void;
@@ -63,117 +42,89 @@ export interface PretrainSummary {
   readonly steps: number;
   /** Updates done; fewer than `steps` when the run was asked to stop. */
   readonly done: number;
-  /** The newest checkpoint. */
+  /** Updates among them that were skipped, because something was not finite. */
+  readonly skipped: number;
+  /** The newest checkpoint; "" when there is none yet. */
   readonly checkpoint: string;
   readonly log: string;
 }
 
 /**
  * Pre-trains a model and leaves checkpoints and a log in `options.out`.
- * @throws VideomaeError for bad options or data, and when gradients stay non-finite
+ * @throws VideomaeError for bad options or data, when updates are skipped too often in a row, and when checkpoints
+ *   cannot be saved
  */
 export async function pretrain(options: PretrainRunOptions, control: PretrainControl = {}): Promise<PretrainSummary> {
   const config = parsePretrainConfig(options);
+  const { out: folder, batchSize, accumulate, seed } = config;
   if (config.threads > 0) threads(config.threads);
   using model = modelOf(config);
-  const masks = masksOf(config, model);
   using optimizer = new AdamW(parameterGroups(model), {
     betas: config.betas,
     eps: config.eps,
     weightDecay: config.weightDecay,
     clipNorm: config.clipNorm,
   });
-  const { image, frames } = model.config;
-  const clip = { frames, stride: config.stride, size: image, views: config.views };
-  const dataset = VideoDataset.from(config.data, {
-    root: config.root || undefined,
-    framesTemplate: config.framesTemplate,
-    ...clip,
-  });
-  const { batchSize, workers, seed, decoder, maxBadFraction } = config;
-  const { stepsPerEpoch } = loader(dataset, { batchSize });
-  const plan = planSteps(config, stepsPerEpoch / config.accumulate);
-  const schedule = schedulesOf(config, plan);
+  const dataset = datasetOf(config, model);
+  const plan = planSteps(config, loader(dataset, { batchSize }).stepsPerEpoch / accumulate);
+  const schedules = schedulesOf(config, plan);
+  const numerics = await numericsOf(config.decoder);
+  const list = { videos: dataset.length, list: listHash(dataset.sources) };
 
-  mkdirSync(config.out, { recursive: true });
-  const resumed = checkpointToResume(config);
-  const numerics = await numericsOf(decoder);
-  const restored = resumed === undefined ? undefined : restorePretrainState(resumed, model, optimizer);
-  const start = restored?.step ?? 0;
-  const logFile = path.join(config.out, "log.jsonl");
-  keepRecords(logFile, ({ step }) => typeof step !== "number" || step <= start);
-  using log = openJsonl(logFile);
-  const notes = restored === undefined ? [] : differences(restored, config, numerics);
-  for (const note of [...positionNotes(config, model), ...notes]) {
-    log.write({ event: "note", note });
-    control.onNote?.(note);
+  const leftovers = prepareFolder(folder);
+  const { checkpoint, notes: damage } = openResumePoint(folder, config.resume);
+  const before = checkpoint && restorePretrainState(checkpoint, model, optimizer);
+  const start = before?.step ?? 0;
+  const { log: file, notes: moved } = continueFolder(folder, before, config.resume === false);
+  using log = new RunLog(file, (note) => control.onNote?.(note));
+  const changed = before ? differences(before, { config, numerics, schedules, data: list }) : [];
+  for (const note of [...leftovers, ...damage, ...moved, ...positionNotes(config, model), ...changed]) {
+    log.event("note", note, { note });
   }
+  if (before) log.write({ event: "resumed", update: start, checkpoint: before.path });
   control.onStart?.({ start, steps: plan.steps, clips: dataset.length, model });
 
-  const { accumulate, update } = stepsOf(config, model, optimizer);
-  using _accumulate = accumulate;
-  using _update = update;
+  const bad = new BadFileReports(before?.data.bad ?? [], (report) => {
+    log.write({ event: "bad file", ...report });
+    control.onBadFile?.(report);
+  });
+  const firstBatch = before?.data.nextBatch ?? 0;
   const batches = loader(dataset, {
-    batchSize,
-    workers,
-    seed,
-    decoder,
-    maxBadFraction,
-    startStep: start * config.accumulate,
-    steps: (plan.steps - start) * config.accumulate,
-    onBadFile: (file) => {
-      log.write({ event: "bad file", ...file });
-      control.onBadFile?.(file);
+    ...{ batchSize, seed, workers: config.workers, decoder: config.decoder, maxBadFraction: config.maxBadFraction },
+    startStep: firstBatch,
+    steps: Math.max(0, plan.steps - start) * accumulate,
+    onBadFile: (report) => bad.take(report),
+  });
+  const guards = new Guards({ maxSkips: config.maxSkips, spikeRatio: config.spikeRatio }, before?.guards);
+  const saver = new CheckpointSaver({
+    ...{ folder, keep: config.keep, log, resumed: before, onSaved: control.onCheckpoint },
+    write: (path, record) => {
+      const nextBatch = firstBatch + (record.step - start) * accumulate;
+      const data = { nextBatch, ...list, bad: bad.all };
+      const run = { config, schedules, data, guards: guards.state, numerics };
+      savePretrainState(path, record, run, model, optimizer);
     },
   });
+  using procedure = procedureOf(config, model, optimizer);
+  const rate = cosineSchedule(schedules.learningRate);
+  const decay = cosineSchedule(schedules.weightDecay);
+  const done = await train({
+    ...{ procedure, batches, accumulate, start, steps: plan.steps, seed, guards, saver, log, folder },
+    schedule: (update) => ({ learningRate: rate.at(update), weightDecay: decay.at(update) }),
+    ...{ logEvery: config.logEvery, saveEvery: config.saveEvery, onStep: control.onStep, signal: control.signal },
+  });
+  return { steps: plan.steps, done, skipped: guards.state.skipped, checkpoint: saver.saved, log: log.path };
+}
 
-  let [done, skips, saved] = [start, 0, resumed ?? ""];
-  const save = (epoch: number) => {
-    saved = savePretrainState({ config, step: done, epoch, numerics }, model, optimizer);
-    control.onCheckpoint?.(saved);
-  };
-  let sum = nothing;
-  let epoch = 0;
-  for await (using batch of batches) {
-    epoch = batch.epoch;
-    const { visible, decoded } = masks.sample(batch);
-    using _visible = visible;
-    using _decoded = decoded;
-    const inputs = { video: batch.video, visible, decoded };
-    const key = { seed: config.seed, update: done, microStep: sum.microSteps };
-    const add = async (loss: Tensor) => ({
-      loss: sum.loss + (await loss.item()) / config.accumulate,
-      clips: sum.clips + batch.keys.length,
-      waitedMs: sum.waitedMs + batch.waitedMs,
-      microSteps: sum.microSteps + 1,
-    });
-    if (sum.microSteps < config.accumulate - 1) {
-      sum = await add(withRandomKey(key, () => accumulate(inputs, undefined)).loss);
-      continue;
-    }
-    const values = schedule(done);
-    const results = withRandomKey(key, () => update(inputs, values));
-    const { microSteps: _, ...total } = await add(results.loss);
-    sum = nothing;
-    done++;
-    const step: PretrainStep = {
-      step: done,
-      steps: plan.steps,
-      epoch,
-      ...total,
-      ...values,
-      gradientNorm: await results.gradientNorm.item(),
-      skipped: (await results.skipped.item()) !== 0,
-    };
-    skips = step.skipped ? skips + 1 : 0;
-    control.onStep?.(step);
-    const stopping = control.signal?.aborted ?? false;
-    if (step.skipped || stopping || done % config.logEvery === 0 || done === plan.steps) log.write({ ...step });
-    if (skips >= maximalSkips) throw diverged(step);
-    if (done % config.saveEvery === 0 || done === plan.steps || stopping) save(epoch);
-    if (stopping) break;
-  }
-  return { steps: plan.steps, done, checkpoint: saved, log: logFile };
+function datasetOf(config: PretrainRunConfig, model: PretrainModel): VideoDataset {
+  return VideoDataset.from(config.data, {
+    root: config.root || undefined,
+    framesTemplate: config.framesTemplate,
+    frames: model.config.frames,
+    stride: config.stride,
+    size: model.config.image,
+    views: config.views,
+  });
 }
 
 function modelOf(config: PretrainRunConfig): PretrainModel {
@@ -209,55 +160,44 @@ export function masksOf(config: PretrainRunConfig, model: PretrainModel): DualMa
 }
 
 /** Learning rate and weight decay by update (spec 5.1, 5.2). */
-function schedulesOf(config: PretrainRunConfig, plan: { steps: number; warmupSteps: number }) {
+function schedulesOf(config: PretrainRunConfig, plan: StepPlan): Schedules {
   const scaled = (rate: number) => scaleLearningRate(rate, config.batchSize * config.accumulate);
-  const rate = cosineSchedule({
-    base: scaled(config.lr),
-    final: scaled(config.minLr),
-    steps: plan.steps,
-    warmupSteps: plan.warmupSteps,
-    warmupStart: scaled(config.warmupLr),
-  });
   const { weightDecay, weightDecayEnd = weightDecay } = config;
-  const decay = cosineSchedule({ base: weightDecay, final: weightDecayEnd, steps: plan.steps });
-  return (step: number) => ({ learningRate: rate.at(step), weightDecay: decay.at(step) });
+  return {
+    learningRate: {
+      base: scaled(config.lr),
+      final: scaled(config.minLr),
+      steps: plan.steps,
+      warmupSteps: plan.warmupSteps,
+      warmupStart: scaled(config.warmupLr),
+    },
+    weightDecay: { base: weightDecay, final: weightDecayEnd, steps: plan.steps },
+  };
 }
 
-interface StepValues {
-  readonly learningRate: number;
-  readonly weightDecay: number;
-}
-
-/** What the micro-batches of an update have added up to. */
-const nothing = { loss: 0, clips: 0, waitedMs: 0, microSteps: 0 };
-
-/** The two steps: one adds a micro-batch's gradients, the other does so and updates. */
-function stepsOf(config: PretrainRunConfig, model: PretrainModel, optimizer: AdamW) {
+/** What a batch does to the model: masks are drawn for it, and the loss is that of the hidden pixels. */
+function procedureOf(config: PretrainRunConfig, model: PretrainModel, optimizer: AdamW): Procedure & Disposable {
+  const masks = masksOf(config, model);
+  const names = model.namedParameters().map(([name]) => name);
   type Inputs = { video: Tensor; visible: Tensor; decoded: Tensor };
-  const gradients = ({ video, visible, decoded }: Inputs) => {
-    const loss = model.loss(video, { visible, decoded });
-    backward(loss, Tensor.fromArray([1 / config.accumulate], [], "f32"));
-    return loss;
+  const steps = trainingSteps(
+    ({ video, visible, decoded }: Inputs) => model.loss(video, { visible, decoded }),
+    optimizer,
+    config.accumulate,
+  );
+  const withMasks = <T>(batch: ClipBatch, step: (inputs: Inputs) => T): T => {
+    const { visible, decoded } = masks.sample(batch);
+    using _visible = visible;
+    using _decoded = decoded;
+    return step({ video: batch.video, visible, decoded });
   };
   return {
-    accumulate: compileStep((inputs: Inputs, _: undefined) => ({ loss: gradients(inputs) })),
-    update: compileStep((inputs: Inputs, values: StepValues) => ({
-      loss: gradients(inputs),
-      ...optimizer.step(values),
-    })),
+    accumulate: (batch) => withMasks(batch, (inputs) => steps.accumulate(inputs, undefined)),
+    update: (batch, values) => withMasks(batch, (inputs) => steps.update(inputs, values)),
+    blamed: (nonFinite) => {
+      const bad = new Set(optimizer.names.filter((_, i) => nonFinite[i] > 0));
+      return names.filter((name) => bad.has(name));
+    },
+    [Symbol.dispose]: () => steps[Symbol.dispose](),
   };
-}
-
-function checkpointToResume(config: PretrainRunConfig): string | undefined {
-  if (typeof config.resume === "string") return config.resume;
-  return config.resume ? latestCheckpoint(config.out)?.path : undefined;
-}
-
-function diverged(step: PretrainStep): VideomaeError {
-  return new VideomaeError({
-    op: `pretrain step ${step.step}`,
-    expected: "a finite gradient",
-    got: `${maximalSkips} updates in a row without one; the last loss was ${step.loss}`,
-    hint: "lower --lr, lengthen the warm-up, or clip gradients with --clip-norm",
-  });
 }

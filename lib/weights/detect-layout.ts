@@ -1,64 +1,39 @@
-// Which layout a file has, by the names in it. Names first lose the prefixes that wrapping, compiling and toolboxes put
-// before every one of them.
+// Which layout a file of weights has: its names lose what wrapping put before them, and what they name decides.
 
 import { VideomaeError } from "../errors.js";
-import { type Layout, type LayoutName, layouts } from "./layouts.js";
+import type { TensorFile } from "../io/tensor-file.js";
+import { type UnwrappedNames, unwrapNames } from "../io/wrapper-prefixes.js";
+import { type RecognizedWeights, recognizeWeights } from "../models/recognize-weights.js";
+import { type Layout, layouts } from "./layouts.js";
 
-/** Of a compiled module, a wrapped one, a hub model, a detection toolbox. */
-const wrappers = ["_orig_mod.", "module.", "model.", "backbone."];
-
-/** What each layout is known by: names it has, and names it has not. The first that fits is it. */
-const marks: readonly (readonly [LayoutName, has: readonly string[]])[] = [
-  ["hugging-face-classifier", ["videomae.embeddings.patch_embeddings.projection.weight", "classifier.weight"]],
-  ["hugging-face-pretrain", ["videomae.embeddings.patch_embeddings.projection.weight"]],
-  ["hugging-face-model", ["embeddings.patch_embeddings.projection.weight"]],
-  ["official-pretrain", ["encoder.patch_embed.proj.weight"]],
-  ["official-classifier", ["patch_embed.proj.weight"]],
-];
-
-/** A file's names without wrappers, and what they are in the file. */
-export interface UnwrappedNames {
+/** A file's names without wrappers, and what they are names of. */
+export interface DetectedLayout extends UnwrappedNames {
   readonly layout: Layout;
-  /** The wrappers taken off, outermost first. */
-  readonly wrappers: readonly string[];
-  /** From a layout's name to the file's. */
-  readonly stored: ReadonlyMap<string, string>;
+  readonly recognized: RecognizedWeights;
 }
 
 /**
- * The layout of a file's names.
- * @throws VideomaeError when they are those of no layout, or two names become one without their wrappers
+ * The layout of a file of weights.
+ * @throws VideomaeError when it holds no model of this family, or two
  */
-export function detectLayout(path: string, names: readonly string[]): UnwrappedNames {
-  const removed = new Set<string>();
-  const stored = new Map<string, string>();
-  for (const name of names) {
-    let bare = name;
-    for (let wrapper = wrapperOf(bare); wrapper !== undefined; wrapper = wrapperOf(bare)) {
-      removed.add(wrapper);
-      bare = bare.slice(wrapper.length);
-    }
-    const other = stored.get(bare);
-    if (other !== undefined) {
-      throw new VideomaeError({
-        op: path,
-        expected: "one set of weights",
-        got: `both "${other}" and "${name}"`,
-        hint: "the file holds two models: save the one you want by itself",
-      });
-    }
-    stored.set(bare, name);
-  }
-  const found = marks.find(([, has]) => has.every((name) => stored.has(name)));
-  if (found !== undefined) return { layout: layouts[found[0]], wrappers: [...removed], stored };
+export function detectLayout(file: Pick<TensorFile, "path" | "names" | "entry">): DetectedLayout {
+  const names = unwrapNames(file.path, file.names);
+  const shapes = new Map([...names.stored].map(([bare, stored]) => [bare, file.entry(stored).shape]));
+  const recognized = recognizeWeights(shapes);
+  if (recognized !== undefined) return { ...names, recognized, layout: layoutOf(recognized, shapes) };
   throw new VideomaeError({
-    op: path,
+    op: file.path,
     expected: "weights of a VideoMAE model: official, or of Hugging Face",
-    got: `${names.length} tensors${names.length > 0 ? `, the first named ${[...names].slice(0, 3).join(", ")}` : ""}`,
+    got: `${file.names.length} tensors${file.names.length > 0 ? `, the first named ${file.names.slice(0, 3).join(", ")}` : ""}`,
     hint: "see docs/weights.md for what can be read",
   });
 }
 
-function wrapperOf(name: string): string | undefined {
-  return wrappers.find((wrapper) => name.startsWith(wrapper));
+function layoutOf({ names, kind }: RecognizedWeights, shapes: ReadonlyMap<string, unknown>): Layout {
+  if (names === "official") {
+    return layouts[shapes.has("encoder.patch_embed.proj.weight") ? "official-pretrain" : "official-classifier"];
+  }
+  if (kind === "classifier") return layouts["hugging-face-classifier"];
+  const prefixed = shapes.has("videomae.embeddings.patch_embeddings.projection.weight");
+  return layouts[prefixed ? "hugging-face-pretrain" : "hugging-face-model"];
 }

@@ -2,12 +2,14 @@
 // model as it was. Tensors are read one by one, so the memory in use is that of the model and one parameter.
 
 import { VideomaeError } from "../errors.js";
+import { elementCount } from "../io/stored-dtype.js";
+import { readFloats } from "../io/stored-numbers.js";
+import type { TensorFile } from "../io/tensor-file.js";
 import type { Module, Parameter } from "../nn/module.js";
 import { sinusoid } from "../nn/position-table.js";
-import { detectLayout, type UnwrappedNames } from "./detect-layout.js";
+import { type DetectedLayout, detectLayout } from "./detect-layout.js";
 import { inertBecause, ourName, storedNames } from "./layouts.js";
 import { describeReport, type LoadReport, type Mismatch } from "./load-report.js";
-import { readReal, type WeightSource } from "./weight-source.js";
 
 export interface LoadOptions {
   /**
@@ -32,8 +34,8 @@ interface Match {
  * @returns what was loaded, what was not, and warnings that a program should show
  * @throws VideomaeError with that report when the file does not hold all of the model, or nothing of it
  */
-export function loadWeights(model: Module, source: WeightSource, { partial = false }: LoadOptions = {}): LoadReport {
-  const names = detectLayout(source.path, source.names);
+export function loadWeights(model: Module, file: TensorFile, { partial = false }: LoadOptions = {}): LoadReport {
+  const names = detectLayout(file);
   const { layout, stored: inFile } = names;
   const has = (name: string) => inFile.has(name);
   const matches: Match[] = [];
@@ -48,18 +50,18 @@ export function loadWeights(model: Module, source: WeightSource, { partial = fal
     }
     for (const part of wanted) used.add(part);
     const stored = wanted.map((part) => inFile.get(part)!);
-    const shape = concatenatedShape(stored.map((part) => source.entry(part).shape));
+    const shape = concatenatedShape(stored.map((part) => file.entry(part).shape));
     if (shape?.join() === parameter.shape.join()) matches.push({ name, parameter, stored });
-    else mismatched.push({ name, model: parameter.shape, stored: shape ?? source.entry(stored[0]).shape });
+    else mismatched.push({ name, model: parameter.shape, stored: shape ?? file.entry(stored[0]).shape });
   }
 
   const rest = [...inFile.keys()].filter((name) => !used.has(name));
-  const { inert, foreign } = lookAtRest(source, names, rest);
+  const { inert, foreign } = lookAtRest(file, names, rest);
   const known = rest.filter((name) => !inert.has(name) && ourName(layout, name) !== undefined);
   const unknown = rest.filter((name) => !inert.has(name) && ourName(layout, name) === undefined);
   const inSource = (list: readonly string[]) => list.map((name) => inFile.get(name)!);
   const report: LoadReport = {
-    path: source.path,
+    path: file.path,
     layout: layout.name,
     title: layout.title,
     wrappers: names.wrappers,
@@ -74,7 +76,7 @@ export function loadWeights(model: Module, source: WeightSource, { partial = fal
     ),
   };
   refuse(report, partial);
-  return { ...report, warnings: [...report.warnings, ...fill(matches, source)] };
+  return { ...report, warnings: [...report.warnings, ...fill(matches, file)] };
 }
 
 /** The parameter's name in the layout tables: those of an encoder go without the prefix they have in pre-training models. */
@@ -91,7 +93,7 @@ function concatenatedShape(shapes: readonly (readonly number[])[]): number[] | u
 }
 
 /** Tensors that no parameter needs: those that change no output, and positional tables that are not ours. */
-function lookAtRest(source: WeightSource, { layout, stored }: UnwrappedNames, rest: readonly string[]) {
+function lookAtRest(file: TensorFile, { layout, stored }: DetectedLayout, rest: readonly string[]) {
   const inert = new Map<string, string>();
   const foreign: string[] = [];
   const tables = [...layout.tables.encoder, ...layout.tables.decoder];
@@ -99,7 +101,7 @@ function lookAtRest(source: WeightSource, { layout, stored }: UnwrappedNames, re
     const reason = inertBecause(layout, name);
     if (reason !== undefined) inert.set(name, reason);
     if (!tables.includes(name)) continue;
-    if (isSinusoid(source, stored.get(name)!)) inert.set(name, "the sinusoid that the model makes itself");
+    if (isSinusoid(file, stored.get(name)!)) inert.set(name, "the sinusoid that the model makes itself");
     else foreign.push(stored.get(name)!);
   }
   return { inert, foreign };
@@ -108,12 +110,12 @@ function lookAtRest(source: WeightSource, { layout, stored }: UnwrappedNames, re
 const tolerance: Readonly<Record<string, number>> = { F32: 1e-5, F64: 1e-5, F16: 1e-3, BF16: 8e-3 };
 
 /** Whether a stored table (1, N, D) or (N, D) is the sinusoid over its N positions, up to the rounding of its dtype. */
-function isSinusoid(source: WeightSource, name: string): boolean {
-  const { dtype, shape } = source.entry(name);
+function isSinusoid(file: TensorFile, name: string): boolean {
+  const { dtype, shape } = file.entry(name);
   const [tokens, width] = shape.slice(-2);
   if (shape.length < 2 || shape.slice(0, -2).some((side) => side !== 1) || tolerance[dtype] === undefined) return false;
   const expected = sinusoid(tokens, width);
-  return readReal(source, name).every((value, i) => Math.abs(value - expected[i]) <= tolerance[dtype]);
+  return readFloats(file, name).every((value, i) => Math.abs(value - expected[i]) <= tolerance[dtype]);
 }
 
 function refuse(report: LoadReport, partial: boolean): void {
@@ -131,11 +133,16 @@ function refuse(report: LoadReport, partial: boolean): void {
 }
 
 /** Copies the values in. Returns what the user must know about them. */
-function fill(matches: readonly Match[], source: WeightSource): string[] {
+function fill(matches: readonly Match[], file: TensorFile): string[] {
   let [biases, zeroBiases] = [0, 0];
   for (const { name, parameter, stored } of matches) {
-    const parts = stored.map((part) => readReal(source, part));
-    const values = parts.length === 1 ? parts[0] : concatenated(parts);
+    const values = new Float32Array(parameter.value.size);
+    let at = 0;
+    for (const part of stored) {
+      const count = elementCount(file.entry(part).shape);
+      readFloats(file, part, values.subarray(at, at + count));
+      at += count;
+    }
     parameter.value.write(parameter.value.dtype === "f64" ? Float64Array.from(values) : values);
     if (!/\.(q|v)_bias$/.test(name)) continue;
     biases++;
@@ -146,14 +153,4 @@ function fill(matches: readonly Match[], source: WeightSource): string[] {
     `all ${biases} q and v biases are zero. Trained weights never are: they were lost when the file was converted ` +
       "(a known fault of some libraries), and the model will perform worse than it should. Get the original file",
   ];
-}
-
-function concatenated(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -1,21 +1,26 @@
-// From a path to a model with its weights: finds the file, recognises what it holds, makes the model it describes, and
+// From a path to a model with its weights: opens the file, recognises what it holds, makes the model it describes, and
 // loads it.
 
+import { dirname } from "node:path";
 import { VideomaeError } from "../errors.js";
+import { type OpenWeightsOptions, openWeights, type Weights } from "../io/weights.js";
 import { ClassifierModel } from "../models/classifier.js";
 import { type ClassifierConfig, encoderConfig, resolveClassifierConfig } from "../models/classifier-config.js";
 import { type ModelOptions, PretrainModel } from "../models/pretrain.js";
 import { type PretrainConfig, resolvePretrainConfig } from "../models/sizes.js";
 import type { PositionMode } from "../nn/position-table.js";
 import { detectLayout } from "./detect-layout.js";
-import type { HubPreprocessing } from "./hub-config.js";
-import { inferClassifierConfig, inferPretrainConfig, weightsKind } from "./infer-config.js";
+import { type HubPreprocessing, readHubConfig, readHubPreprocessing } from "./hub-config.js";
+import { inferClassifierConfig, inferPretrainConfig } from "./infer-config.js";
 import type { LoadReport } from "./load-report.js";
 import { type LoadOptions, loadWeights } from "./load-weights.js";
-import { type OpenWeights, openWeightsAt } from "./weight-files.js";
+import { argumentsConfig } from "./training-arguments.js";
 
 /** How a model is made from weights; fields of `config` win over what the file says. */
-export interface OpenOptions<Config> extends LoadOptions, Pick<ModelOptions, "dtype" | "seed" | "position"> {
+export interface OpenOptions<Config>
+  extends LoadOptions,
+    OpenWeightsOptions,
+    Pick<ModelOptions, "dtype" | "seed" | "position"> {
   readonly config?: Partial<Config>;
 }
 
@@ -42,18 +47,23 @@ export interface OpenedPretrain {
  * @param path  a file of weights, the folder of a run (its newest checkpoint), or a model hub's folder
  * @throws VideomaeError when the file is damaged, of no known kind, or does not hold the whole model
  */
-export function openClassifier(path: string, options: OpenOptions<ClassifierConfig> = {}): OpenedClassifier {
-  using weights = openWeightsAt(path);
-  const { source, run, hub } = weights;
-  const names = detectLayout(source.path, source.names);
+export async function openClassifier(
+  path: string,
+  options: OpenOptions<ClassifierConfig> = {},
+): Promise<OpenedClassifier> {
+  using weights = await openWeights(path, options);
+  const run = runOf(weights);
+  const folder = dirname(weights.path);
+  const hub = run ? undefined : readHubConfig(folder);
+  const preprocessing = (run ? undefined : readHubPreprocessing(folder)) ?? {};
+  const said = { ...argumentsConfig(weights.args), ...hub?.classifier };
   const config = run
-    ? resolveClassifierConfig(classifierOfRun(weights), options.config)
-    : inferClassifierConfig(source, names, { ...hub?.classifier, ...options.config });
-  const model = new ClassifierModel(config, { ...options, position: positionOf(weights, options) });
+    ? resolveClassifierConfig(classifierOfRun(run.model), options.config)
+    : inferClassifierConfig(weights, detectLayout(weights), { ...said, ...options.config });
+  const model = new ClassifierModel(config, { ...options, position: options.position ?? run?.position });
   const report = loadInto(model, weights, options);
-  const head = weightsKind(names) === "classifier" && hub?.labels?.length === config.classes;
-  const { preprocessing = {} } = weights;
-  return { model, report, preprocessing, labels: head ? hub.labels : undefined };
+  const labels = config.classes > 0 && hub?.labels?.length === config.classes ? hub.labels : undefined;
+  return { model, report, preprocessing, labels };
 }
 
 /**
@@ -61,13 +71,15 @@ export function openClassifier(path: string, options: OpenOptions<ClassifierConf
  * @param path  as for `openClassifier`
  * @throws VideomaeError when the file is damaged, has no decoder, or does not hold the whole model
  */
-export function openPretrain(path: string, options: OpenOptions<PretrainConfig> = {}): OpenedPretrain {
-  using weights = openWeightsAt(path);
-  const { source, run, hub } = weights;
+export async function openPretrain(path: string, options: OpenOptions<PretrainConfig> = {}): Promise<OpenedPretrain> {
+  using weights = await openWeights(path, options);
+  const run = runOf(weights);
+  const hub = run ? undefined : readHubConfig(dirname(weights.path));
+  const said = { ...argumentsConfig(weights.args), ...hub?.pretrain };
   const config = run
-    ? resolvePretrainConfig(pretrainOfRun(weights), options.config)
-    : inferPretrainConfig(source, detectLayout(source.path, source.names), { ...hub?.pretrain, ...options.config });
-  const model = new PretrainModel(config, { ...options, position: positionOf(weights, options) });
+    ? resolvePretrainConfig(pretrainOfRun(weights, run.model), options.config)
+    : inferPretrainConfig(weights, detectLayout(weights), { ...said, ...options.config });
+  const model = new PretrainModel(config, { ...options, position: options.position ?? run?.position });
   return { model, report: loadInto(model, weights, options) };
 }
 
@@ -75,18 +87,18 @@ export function openPretrain(path: string, options: OpenOptions<PretrainConfig> 
  * Loads weights from a path into a model that is already made, e.g. an encoder into a classifier to be fine-tuned.
  * @param path  as for `openClassifier`
  */
-export function loadWeightsFrom(
+export async function loadWeightsFrom(
   path: string,
   model: ClassifierModel | PretrainModel,
-  options: LoadOptions = {},
-): LoadReport {
-  using weights = openWeightsAt(path);
-  return loadWeights(model, weights.source, options);
+  options: LoadOptions & OpenWeightsOptions = {},
+): Promise<LoadReport> {
+  using weights = await openWeights(path, options);
+  return loadWeights(model, weights, options);
 }
 
-function loadInto(model: ClassifierModel | PretrainModel, { source }: OpenWeights, options: LoadOptions): LoadReport {
+function loadInto(model: ClassifierModel | PretrainModel, weights: Weights, options: LoadOptions): LoadReport {
   try {
-    const report = loadWeights(model, source, options);
+    const report = loadWeights(model, weights, options);
     model.train(false);
     return report;
   } catch (error) {
@@ -95,21 +107,24 @@ function loadInto(model: ClassifierModel | PretrainModel, { source }: OpenWeight
   }
 }
 
-function positionOf({ run }: OpenWeights, { position }: { position?: PositionMode }): PositionMode | undefined {
-  const { position: ofRun } = (run?.config ?? {}) as { position?: PositionMode };
-  return position ?? ofRun;
-}
-
 type RunModel = Partial<PretrainConfig> & Partial<ClassifierConfig>;
 
-function classifierOfRun({ run }: OpenWeights): Partial<ClassifierConfig> {
-  const model = run?.model as RunModel;
+/** What a checkpoint of a run says of its model; undefined for other files. */
+function runOf(weights: Weights): { model: RunModel; position: PositionMode | undefined } | undefined {
+  if (weights.format !== "checkpoint of a run") return undefined;
+  const state = JSON.parse(weights.metadata.get("videomae") as string);
+  if (typeof state.model === "object" && state.model !== null) {
+    return { model: state.model, position: state.config?.position };
+  }
+  throw new VideomaeError({ op: weights.path, expected: "a checkpoint with a model description", got: "one without" });
+}
+
+function classifierOfRun(model: RunModel): Partial<ClassifierConfig> {
   if (model.classes !== undefined) return model;
   return { ...encoderConfig(resolvePretrainConfig(model)), classes: 0, pooling: "mean", norm: "tokens" };
 }
 
-function pretrainOfRun({ run, source }: OpenWeights): Partial<PretrainConfig> {
-  const model = run?.model as RunModel;
+function pretrainOfRun(weights: Weights, model: RunModel): Partial<PretrainConfig> {
   if (model.classes === undefined) return model;
-  throw new VideomaeError({ op: source.path, expected: "a checkpoint of a pre-training run", got: "a classifier's" });
+  throw new VideomaeError({ op: weights.path, expected: "a checkpoint of a pre-training run", got: "a classifier's" });
 }

@@ -1,4 +1,8 @@
 // AdamW on the CPU: segments are cut into blocks of 16,384 elements, each one pass over four buffers.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
 
@@ -36,18 +40,35 @@ void update(const AdamW& op, const std::vector<Piece>& pieces, double clip) {
   });
 }
 
+/// Counts the values that are not finite in the gradient of each segment.
+template <class T>
+void blame(const AdamW& op) {
+  const int32_t* table = op.segments.data<int32_t>();
+  const T* g = op.gradients.data<T>();
+  int32_t* counts = op.non_finite.data<int32_t>();
+  parallel_for(op.segments.shape()[0], [&](int64_t s) {
+    const int64_t from = s == 0 ? 0 : table[2 * (s - 1)] * AdamW::alignment, until = table[2 * s] * AdamW::alignment;
+    const int64_t count = std::count_if(g + from, g + until, [](T value) { return !std::isfinite(value); });
+    counts[s] = static_cast<int32_t>(std::min<int64_t>(count, INT32_MAX));
+  });
+}
+
+template <class T>
+bool is_finite(const OptionalIn& scalar) {
+  return !scalar.given() || std::isfinite(*scalar.data<T>());
+}
+
+/// Returns whether the update was made.
 template <class T>
 bool step(const AdamW& op) {
-  double clip = 1;
-  if (op.gradient_norm.given()) {
-    const double norm = *op.gradient_norm.data<T>();
-    if (!std::isfinite(norm)) {
-      T* g = op.gradients.data<T>();
-      std::fill(g, g + op.gradients.elements(), T{0});
-      return false;
-    }
-    if (op.clip_norm > 0) clip = std::min(1.0, op.clip_norm / (norm + 1e-6));
+  std::fill_n(op.non_finite.data<int32_t>(), op.non_finite.tensor.elements(), 0);
+  if (!is_finite<T>(op.gradient_norm) || !is_finite<T>(op.loss)) {
+    blame<T>(op);
+    std::fill_n(op.gradients.data<T>(), op.gradients.elements(), T{0});
+    return false;
   }
+  const double norm = op.gradient_norm.given() ? *op.gradient_norm.data<T>() : 0;
+  const double clip = op.clip_norm > 0 ? std::min(1.0, op.clip_norm / (norm + 1e-6)) : 1;
   std::vector<Piece> pieces;
   int64_t from = 0;
   for (int64_t s = 0; s < op.segments.shape()[0]; ++s) {

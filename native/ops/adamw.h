@@ -4,6 +4,8 @@
 //   clip = min(1, clip_norm / (norm + 1e-6))           g = clip * gradient
 //   m = b1 m + (1 - b1) g      v = b2 v + (1 - b2) g^2
 //   w = w (1 - lr wd) - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
+// A norm or a loss that is not finite skips the update: nothing changes but the gradients, which are cleared. Only then
+// are the gradients searched for the values that are to blame.
 #pragma once
 
 #include "ops/op.h"
@@ -17,9 +19,11 @@ struct AdamW {
   In segments;                  // i32 (S, 2): end / 16 (segments begin where the one before ends), 1 if decayed
   In rate_scales;               // f64 (S): multiplies the learning rate
   OptionalIn gradient_norm;     // (): global L2 norm of the gradients, for clipping
+  OptionalIn loss;              // (): what the gradients are of
   double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, clip_norm = 0;
   int64_t step = 1;  // counts from 1
-  Out skipped;       // i32 (): 1 when the norm was not finite and nothing was changed but the gradients
+  Out skipped;       // i32 (): 1 when the update was skipped
+  Out non_finite;    // i32 (S): values that are not finite in each gradient of a skipped update, at most 2^31 - 1; else 0
 
   /// Segments begin at multiples of this many elements.
   static constexpr int64_t alignment = 16;
@@ -27,9 +31,10 @@ struct AdamW {
   template <class V>
   void visit(V& v) {
     v("parameters", parameters), v("gradients", gradients), v("expAvg", exp_avg), v("expAvgSq", exp_avg_sq);
-    v("segments", segments), v("rateScales", rate_scales), v("gradientNorm", gradient_norm);
+    v("segments", segments), v("rateScales", rate_scales), v("gradientNorm", gradient_norm), v("loss", loss);
     v("learningRate", learning_rate), v("beta1", beta1), v("beta2", beta2), v("eps", eps);
     v("weightDecay", weight_decay), v("clipNorm", clip_norm), v("step", step), v("skipped", skipped);
+    v("nonFinite", non_finite);
   }
 
   void infer() {
@@ -52,32 +57,39 @@ struct AdamW {
             "segment " + std::to_string(s) + " ending at " + std::to_string(end * alignment));
       from = end;
     }
-    if (gradient_norm.given()) {
-      check_same_dtype(name, "gradientNorm", gradient_norm, parameters);
-      check_shape(name, "gradientNorm", gradient_norm, {});
+    for (auto [operand, t] : {std::pair{"gradientNorm", &gradient_norm}, {"loss", &loss}}) {
+      if (!t->given()) continue;
+      check_same_dtype(name, operand, *t, parameters);
+      check_shape(name, operand, *t, {});
     }
     check(clip_norm >= 0 && (clip_norm == 0 || gradient_norm.given()), name, "gradientNorm with clipNorm", "none");
     check(step >= 1, name, "step of 1 or more", std::to_string(step));
     check(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, name, "betas in [0, 1)",
           std::to_string(beta1) + " and " + std::to_string(beta2));
     skipped.set({}, DType::i32);
+    non_finite.set({segments.shape()[0]}, DType::i32);
   }
 
   size_t workspace(DeviceKind) const { return 0; }
 
   static std::vector<AdamW> cases(Draw& draw) {
-    AdamW op;
-    const int64_t count = 16 * 5000;
-    for (InOut* t : {&op.parameters, &op.gradients, &op.exp_avg}) t->tensor = draw.real({count}).tensor;
-    op.exp_avg_sq.tensor = draw.real({count}, 0, 2).tensor;
-    op.segments.tensor = Tensor::empty({3, 2}, DType::i32);
-    const int32_t table[] = {1, 1, 17, 0, 5000, 1};
-    std::copy(table, table + 6, op.segments.tensor.data<int32_t>());
-    op.rate_scales.tensor = Tensor::empty({3}, DType::f64);
-    for (int i = 0; i < 3; ++i) op.rate_scales.tensor.data<double>()[i] = 1 - 0.25 * i;
-    op.gradient_norm.tensor = draw.real({}, 3, 4).tensor;
-    op.clip_norm = 1, op.weight_decay = 0.05, op.step = 3;
-    return {op};
+    std::vector<AdamW> list;
+    for (const double loss : {1.5, static_cast<double>(NAN)}) {
+      AdamW op;
+      const int64_t count = 16 * 5000;
+      for (InOut* t : {&op.parameters, &op.gradients, &op.exp_avg}) t->tensor = draw.real({count}).tensor;
+      op.exp_avg_sq.tensor = draw.real({count}, 0, 2).tensor;
+      op.segments.tensor = Tensor::empty({3, 2}, DType::i32);
+      const int32_t table[] = {1, 1, 17, 0, 5000, 1};
+      std::copy(table, table + 6, op.segments.tensor.data<int32_t>());
+      op.rate_scales.tensor = Tensor::empty({3}, DType::f64);
+      for (int i = 0; i < 3; ++i) op.rate_scales.tensor.data<double>()[i] = 1 - 0.25 * i;
+      op.gradient_norm.tensor = draw.real({}, 3, 4).tensor;
+      op.loss.tensor = draw.real({}, loss, loss).tensor;
+      op.clip_norm = 1, op.weight_decay = 0.05, op.step = 3;
+      list.push_back(op);
+    }
+    return list;
   }
 };
 

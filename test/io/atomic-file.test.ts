@@ -47,7 +47,9 @@ test.each([
   ["ENOSPC", /no space left.*free some space/],
   ["EROFS", /read-only.*writable disk/],
   ["EACCES", /permission denied.*permissions/],
-  ["EIO", /input\/output/],
+  ["EIO", /the disk failed/],
+  ["EFBIG", /larger than files may be.*ulimit -f/],
+  ["EOTHER", /input\/output/],
 ])("%s is explained", (code, message) => {
   const cause = Object.assign(new Error("input/output error"), { code, syscall: "write" });
   const error = explainFileError("write", "/x/y", cause) as VideomaeError;

@@ -1,8 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type CheckpointContent, openCheckpoint, writeCheckpoint } from "#lib/io/checkpoint.js";
+import { VideomaeError } from "#lib/errors.js";
+import { CHECKPOINT_VERSION, type CheckpointContent, openCheckpoint, writeCheckpoint } from "#lib/io/checkpoint.js";
 import { checkpointPath, latestCheckpoint, listCheckpoints, retainCheckpoints } from "#lib/io/checkpoint-folder.js";
+import { DamagedFileError } from "#lib/io/damaged-file.js";
 import { writeSafetensors } from "#lib/io/safetensors.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
@@ -23,7 +25,11 @@ test("state and tensors come back", () => {
   const path = checkpointPath(folder, 12);
   writeCheckpoint(path, content);
   using checkpoint = openCheckpoint(path);
-  expect(checkpoint.state).toMatchObject({ ...content.state, format: "videomae-checkpoint", version: 1 });
+  expect(checkpoint.state).toMatchObject({
+    ...content.state,
+    format: "videomae-checkpoint",
+    version: CHECKPOINT_VERSION,
+  });
   for (const part of ["model", "expAvg", "expAvgSq"] as const) {
     expect(checkpoint.names(part)).toEqual(["mask_token", "encoder.norm.bias"]);
     expect(checkpoint.names(part).map((name) => checkpoint.read(part, name))).toEqual([...content[part]]);
@@ -57,15 +63,27 @@ test("plain weights, another version and broken state are refused", () => {
   const weights = [{ ...tensor("model.x", 1), dtype: "F32" as const }];
   writeSafetensors(path, weights);
   expect(() => openCheckpoint(path)).toThrow(/without a run state.*plain weights/);
-  writeSafetensors(path, weights, { videomae: '{"format":"videomae-checkpoint","version":2}' });
-  expect(() => openCheckpoint(path)).toThrow(/version 1; got 2/);
-  writeSafetensors(path, weights, { videomae: "{" });
-  expect(() => openCheckpoint(path)).toThrow(/run state in JSON/);
-  writeSafetensors(path, weights, { videomae: '{"format":"videomae-checkpoint","version":1,"step":-1}' });
-  expect(() => openCheckpoint(path)).toThrow(/step: expected an integer/);
-  const state = '{"format":"videomae-checkpoint","version":1,"step":1,"epoch":0,"seed":0}';
-  writeSafetensors(path, weights, { videomae: state });
-  expect(() => openCheckpoint(path)).toThrow(/none recorded/);
+  const state = { format: "videomae-checkpoint", version: CHECKPOINT_VERSION, step: 1, epoch: 0, seed: 0 };
+  const refused = (text: string, message: RegExp, damaged: boolean) => {
+    writeSafetensors(path, weights, { videomae: text });
+    expect(() => openCheckpoint(path)).toThrow(/none recorded/);
+    const opening = () => openCheckpoint(path, { verify: false });
+    expect(opening).toThrow(message);
+    expect(opening).toThrow(damaged ? DamagedFileError : VideomaeError);
+  };
+  refused("{", /run state in JSON/, true);
+  refused("null", /the format "videomae-checkpoint"/, true);
+  refused(JSON.stringify({ ...state, version: 1 }), /version 2; got 1.*another version/, false);
+  refused(JSON.stringify({ ...state, step: -1 }), /step: expected an integer/, false);
+});
+
+test("tensors whose places in the data are exchanged are found", () => {
+  const path = join(folder, "exchanged");
+  writeCheckpoint(path, { ...content, model: [tensor("a", 1, 2), tensor("b", 3, 4)], expAvg: [], expAvgSq: [] });
+  const bytes = readFileSync(path).toString("latin1");
+  const exchanged = bytes.replace("[0,8]", "[x]").replace("[8,16]", "[0,8]").replace("[x]", "[8,16]");
+  writeFileSync(path, Buffer.from(exchanged, "latin1"));
+  expect(() => openCheckpoint(path)).toThrow(/sha256/);
 });
 
 test("a state with a number that JSON cannot hold is refused before anything is written", () => {

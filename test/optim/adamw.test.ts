@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { zeros } from "#lib/nn/initializers.js";
 import { Module } from "#lib/nn/module.js";
 import { AdamW, parameterGroups } from "#lib/optim/adamw.js";
+import { Tensor } from "#lib/tensor/tensor.js";
 import { largestDifference } from "../compare.js";
 import { formulaUnit, haveShared, loadFixture } from "../fixtures.js";
 
@@ -41,9 +42,9 @@ describe.skipIf(!haveShared)("AdamW", () => {
         const unitGradient = formulaUnit(json.seed, `${key}.grad.${step}`, value.size);
         value.grad!.write(Float32Array.from(unitGradient, (u) => scale * u));
       }
-      const { gradientNorm, skipped } = optimizer.step({ learningRate: settings.lr[step] });
-      expect(gradientNorm.readSync()[0] / reference(`${name}.grad_norm`)[step]).toBeCloseTo(1, 5);
-      for (const tensor of [gradientNorm, skipped]) tensor.dispose();
+      const results = optimizer.step({ learningRate: settings.lr[step] });
+      expect(results.gradientNorm.readSync()[0] / reference(`${name}.grad_norm`)[step]).toBeCloseTo(1, 5);
+      for (const tensor of Object.values(results)) tensor.dispose();
       for (const [key, { value }] of parameters) {
         const want = reference(`${name}.${key}`).subarray(step * value.size, (step + 1) * value.size);
         expect(largestDifference(value.readSync(), want), `${key} after step ${step}`).toBeLessThanOrEqual(2e-6);
@@ -64,19 +65,30 @@ describe.skipIf(!haveShared)("AdamW", () => {
 });
 
 describe("AdamW", () => {
-  it("changes nothing when a gradient is not finite, and says so", () => {
+  const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
+  it.each([
+    ["values of a gradient", { matrix: [nan, infinity], bias: [] }, 1, { matrix: 2, bias: 0, cube: 0 }],
+    ["a norm that overflows", { matrix: [], bias: [3e38, 3e38] }, 1, { matrix: 0, bias: 0, cube: 0 }],
+    ["a loss", { matrix: [1], bias: [1] }, infinity, { matrix: 0, bias: 0, cube: 0 }],
+    ["everything", { matrix: [1, nan], bias: [-infinity] }, nan, { matrix: 1, bias: 1, cube: 0 }],
+  ])("changes nothing for %s that is not finite, and says where", (_, gradients, lossValue, counts) => {
     using module = new Three().materialize();
     using optimizer = new AdamW(parameterGroups(module), { clipNorm: 1 });
-    module.matrix.value.grad!.write(new Float32Array(35).fill(Number.NaN));
-    const { gradientNorm, skipped } = optimizer.step();
-    expect(skipped.readSync()[0]).toBe(1);
-    expect(gradientNorm.readSync()[0]).toBeNaN();
+    using loss = Tensor.fromArray([lossValue], []);
+    for (const [name, values] of Object.entries(gradients)) {
+      const { grad, size } = new Map(module.namedParameters()).get(name)!.value;
+      grad!.write(Float32Array.from({ length: size }, (_, i) => values[i] ?? 0));
+    }
+    const results = optimizer.step({}, loss);
+    expect(results.skipped.readSync()[0]).toBe(1);
+    const blamed = results.nonFinite.readSync();
+    expect(Object.fromEntries(optimizer.names.map((name, i) => [name, blamed[i]]))).toEqual(counts);
     expect(optimizer.updates).toBe(0);
     for (const [, { value }] of module.namedParameters()) {
       expect(value.readSync().every((w) => w === 0)).toBe(true);
       expect(value.grad!.readSync().every((g) => g === 0)).toBe(true);
     }
-    for (const tensor of [gradientNorm, skipped]) tensor.dispose();
+    for (const tensor of Object.values(results)) tensor.dispose();
   });
 
   it("refuses a parameter in two groups, and a misspelt option", () => {
@@ -96,7 +108,7 @@ describe("AdamW", () => {
           const { updates } = optimizer;
           optimizer.dispose();
           optimizer = new AdamW(parameterGroups(module).reverse());
-          optimizer.restore(updates, (kind, name) => saved[kind].find((m) => m.name === name)!.data);
+          optimizer.restore(updates, (kind, name) => saved[kind].find((m) => m.name === name)!);
         }
         for (const [key, { value }] of module.namedParameters()) {
           value.grad!.write(Float32Array.from(formulaUnit(1, `${key}.${step}`, value.size)));

@@ -6,7 +6,8 @@ import type { PretrainRunOptions } from "#lib/config/pretrain-config.js";
 import { openCheckpoint } from "#lib/io/checkpoint.js";
 import { readJsonl } from "#lib/log/jsonl.js";
 import { memory } from "#lib/tensor/memory.js";
-import { type PretrainStep, pretrain } from "#lib/train/pretrain.js";
+import { pretrain } from "#lib/train/pretrain.js";
+import type { TrainingStep } from "#lib/train/training-loop.js";
 import { makeClips } from "../../examples/make-clips.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
@@ -100,7 +101,7 @@ describe("pretrain", () => {
   });
 
   it("adds up micro-batches to the update of one large batch, up to rounding", async () => {
-    const seen: Record<string, PretrainStep[]> = { large: [], small: [] };
+    const seen: Record<string, TrainingStep[]> = { large: [], small: [] };
     const shared = { epochs: undefined, steps: 2, dropPath: 0, views: 1, lr: 0.01 } as const;
     await pretrain(options({ ...shared, batchSize: 4 }), { onStep: (step) => seen.large.push(step) });
     await pretrain(options({ ...shared, batchSize: 2, accumulate: 2 }), { onStep: (step) => seen.small.push(step) });
@@ -129,9 +130,11 @@ describe("pretrain", () => {
   });
 
   it("ends with an error when gradients stay non-finite, and before that changes nothing", async () => {
-    const seen: PretrainStep[] = [];
+    const seen: TrainingStep[] = [];
     const run = options({ lr: 1e30, steps: 40, warmupSteps: 0, weightDecay: 0 });
-    await expect(pretrain(run, { onStep: (step) => seen.push(step) })).rejects.toThrow(/expected a finite gradient/);
+    await expect(pretrain(run, { onStep: (step) => seen.push(step) })).rejects.toThrow(
+      /expected a finite loss and gradient/,
+    );
     expect(seen.filter(({ skipped }) => skipped).length).toBe(10);
   });
 

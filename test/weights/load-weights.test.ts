@@ -15,7 +15,7 @@ import { readHubConfig, readHubPreprocessing } from "#lib/weights/hub-config.js"
 import { describeReport } from "#lib/weights/load-report.js";
 import { loadWeightsFrom, openClassifier, openPretrain } from "#lib/weights/open-model.js";
 import { relativeError } from "../compare.js";
-import { haveShared, loadFixture } from "../fixtures.js";
+import { haveShared, loadFixture, sharedFolder } from "../fixtures.js";
 import { fixtureClassifier } from "../models/fixture-classifier.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
@@ -53,10 +53,10 @@ function pretrainTensors(): StoredTensor[] {
 }
 
 describe("whole files", () => {
-  it.each(["", "module.", "model.", "backbone.", "_orig_mod."])('classifier, every name after "%s"', (prefix) => {
+  it.each(["", "module.", "model.", "backbone.", "_orig_mod."])('classifier, every name after "%s"', async (prefix) => {
     const tensors = classifierTensors();
     const path = write(tensors.map((tensor) => ({ ...tensor, name: prefix + tensor.name })));
-    const { model, report } = openClassifier(path, { config: input });
+    const { model, report } = await openClassifier(path, { config: input });
     using _model = model;
     expect(model.config).toMatchObject({ ...size, classes: 5, pooling: "mean", norm: "pooled", mlpRatio: 4 });
     expect(valuesOf(model)).toEqual(asLoaded(tensors));
@@ -65,25 +65,25 @@ describe("whole files", () => {
     expect(model.training).toBe(false);
   });
 
-  it("pre-training model", () => {
+  it("pre-training model", async () => {
     const tensors = pretrainTensors();
-    const { model, report } = openPretrain(write(tensors), { config: input });
+    const { model, report } = await openPretrain(write(tensors), { config: input });
     using _model = model;
     expect(valuesOf(model)).toEqual(asLoaded(tensors));
     expect(report.layout).toBe("official-pretrain");
   });
 
-  it("first token, layer scale, cosine attention, no q and v biases", () => {
+  it("first token, layer scale, cosine attention, no q and v biases", async () => {
     const fields = { ...size, classes: 3, pooling: "first-token", norm: "tokens" } as const;
     using made = classifierModel({ ...fields, layerScale: 0.1, cosineAttention: true, qkvBias: false });
     const tensors = tensorsOf(made);
-    const { model } = openClassifier(write(tensors), { config: input });
+    const { model } = await openClassifier(write(tensors), { config: input });
     using _model = model;
     expect(model.config).toMatchObject({ ...fields, cosineAttention: true, qkvBias: false });
     expect(valuesOf(model)).toEqual(asLoaded(tensors));
   });
 
-  it("half-precision and f64 files", () => {
+  it("half-precision and f64 files", async () => {
     const tensors = classifierTensors();
     const rounded = (bits: number) => new Float32Array(Uint32Array.of(bits << 16).buffer)[0];
     const bits = (data: Float32Array) =>
@@ -94,7 +94,7 @@ describe("whole files", () => {
         data: name.includes("blocks.0") ? Float64Array.from(data as Float32Array) : bits(data as Float32Array),
       })),
     );
-    const { model } = openClassifier(path, { config: input });
+    const { model } = await openClassifier(path, { config: input });
     using _model = model;
     const want = tensors.map(({ name, data }) => [
       name,
@@ -103,7 +103,7 @@ describe("whole files", () => {
     expect(valuesOf(model)).toEqual(want);
   });
 
-  it("every f16 value", () => {
+  it("every f16 value", async () => {
     const tensors = classifierTensors().filter(({ name }) => name !== "head.weight" && name !== "head.bias");
     const classes = 2048;
     const weight = Uint16Array.from({ length: classes * 48 }, (_, i) => i % 65536);
@@ -111,9 +111,9 @@ describe("whole files", () => {
       { name: "head.weight", dtype: "F16", shape: [classes, 48], data: weight },
       { name: "head.bias", dtype: "F32", shape: [classes], data: new Float32Array(classes) },
     ];
-    const { model } = openClassifier(write([...tensors, ...head]), { config: input });
+    const { model } = await openClassifier(write([...tensors, ...head]), { config: input });
     using _model = model;
-    const got = model.head!.weight.value.readSync();
+    const got = model.head!.weight.value.readSync() as Float32Array;
     // By hand: zero, one, -2, the largest, the smallest subnormal, the smallest normal, infinities.
     const known = {
       0: 0,
@@ -128,14 +128,14 @@ describe("whole files", () => {
     for (const [code, value] of Object.entries(known)) expect(got[Number(code)]).toBe(value);
     expect(Object.is(got[32768], -0)).toBe(true);
     expect(got[31745]).toBeNaN();
-    for (let i = 1; i < 31744; i++) expect(got[i]).toBeGreaterThan(got[i - 1]);
+    expect(got.subarray(1, 31744).every((value, i) => value > got[i])).toBe(true);
   });
 });
 
 describe("parts", () => {
-  it("a pre-training checkpoint is a feature extractor with the encoder's own norm", () => {
+  it("a pre-training checkpoint is a feature extractor with the encoder's own norm", async () => {
     const tensors = pretrainTensors();
-    const { model, report } = openClassifier(write(tensors), { config: input });
+    const { model, report } = await openClassifier(write(tensors), { config: input });
     using _model = model;
     expect(model.config).toMatchObject({ classes: 0, pooling: "mean", norm: "tokens" });
     expect(report.missing).toEqual([]);
@@ -144,15 +144,15 @@ describe("parts", () => {
     expect(valuesOf(model)).toEqual(asLoaded(encoder).map(([name, data]) => [(name as string).slice(8), data]));
   });
 
-  it("an encoder goes into a classifier when asked to; its norm is left out, fc_norm and head stay fresh", () => {
+  it("an encoder goes into a classifier when asked to; its norm is left out, fc_norm and head stay fresh", async () => {
     const path = write(pretrainTensors());
     using model = classifierModel({ ...size, classes: 5 }, { seed: 3 });
     const before = new Map(valuesOf(model) as [string, unknown][]);
-    expect(() => loadWeightsFrom(path, model)).toThrow(
+    await expect(loadWeightsFrom(path, model)).rejects.toThrow(
       /missing 4: fc_norm\.weight, fc_norm\.bias, head\.weight, head\.bias.*partial: true/s,
     );
     expect(new Map(valuesOf(model) as [string, unknown][])).toEqual(before);
-    const report = loadWeightsFrom(path, model, { partial: true });
+    const report = await loadWeightsFrom(path, model, { partial: true });
     expect(report.missing).toEqual(["fc_norm.weight", "fc_norm.bias", "head.weight", "head.bias"]);
     expect(report.unused).toContain("encoder.norm.weight");
     const after = new Map(valuesOf(model) as [string, unknown][]);
@@ -160,72 +160,76 @@ describe("parts", () => {
     for (const name of report.loaded) if (name.includes("weight")) expect(after.get(name)).not.toBe(before.get(name));
   });
 
-  it("a head of other classes stays out, and is shown", () => {
+  it("a head of other classes stays out, and is shown", async () => {
     const path = write(classifierTensors());
     using model = classifierModel({ ...size, classes: 7 });
-    expect(() => loadWeightsFrom(path, model)).toThrow(
+    await expect(loadWeightsFrom(path, model)).rejects.toThrow(
       /mismatched 2: head\.weight \[5,48\] where the model has \[7,48\]/,
     );
-    const report = loadWeightsFrom(path, model, { partial: true });
+    const report = await loadWeightsFrom(path, model, { partial: true });
     expect(report.mismatched).toEqual([
       { name: "head.weight", model: [7, 48], stored: [5, 48] },
       { name: "head.bias", model: [7], stored: [5] },
     ]);
   });
 
-  it("tensors that are nothing we know are refused", () => {
+  it("tensors that are nothing we know are refused", async () => {
     const extra: StoredTensor = { name: "blocks.0.adapter.weight", dtype: "F32", shape: [1], data: Float32Array.of(1) };
     const path = write([...classifierTensors(), extra]);
-    expect(() => openClassifier(path, { config: input })).toThrow(/unknown 1: blocks\.0\.adapter\.weight/);
-    const { model, report } = openClassifier(path, { config: input, partial: true });
+    await expect(openClassifier(path, { config: input })).rejects.toThrow(/unknown 1: blocks\.0\.adapter\.weight/);
+    const { model, report } = await openClassifier(path, { config: input, partial: true });
     using _model = model;
     expect(report.unknown).toEqual(["blocks.0.adapter.weight"]);
   });
 
-  it("a file of another size is refused even in part, and leaks nothing", () => {
+  it("a file of another size is refused even in part, and leaks nothing", async () => {
     const path = write(classifierTensors());
     using model = classifierModel({ ...size, width: 96, heads: 3 });
-    expect(() => loadWeightsFrom(path, model, { partial: true })).toThrow(
+    await expect(loadWeightsFrom(path, model, { partial: true })).rejects.toThrow(
       /expected a file that holds some of the model/,
     );
     const before = memory().tensors;
-    expect(() => openClassifier(path, { config: { ...input, depth: 3 } })).toThrow(/missing 13: blocks\.2\./);
+    await expect(openClassifier(path, { config: { ...input, depth: 3 } })).rejects.toThrow(/missing 13: blocks\.2\./);
     expect(memory().tensors).toBe(before);
   });
 });
 
 describe("what a user must know", () => {
-  it("q and v biases that are all zero", () => {
+  it("q and v biases that are all zero", async () => {
     const lost = classifierTensors().map((tensor) =>
       /\.[qv]_bias$/.test(tensor.name) ? { ...tensor, data: new Float32Array(48) } : tensor,
     );
-    const { model, report } = openClassifier(write(lost), { config: input });
+    const { model, report } = await openClassifier(write(lost), { config: input });
     using _model = model;
     expect(report.warnings).toHaveLength(1);
     expect(describeReport(report)).toMatch(/WARNING: all 4 q and v biases are zero/);
   });
 
-  it("a stored positional table: the sinusoid is left out, another one is refused", () => {
+  it("a stored positional table: the sinusoid is left out, another one is refused", async () => {
     const table = Float32Array.from(sinusoid(64, 48));
     const tensor: StoredTensor = { name: "pos_embed", dtype: "F32", shape: [1, 64, 48], data: table };
-    const { model, report } = openClassifier(write([...classifierTensors(), tensor]), { config: input });
+    const { model, report } = await openClassifier(write([...classifierTensors(), tensor]), { config: input });
     using _model = model;
     expect([...report.inert.keys()]).toEqual(["pos_embed"]);
     const learnt = { ...tensor, data: table.map((value) => value + 0.01) };
-    expect(() => openClassifier(write([...classifierTensors(), learnt]), { config: input })).toThrow(
+    await expect(openClassifier(write([...classifierTensors(), learnt]), { config: input })).rejects.toThrow(
       /unknown 1: pos_embed.*"pos_embed" is not the sinusoid/s,
     );
   });
 
-  it("what the shapes do not tell", () => {
+  it("what the shapes do not tell", async () => {
     using made = classifierModel({ ...size, width: 40, heads: 5, classes: 3 });
     const path = write(tensorsOf(made));
-    expect(() => openClassifier(path, { config: input })).toThrow(/got width 40.*give heads in the configuration/);
-    const { model } = openClassifier(path, { config: { ...input, heads: 5 } });
+    await expect(openClassifier(path, { config: input })).rejects.toThrow(
+      /got width 40.*give heads in the configuration/,
+    );
+    const { model } = await openClassifier(path, { config: { ...input, heads: 5 } });
     model.dispose();
-    expect(() => openPretrain(path, { config: { ...input, heads: 5 } })).toThrow(/with a decoder; got a classifier/);
-    expect(() => openClassifier(join(folder, "nowhere"))).toThrow(/nothing at/);
-    expect(() => openClassifier(folder)).toThrow(/Hint: name the file/);
+    await expect(openPretrain(path, { config: { ...input, heads: 5 } })).rejects.toThrow(
+      /with a decoder; got a classifier/,
+    );
+    await expect(openClassifier(join(folder, "nowhere"))).rejects.toThrow(/no such file/);
+    await expect(openClassifier(folder)).rejects.toThrow(/Hint: name one of them/);
   });
 });
 
@@ -239,7 +243,7 @@ describe("a folder of the V2 hub", () => {
     },
   };
 
-  it.skipIf(!haveShared)("gives the reference's features and class scores", () => {
+  it.skipIf(!haveShared)("gives the reference's features and class scores", async () => {
     const { json, tensors } = loadFixture("finetune_p16");
     using made = fixtureClassifier(json.config);
     const hub = join(folder, `hub-${files++}`);
@@ -252,7 +256,7 @@ describe("a folder of the V2 hub", () => {
     );
     writeSafetensors(join(hub, "model.safetensors"), stored);
     writeFileSync(join(hub, "config.json"), JSON.stringify(config));
-    const { model, report } = openClassifier(hub);
+    const { model, report } = await openClassifier(hub);
     using _model = model;
     expect(report.wrappers).toEqual(["model."]);
     const { shape, data } = tensors.get("input.video")!;
@@ -277,7 +281,7 @@ describe("a folder of the V2 hub", () => {
     expect(() => readHubConfig(hub)).toThrow(message);
   });
 
-  it("a config.json that is no JSON is refused, one that is not there is nothing", () => {
+  it("a config.json that is no JSON is refused, one that is not there is nothing", async () => {
     const hub = join(folder, `hub-${files++}`);
     mkdirSync(hub);
     expect(readHubConfig(hub)).toBeUndefined();
@@ -287,5 +291,33 @@ describe("a folder of the V2 hub", () => {
     const processor = { image_mean: [0.5, 0.4, 0.3], image_std: [1, 1, 2], size: { shortest_edge: 256 }, other: 1 };
     writeFileSync(join(hub, "preprocessor_config.json"), JSON.stringify(processor));
     expect(readHubPreprocessing(hub)).toEqual({ mean: [0.5, 0.4, 0.3], std: [1, 1, 2], shortSide: 256 });
+  });
+});
+
+describe.skipIf(!haveShared)("a checkpoint written by the official code", () => {
+  const path = join(sharedFolder, "fixtures/checkpoint_official.pth");
+  const { json } = haveShared ? loadFixture("checkpoint_official") : { json: {} };
+  const { image, frames, heads } = { image: json.config?.img, frames: json.config?.frames, heads: json.config?.heads };
+
+  it("loads with the reference's values", async () => {
+    const config = { image, frames, heads, decoderHeads: json.config.dec_heads };
+    const { model, report } = await openPretrain(path, { config });
+    using _model = model;
+    expect(report).toMatchObject({ layout: "official-pretrain", missing: [], unused: [], unknown: [], warnings: [] });
+    const parameters = model.namedParameters();
+    expect(parameters.map(([name]) => name)).toEqual(Object.keys(json.model));
+    for (const [name, { shape, value }] of parameters) {
+      const values = value.readSync() as Float32Array;
+      expect(shape).toEqual(json.model[name].shape);
+      expect([...values.slice(0, 3)], name).toEqual(json.model[name].first_3.slice(0, values.length));
+      expect(values.reduce((sum, x) => sum + x, 0)).toBeCloseTo(json.model[name].sum, 5);
+    }
+  });
+
+  it("gives its encoder as a feature extractor", async () => {
+    const { model, report } = await openClassifier(path, { config: { image, frames, heads } });
+    using _model = model;
+    expect(report.loaded).toHaveLength(Object.keys(json.model).filter((name) => name.startsWith("encoder.")).length);
+    expect(model.config).toMatchObject({ width: 16, depth: 1, classes: 0, norm: "tokens", pooling: "mean" });
   });
 });

@@ -44,9 +44,9 @@ describe.skipIf(!python)("weights written by transformers", () => {
   const names = ["", "-published"];
 
   describe.each(names)("names%s", (suffix) => {
-    it.each(["classification", "classification-first-token", "classification-no-bias"])("%s", (name) => {
-      scope(() => {
-        const { model, report, labels } = openClassifier(join(folder, name + suffix));
+    it.each(["classification", "classification-first-token", "classification-no-bias"])("%s", async (name) => {
+      await scope(async () => {
+        const { model, report, labels } = await openClassifier(join(folder, name + suffix));
         using _model = model;
         expect(report.layout).toBe("hugging-face-classifier");
         expect([report.missing, report.mismatched, report.unused, report.unknown, report.warnings].flat()).toEqual([]);
@@ -61,9 +61,9 @@ describe.skipIf(!python)("weights written by transformers", () => {
       });
     });
 
-    it.each(["model", "model-without-norm"])("%s", (name) => {
-      scope(() => {
-        const { model, report } = openClassifier(join(folder, name + suffix));
+    it.each(["model", "model-without-norm"])("%s", async (name) => {
+      await scope(async () => {
+        const { model, report } = await openClassifier(join(folder, name + suffix));
         using _model = model;
         expect(report.layout).toBe("hugging-face-model");
         expect(model.config).toMatchObject({ classes: 0, norm: name === "model" ? "tokens" : "none" });
@@ -76,9 +76,9 @@ describe.skipIf(!python)("weights written by transformers", () => {
       });
     });
 
-    it("pretraining", () => {
-      scope(() => {
-        const { model, report } = openPretrain(join(folder, `pretraining${suffix}`));
+    it("pretraining", async () => {
+      await scope(async () => {
+        const { model, report } = await openPretrain(join(folder, `pretraining${suffix}`));
         using _model = model;
         expect(report.layout).toBe("hugging-face-pretrain");
         const mask = read(join(folder, "pretraining", "input.safetensors")).get("mask")!.data;
@@ -98,18 +98,18 @@ describe.skipIf(!python)("weights written by transformers", () => {
     });
   });
 
-  it("a pre-training model gives its encoder as a feature extractor", () => {
-    const { model, report } = openClassifier(join(folder, "pretraining"));
+  it("a pre-training model gives its encoder as a feature extractor", async () => {
+    const { model, report } = await openClassifier(join(folder, "pretraining"));
     using _model = model;
     expect(model.config).toMatchObject({ classes: 0, pooling: "mean", norm: "tokens" });
     expect(report.unused).toContain("decoder.head.weight");
   });
 
-  it("without config.json the shapes tell all but the input", () => {
+  it("without config.json the shapes tell all but the input", async () => {
     const path = join(folder, "classification-published");
     rmSync(join(path, "config.json"));
-    scope(() => {
-      const { model } = openClassifier(path, { config: { image: 32, frames: 4 } });
+    await scope(async () => {
+      const { model } = await openClassifier(path, { config: { image: 32, frames: 4 } });
       using _model = model;
       const want = read(join(folder, "classification", "output.safetensors")).get("logits")!.data;
       compare(

@@ -1,0 +1,23 @@
+// What the last bits of results depend on besides the options and the data: kept in checkpoints, so that a run that goes
+// on elsewhere can say what is different. The number of threads is not among it: results do not depend on it.
+import { readFileSync } from "node:fs";
+import { type DecoderName, findDecoder } from "../data/find-decoder.js";
+import { instructionSet } from "../tensor/memory.js";
+
+export interface Numerics {
+  /** The version of this package. */
+  readonly package: string;
+  readonly instructionSet: string;
+  /** What decodes video; "none" where there is only raw frames to read. */
+  readonly decoder: string;
+}
+
+/** The numerics of this process, with what a decoder choice comes to here. */
+export async function numericsOf(decoder: DecoderName): Promise<Numerics> {
+  const found = await findDecoder(decoder).then(
+    ({ name }) => name,
+    () => "none",
+  );
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return { package: version, instructionSet: instructionSet(), decoder: found };
+}

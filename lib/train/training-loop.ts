@@ -1,0 +1,187 @@
+// The loop of every training: batches in, updates out, with the log, the guards and the checkpoints between. What a
+// batch does to a model is the procedure's business (lib/train/pretrain.ts is one); the loop knows neither models nor
+// losses. It ends when all updates are done or when it is asked to, after the update under way and with a checkpoint.
+import { withRandomKey } from "../autograd/random-key.js";
+import type { ClipBatch } from "../data/loader.js";
+import { VideomaeError } from "../errors.js";
+import type { CheckpointSaver } from "./checkpoint-saver.js";
+import type { Guards } from "./guards.js";
+import { copyClips, type MicroBatch, MOST_DUMPS, type SuspectClips, writeIncident } from "./incident.js";
+import { interruptible } from "./interruptible.js";
+import type { RunLog } from "./run-log.js";
+import type { MicroBatchResults, StepValues, UpdateResults } from "./training-steps.js";
+
+/** One update, as it is logged. */
+export interface TrainingStep {
+  /** Updates done, this one included. */
+  readonly step: number;
+  readonly steps: number;
+  readonly epoch: number;
+  readonly loss: number;
+  /** Global L2 norm of the gradients before clipping. */
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /** Clips of this update. */
+  readonly clips: number;
+  /** Milliseconds this update waited for data. */
+  readonly waitedMs: number;
+  /** Whether the loss or the gradient was not finite, so that nothing was updated. */
+  readonly skipped: boolean;
+}
+
+/** What a batch does. Results are read before the next call. */
+export interface Procedure {
+  /** Adds the gradients of a micro-batch. */
+  accumulate(batch: ClipBatch): MicroBatchResults;
+  /** Adds those of the last micro-batch of an update, and updates. */
+  update(batch: ClipBatch, values: StepValues): UpdateResults;
+  /** Names of the parameters that the `nonFinite` of an update counts something for, in the model's order. */
+  blamed(nonFinite: ArrayLike<number>): string[];
+}
+
+export interface Training {
+  readonly procedure: Procedure;
+  /** `accumulate` batches an update, from that of the first update on. */
+  readonly batches: AsyncIterable<ClipBatch>;
+  readonly accumulate: number;
+  /** Updates done before, and when all are done. */
+  readonly start: number;
+  readonly steps: number;
+  readonly seed: number;
+  /** The values of an update, counted from 0. */
+  readonly schedule: (update: number) => StepValues;
+  readonly guards: Guards;
+  readonly saver: CheckpointSaver;
+  readonly log: RunLog;
+  /** The run's folder. */
+  readonly folder: string;
+  readonly logEvery: number;
+  readonly saveEvery: number;
+  readonly onStep?: (step: TrainingStep) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Trains, and returns the number of updates done.
+ * @throws VideomaeError when too many updates are skipped in a row, or checkpoints cannot be saved
+ */
+export async function train(training: Training): Promise<number> {
+  const { procedure, accumulate, steps, seed, schedule, guards, saver, log } = training;
+  let done = training.start;
+  let epoch = 0;
+  let sum = nothing;
+  await using batches = interruptible(training.batches, training.signal);
+  for (;;) {
+    using batch = await batches.next();
+    if (batch === undefined) break;
+    epoch = batch.epoch;
+    const key = { seed, update: done, microStep: sum.microBatches.length };
+    if (key.microStep < accumulate - 1) {
+      const { loss } = withRandomKey(key, () => procedure.accumulate(batch));
+      sum = add(sum, batch, await loss.item(), guards);
+      continue;
+    }
+    const values = schedule(done);
+    const results = withRandomKey(key, () => procedure.update(batch, values));
+    const skipped = (await results.skipped.item()) !== 0;
+    const { clips, waitedMs, microBatches, suspect } = add(sum, batch, await results.loss.item(), guards);
+    sum = nothing;
+    done++;
+    const step: TrainingStep = {
+      step: done,
+      steps,
+      epoch,
+      loss: microBatches.reduce((total, { loss }) => total + loss, 0) / accumulate,
+      clips,
+      waitedMs,
+      ...values,
+      gradientNorm: await results.gradientNorm.item(),
+      skipped,
+    };
+    if (skipped) {
+      const parameters = procedure.blamed(await results.nonFinite.read());
+      const clips = () => suspect ?? copyClips(batch, microBatches.length - 1);
+      takeSkipped(training, step, parameters, microBatches, clips);
+    } else takeLoss(training, step);
+    training.onStep?.(step);
+    if (skipped || done % training.logEvery === 0 || done === steps) log.write({ ...step });
+    guards.check(done, step.loss);
+    if (done % training.saveEvery === 0 || done === steps) {
+      saver.save(done, epoch, { loss: guards.smoothedLoss, last: done === steps });
+    }
+  }
+  // Asked to stop: the gradients of an unfinished update are dropped, and the checkpoint comes before the threads' end.
+  if (done > training.start && !saver.has(done)) saver.save(done, epoch, { last: true });
+  return done;
+}
+
+/** What the micro-batches of an update have added up to. */
+interface Sum {
+  readonly clips: number;
+  readonly waitedMs: number;
+  readonly microBatches: readonly MicroBatch[];
+  /** The clips of the first micro-batch whose loss was not finite. */
+  readonly suspect?: SuspectClips;
+}
+
+const nothing: Sum = { clips: 0, waitedMs: 0, microBatches: [] };
+
+function add(sum: Sum, batch: ClipBatch, loss: number, guards: Guards): Sum {
+  const { step, sources, keys, waitedMs } = batch;
+  const bad = !Number.isFinite(loss) && sum.suspect === undefined && guards.state.dumps < MOST_DUMPS;
+  return {
+    clips: sum.clips + keys.length,
+    waitedMs: sum.waitedMs + waitedMs,
+    microBatches: [...sum.microBatches, { batch: step, loss, sources, keys }],
+    suspect: bad ? copyClips(batch, sum.microBatches.length) : sum.suspect,
+  };
+}
+
+/** Counts, logs and tells of a skipped update; the first one in a row leaves its batch in the run's folder. */
+function takeSkipped(
+  { guards, log, folder }: Training,
+  step: TrainingStep,
+  parameters: readonly string[],
+  microBatches: readonly MicroBatch[],
+  clips: () => SuspectClips,
+): void {
+  guards.skipped();
+  const { skipped, skippedInARow, dumps } = guards.state;
+  const blame = {
+    lossFinite: Number.isFinite(step.loss),
+    firstBad: parameters[0] ?? null,
+    badParameters: parameters.length,
+    skippedInARow,
+    skippedInAll: skipped,
+  };
+  const note = `update ${step.step} was skipped: ${reason(step.loss, parameters)}`;
+  log.event("skipped update", note, { update: step.step, ...blame });
+  if (skippedInARow > 1 || dumps >= MOST_DUMPS) return;
+  try {
+    const file = writeIncident(folder, { ...step, ...blame }, microBatches, clips());
+    guards.dumped();
+    log.event("batch written", `its batch is described in ${file}`, { update: step.step, file });
+  } catch (error) {
+    if (!(error instanceof VideomaeError)) throw error;
+    log.event("batch not written", error.message, { update: step.step, reason: error.message });
+  }
+}
+
+function reason(loss: number, parameters: readonly string[]): string {
+  const faults: string[] = [];
+  if (!Number.isFinite(loss)) faults.push(`the loss was ${loss}`);
+  if (parameters.length > 0) {
+    faults.push(`${parameters.length} gradients were not finite, the first that of ${parameters[0]}`);
+  }
+  return faults.length > 0 ? faults.join(", and ") : "the norm of the gradient overflowed";
+}
+
+/** Takes the loss of an update in, and tells of the spike that begins with it. */
+function takeLoss({ guards, log }: Training, { step, loss }: TrainingStep): void {
+  const spike = guards.updated(loss);
+  if (spike === undefined) return;
+  const { median, ratio } = spike;
+  const note = `the loss of update ${step} is ${loss.toPrecision(4)}, ${ratio.toPrecision(2)} times the recent median`;
+  log.event("loss spike", note, { update: step, loss, median, ratio });
+}
