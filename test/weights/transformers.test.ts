@@ -8,6 +8,7 @@ import { noGrad } from "#lib/autograd/grad-mode.js";
 import { openSafetensors } from "#lib/io/safetensors.js";
 import { scope } from "#lib/tensor/scope.js";
 import { Tensor } from "#lib/tensor/tensor.js";
+import { layouts, storedNames } from "#lib/weights/layouts.js";
 import { openClassifier, openPretrain } from "#lib/weights/open-model.js";
 import { relativeError } from "../compare.js";
 import { keptTokens } from "../models/fixture-model.js";
@@ -97,6 +98,26 @@ describe.skipIf(!python)("weights written by transformers", () => {
       });
     });
   });
+
+  it.each(["classification", "classification-first-token", "pretraining", "model"])(
+    "written back by the tables, %s is the published file again",
+    async (name) => {
+      const path = join(folder, `${name}-published`);
+      const open = name === "pretraining" ? openPretrain : openClassifier;
+      const { model, report } = await open(path);
+      using _model = model;
+      const written = new Map<string, Float32Array>();
+      for (const [parameter, { value }] of model.namedParameters()) {
+        const parts = storedNames(layouts[report.layout], parameter.replace(/^encoder\./, ""))!;
+        const values = value.readSync() as Float32Array;
+        const size = values.length / parts.length;
+        for (const [i, part] of parts.entries()) written.set(part, values.slice(i * size, (i + 1) * size));
+      }
+      const published = read(join(path, "model.safetensors"));
+      expect([...written.keys()].sort()).toEqual([...published.keys()].sort());
+      for (const [part, { data }] of published) expect(written.get(part), part).toEqual(data);
+    },
+  );
 
   it("a pre-training model gives its encoder as a feature extractor", async () => {
     const { model, report } = await openClassifier(join(folder, "pretraining"));
