@@ -5,7 +5,7 @@ import { Block } from "../nn/block.js";
 import { truncatedNormal, zeros } from "../nn/initializers.js";
 import { LayerNorm } from "../nn/layer-norm.js";
 import { Linear } from "../nn/linear.js";
-import { Module } from "../nn/module.js";
+import { type MaterializeOptions, Module } from "../nn/module.js";
 import { ModuleList } from "../nn/module-list.js";
 import { PatchEmbedding } from "../nn/patch-embedding.js";
 import { positionTable } from "../nn/position-table.js";
@@ -36,7 +36,8 @@ export class ClassifierModel extends Module {
   /** (N, D); no parameter. */
   readonly #position: Tensor;
 
-  constructor(config: ClassifierConfig, options: ModelOptions = {}) {
+  /** @param options.initialize  false leaves zeros, for weights that are loaded next */
+  constructor(config: ClassifierConfig, options: ModelOptions & Pick<MaterializeOptions, "initialize"> = {}) {
     super();
     const { dtype = "f32", seed = 0, recompute = false, position = "generate" } = options;
     const { width, depth, heads, qkvBias, cosineAttention, layerScale, normEps, headInitScale: scale } = config;
@@ -57,7 +58,7 @@ export class ClassifierModel extends Module {
     }
     const [grid, base] = [tokenGrid(config), tokenGrid(publishedGrid(config))];
     this.#position = positionTable(grid, width, dtype, position, base);
-    this.materialize({ seed, dtype });
+    this.materialize({ seed, dtype, initialize: options.initialize });
   }
 
   /**

@@ -2,7 +2,7 @@
 // repositories, which decides the model, its classes' names, and preprocessor_config.json, which decides what clips look
 // like. Fields that change the arithmetic are checked; the many others are ignored.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { VideomaeError } from "../errors.js";
@@ -19,7 +19,7 @@ export interface HubConfig {
   readonly labels?: readonly string[];
 }
 
-/** How the frames of a clip are made, where preprocessor_config.json says so. */
+/** How the frames of a clip are made, where a file beside the weights says so. */
 export interface HubPreprocessing {
   /** Of each colour channel, of pixels in [0, 1]. */
   readonly mean?: readonly number[];
@@ -104,11 +104,15 @@ export function readHubConfig(folder: string): HubConfig | undefined {
   return fromHuggingFace(path, parse(path, huggingFace, json));
 }
 
-/** Reads the preprocessor_config.json of a folder; undefined when there is none. */
+/** What says how frames are made, by the releases of the library; the first that is there counts. */
+const processorFiles = ["video_preprocessor_config.json", "preprocessor_config.json"];
+
+/** Reads how the frames of a clip are made from a folder; undefined when no file there says so. */
 export function readHubPreprocessing(folder: string): HubPreprocessing | undefined {
-  const path = join(folder, "preprocessor_config.json");
+  const file = processorFiles.find((name) => existsSync(join(folder, name)));
+  if (file === undefined) return undefined;
+  const path = join(folder, file);
   const json = readJson(path);
-  if (json === undefined) return undefined;
   const { image_mean, image_std, do_normalize = true, size } = parse(path, imageProcessor, json);
   return {
     mean: do_normalize ? image_mean : [0, 0, 0],

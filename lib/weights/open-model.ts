@@ -60,7 +60,7 @@ export async function openClassifier(
   const config = run
     ? resolveClassifierConfig(classifierOfRun(run.model), options.config)
     : inferClassifierConfig(weights, detectLayout(weights), { ...said, ...options.config });
-  const model = new ClassifierModel(config, { ...options, position: options.position ?? run?.position });
+  const model = new ClassifierModel(config, modelOptions(options, run));
   const report = loadInto(model, weights, options);
   const labels = config.classes > 0 && hub?.labels?.length === config.classes ? hub.labels : undefined;
   return { model, report, preprocessing, labels };
@@ -79,7 +79,7 @@ export async function openPretrain(path: string, options: OpenOptions<PretrainCo
   const config = run
     ? resolvePretrainConfig(pretrainOfRun(weights, run.model), options.config)
     : inferPretrainConfig(weights, detectLayout(weights), { ...said, ...options.config });
-  const model = new PretrainModel(config, { ...options, position: options.position ?? run?.position });
+  const model = new PretrainModel(config, modelOptions(options, run));
   return { model, report: loadInto(model, weights, options) };
 }
 
@@ -96,6 +96,14 @@ export async function loadWeightsFrom(
   return loadWeights(model, weights, options);
 }
 
+/** Initial values cost time, and only a model that is loaded in part keeps some. */
+function modelOptions(
+  { dtype, seed, position, partial = false }: OpenOptions<unknown>,
+  run: RunDescription | undefined,
+) {
+  return { dtype, seed, position: position ?? run?.position, initialize: partial };
+}
+
 function loadInto(model: ClassifierModel | PretrainModel, weights: Weights, options: LoadOptions): LoadReport {
   try {
     const report = loadWeights(model, weights, options);
@@ -109,8 +117,13 @@ function loadInto(model: ClassifierModel | PretrainModel, weights: Weights, opti
 
 type RunModel = Partial<PretrainConfig> & Partial<ClassifierConfig>;
 
+interface RunDescription {
+  readonly model: RunModel;
+  readonly position: PositionMode | undefined;
+}
+
 /** What a checkpoint of a run says of its model; undefined for other files. */
-function runOf(weights: Weights): { model: RunModel; position: PositionMode | undefined } | undefined {
+function runOf(weights: Weights): RunDescription | undefined {
   if (weights.format !== "checkpoint of a run") return undefined;
   const state = JSON.parse(weights.metadata.get("videomae") as string);
   if (typeof state.model === "object" && state.model !== null) {

@@ -11,8 +11,9 @@ import { sum } from "#lib/ops/sum.js";
 import { memory } from "#lib/tensor/memory.js";
 import { scope } from "#lib/tensor/scope.js";
 import { Tensor } from "#lib/tensor/tensor.js";
-import { norm, relativeError } from "../compare.js";
+import { largestDifference, norm, relativeError } from "../compare.js";
 import { formulaVideo, haveShared, loadFixture } from "../fixtures.js";
+import { fillGolden, goldenVideo } from "../golden.js";
 import { fixtureClassifier } from "./fixture-classifier.js";
 
 describe.skipIf(!haveShared).each(["finetune_p16", "finetune_p16_first_token"])("%s", (name) => {
@@ -77,6 +78,21 @@ describe.skipIf(!haveShared)("ViT-S at 16 x 224 x 224", () => {
           expect(relativeError(got.readSync(), tensors.get(key)!.data as Float32Array)).toBeLessThanOrEqual(1e-5);
       });
     });
+  });
+});
+
+test("the golden values of spec 13, in f64", () => {
+  scope(() => {
+    using model = classifierModel("vit-tiny", { classes: 5, dtype: "f64" });
+    fillGolden(model);
+    const video = Tensor.fromArray(goldenVideo(), [2, 3, 8, 32, 32]);
+    const scores = [
+      ...[-0.275826647, 0.936136449, -0.104423627, 0.207497579, 0.526275078],
+      ...[-0.326165281, 0.918356083, -0.0499126818, 0.210299977, 0.743324959],
+    ];
+    const features = [-1.85238995, 0.681191953, 0.00150715502, -1.10527294];
+    expect(largestDifference(model.forward(video).readSync(), scores)).toBeLessThanOrEqual(1e-7);
+    expect(largestDifference(model.features(video).readSync().slice(0, 4), features)).toBeLessThanOrEqual(1e-7);
   });
 });
 
