@@ -3,7 +3,7 @@
 // like. Fields that change the arithmetic are checked; the many others are ignored.
 
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { z } from "zod";
 import { VideomaeError } from "../errors.js";
 import { explainFileError } from "../io/atomic-file.js";
@@ -14,7 +14,8 @@ import { mlpRatio } from "./infer-config.js";
 /** What config.json says of the model; fields it leaves open come from the weights. */
 export interface HubConfig {
   readonly classifier: Partial<ClassifierConfig>;
-  readonly pretrain: Partial<PretrainConfig>;
+  /** @throws VideomaeError when it describes a pre-training model that this package does not have */
+  pretrain(): Partial<PretrainConfig>;
   /** Names of the classes, by number. */
   readonly labels?: readonly string[];
 }
@@ -55,7 +56,6 @@ const huggingFace = z.object({
   decoder_num_hidden_layers: count.default(4),
   decoder_intermediate_size: count.default(1536),
   norm_pix_loss: z.boolean().default(true),
-  architectures: z.array(z.string()).nullish(),
   id2label: z.record(z.string(), z.string()).nullish(),
 });
 
@@ -93,6 +93,11 @@ const imageProcessor = z.object({
     .union([count.transform((shortest_edge) => ({ shortest_edge })), z.object({ shortest_edge: count.optional() })])
     .optional(),
 });
+
+/** Whether a file is named as model hubs name weights: what lies beside it describes them. */
+export function isHubFile(path: string): boolean {
+  return /^(model|pytorch_model)(-\d+-of-\d+)?\.(safetensors|bin)(\.index\.json)?$/.test(basename(path));
+}
 
 /** Reads the config.json of a folder; undefined when there is none. */
 export function readHubConfig(folder: string): HubConfig | undefined {
@@ -134,7 +139,7 @@ function fromHuggingFace(path: string, c: z.output<typeof huggingFace>): HubConf
     qkvBias: c.qkv_bias,
     normEps: c.layer_norm_eps,
   };
-  if (c.architectures?.[0] === "VideoMAEForPreTraining") {
+  const pretrain = (): Partial<PretrainConfig> => {
     if (c.use_mean_pooling) {
       throw new VideomaeError({
         op: path,
@@ -150,18 +155,15 @@ function fromHuggingFace(path: string, c: z.output<typeof huggingFace>): HubConf
         got: `decoder_intermediate_size ${c.decoder_intermediate_size} of width ${c.decoder_hidden_size}`,
       });
     }
-  }
-  return {
-    classifier: encoder,
-    pretrain: {
+    return {
       ...encoder,
       decoderWidth: c.decoder_hidden_size,
       decoderDepth: c.decoder_num_hidden_layers,
       decoderHeads: c.decoder_num_attention_heads,
       normalizeTarget: c.norm_pix_loss,
-    },
-    labels: labelsOf(path, c.id2label),
+    };
   };
+  return { classifier: encoder, pretrain, labels: labelsOf(path, c.id2label) };
 }
 
 function fromV2({ model_config: c, id2label }: z.output<typeof hubV2>): HubConfig {
@@ -182,7 +184,7 @@ function fromV2({ model_config: c, id2label }: z.output<typeof hubV2>): HubConfi
   const pooling = c.use_mean_pooling ? "mean" : "first-token";
   return {
     classifier: { ...encoder, pooling, pooledNormEps: c.layer_norm_eps },
-    pretrain: encoder,
+    pretrain: () => encoder,
     labels: labelsOf("config.json", id2label),
   };
 }

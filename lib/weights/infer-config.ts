@@ -18,6 +18,7 @@ export function inferClassifierConfig(
   const { recognized, layout } = detected;
   const shapeOf = shapes(file, detected);
   const head = recognized.kind === "classifier";
+  if (head) shapeOf("head.weight", [undefined, recognized.width]);
   const pooled = shapeOf("fc_norm.weight") !== undefined;
   const tokens = shapeOf("norm.weight") !== undefined;
   const { normEps, pooledNormEps } = layout.norms;
@@ -47,6 +48,7 @@ export function inferPretrainConfig(
       hint: "load it as a classifier or feature extractor",
     });
   }
+  checkDepth(file, "decoder.blocks", decoder.depth);
   const { normEps, decoderNormEps } = detected.layout.norms;
   return resolvePretrainConfig({
     ...encoderOf(file, detected, given.heads),
@@ -69,16 +71,11 @@ export function mlpRatio(width: number, hidden: number): number {
 function encoderOf(file: TensorFile, detected: DetectedLayout, heads: number | undefined) {
   const { width, depth, patch, tubelet } = detected.recognized;
   const shapeOf = shapes(file, detected);
-  const hidden = shapeOf("blocks.0.mlp.fc1.weight")?.[0];
-  if (hidden === undefined) {
-    throw new VideomaeError({
-      op: file.path,
-      expected: "blocks, from number 0 on",
-      got: "a file without them",
-      hint: "the file is damaged, or of another kind of model",
-    });
-  }
-  const scale = shapeOf("blocks.0.attn.scale");
+  shapeOf("patch_embed.proj.weight", [width, 3, tubelet, patch, patch]);
+  checkDepth(file, "blocks", depth);
+  const hidden = shapeOf("blocks.0.mlp.fc1.weight", [undefined, width])?.[0];
+  if (hidden === undefined) throw damaged(file, "blocks, from number 0 on", "a file without them");
+  const scale = shapeOf("blocks.0.attn.scale", [undefined, 1, 1]);
   return {
     ...{ width, depth, patch, tubelet },
     heads: heads ?? scale?.[0] ?? headsOf(file, "heads", width),
@@ -90,13 +87,35 @@ function encoderOf(file: TensorFile, detected: DetectedLayout, heads: number | u
   };
 }
 
-/** The shape of the first tensor that holds a parameter of ours; undefined when the file has none. */
+/**
+ * The shape of the first tensor that holds a parameter of ours; undefined when the file has none. What a model is made
+ * by must be so in the file: a wild number in it must not fill the memory.
+ */
 function shapes(file: TensorFile, { layout, stored }: DetectedLayout) {
-  return (ours: string): readonly number[] | undefined => {
+  return (ours: string, expected?: readonly (number | undefined)[]): readonly number[] | undefined => {
     const [first] = storedNames(layout, ours, (name) => stored.has(name)) ?? [];
     const name = first === undefined ? undefined : stored.get(first);
-    return name === undefined ? undefined : file.entry(name).shape;
+    if (name === undefined) return undefined;
+    const { shape } = file.entry(name);
+    const fits =
+      expected?.length === shape.length && expected.every((side, i) => side === undefined || side === shape[i]);
+    if (expected === undefined || fits) return shape;
+    throw damaged(
+      file,
+      `${name} of shape [${expected.map((side) => side ?? "any").join(", ")}]`,
+      `[${shape.join(", ")}]`,
+    );
   };
+}
+
+/** Every block has tensors of its own, so there are no more blocks than names. */
+function checkDepth(file: TensorFile, blocks: string, depth: number): void {
+  if (depth > file.names.length) throw damaged(file, `every one of ${depth} ${blocks}`, `${file.names.length} tensors`);
+}
+
+function damaged(file: TensorFile, expected: string, got: string): VideomaeError {
+  const hint = "the file is damaged, or of another kind of model";
+  return new VideomaeError({ op: file.path, expected, got, hint });
 }
 
 /** Heads by width, as in the registered sizes. */

@@ -1,11 +1,13 @@
-// Loading weights into a model, by name. Everything is checked before anything is written: a refused file leaves the
-// model as it was. Tensors are read one by one, so the memory in use is that of the model and one parameter.
+// Loading weights into a model, by name, in two steps: a plan, which compares names and shapes and needs no model, and
+// its execution. So a refused file leaves a model as it was, and no memory is taken for a model that a file cannot fill.
+// Tensors are read one by one: the memory in use is that of the model and one parameter.
 
 import { VideomaeError } from "../errors.js";
 import { elementCount } from "../io/stored-dtype.js";
 import { readFloats } from "../io/stored-numbers.js";
 import type { TensorFile } from "../io/tensor-file.js";
-import type { Module, Parameter } from "../nn/module.js";
+import type { NamedShape } from "../models/sizes.js";
+import type { Module } from "../nn/module.js";
 import { sinusoid } from "../nn/position-table.js";
 import { type DetectedLayout, detectLayout } from "./detect-layout.js";
 import { inertBecause, ourName, storedNames } from "./layouts.js";
@@ -20,11 +22,11 @@ export interface LoadOptions {
   readonly partial?: boolean;
 }
 
-/** A parameter and the tensors of the file that hold it. */
-interface Match {
-  readonly name: string;
-  readonly parameter: Parameter;
-  readonly stored: readonly string[];
+/** What will be loaded, and the report of it. */
+export interface LoadPlan {
+  readonly report: LoadReport;
+  /** For every parameter that will be loaded, the tensors of the file that hold it. */
+  readonly stored: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
@@ -34,15 +36,28 @@ interface Match {
  * @returns what was loaded, what was not, and warnings that a program should show
  * @throws VideomaeError with that report when the file does not hold all of the model, or nothing of it
  */
-export function loadWeights(model: Module, file: TensorFile, { partial = false }: LoadOptions = {}): LoadReport {
+export function loadWeights(model: Module, file: TensorFile, options: LoadOptions = {}): LoadReport {
+  const parameters = model.namedParameters().map(([name, { shape }]): NamedShape => [name, shape]);
+  return executePlan(model, file, planLoad(parameters, file, options));
+}
+
+/**
+ * Finds the tensors that hold the parameters of a model.
+ * @throws VideomaeError with the report when the file does not hold all of the model, or nothing of it
+ */
+export function planLoad(
+  parameters: readonly NamedShape[],
+  file: TensorFile,
+  { partial = false }: LoadOptions = {},
+): LoadPlan {
   const names = detectLayout(file);
   const { layout, stored: inFile } = names;
   const has = (name: string) => inFile.has(name);
-  const matches: Match[] = [];
+  const matches = new Map<string, readonly string[]>();
   const missing: string[] = [];
   const mismatched: Mismatch[] = [];
   const used = new Set<string>();
-  for (const [name, parameter] of model.namedParameters()) {
+  for (const [name, own] of parameters) {
     const wanted = storedNames(layout, ourParameter(name), has);
     if (wanted === undefined || !wanted.every(has)) {
       missing.push(name);
@@ -51,8 +66,8 @@ export function loadWeights(model: Module, file: TensorFile, { partial = false }
     for (const part of wanted) used.add(part);
     const stored = wanted.map((part) => inFile.get(part)!);
     const shape = concatenatedShape(stored.map((part) => file.entry(part).shape));
-    if (shape?.join() === parameter.shape.join()) matches.push({ name, parameter, stored });
-    else mismatched.push({ name, model: parameter.shape, stored: shape ?? file.entry(stored[0]).shape });
+    if (shape?.join() === own.join()) matches.set(name, stored);
+    else mismatched.push({ name, model: own, stored: shape ?? file.entry(stored[0]).shape });
   }
 
   const rest = [...inFile.keys()].filter((name) => !used.has(name));
@@ -65,7 +80,7 @@ export function loadWeights(model: Module, file: TensorFile, { partial = false }
     layout: layout.name,
     title: layout.title,
     wrappers: names.wrappers,
-    loaded: matches.map(({ name }) => name),
+    loaded: [...matches.keys()],
     missing,
     mismatched,
     unused: inSource(known),
@@ -76,7 +91,12 @@ export function loadWeights(model: Module, file: TensorFile, { partial = false }
     ),
   };
   refuse(report, partial);
-  return { ...report, warnings: [...report.warnings, ...fill(matches, file)] };
+  return { report, stored: matches };
+}
+
+/** Copies the planned values into a model with these parameters. Returns the report, with what the values tell. */
+export function executePlan(model: Module, file: TensorFile, { report, stored }: LoadPlan): LoadReport {
+  return { ...report, warnings: [...report.warnings, ...fill(model, file, stored)] };
 }
 
 /** The parameter's name in the layout tables: those of an encoder go without the prefix they have in pre-training models. */
@@ -133,20 +153,22 @@ function refuse(report: LoadReport, partial: boolean): void {
 }
 
 /** Copies the values in. Returns what the user must know about them. */
-function fill(matches: readonly Match[], file: TensorFile): string[] {
+function fill(model: Module, file: TensorFile, stored: LoadPlan["stored"]): string[] {
   let [biases, zeroBiases] = [0, 0];
-  for (const { name, parameter, stored } of matches) {
-    const values = new Float32Array(parameter.value.size);
+  for (const [name, { value }] of model.namedParameters()) {
+    const parts = stored.get(name);
+    if (parts === undefined) continue;
+    const values = new Float32Array(value.size);
     let at = 0;
-    for (const part of stored) {
+    for (const part of parts) {
       const count = elementCount(file.entry(part).shape);
       readFloats(file, part, values.subarray(at, at + count));
       at += count;
     }
-    parameter.value.write(parameter.value.dtype === "f64" ? Float64Array.from(values) : values);
+    value.write(value.dtype === "f64" ? Float64Array.from(values) : values);
     if (!/\.(q|v)_bias$/.test(name)) continue;
     biases++;
-    if (values.every((value) => value === 0)) zeroBiases++;
+    if (values.every((number) => number === 0)) zeroBiases++;
   }
   if (biases === 0 || zeroBiases < biases) return [];
   return [

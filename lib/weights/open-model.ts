@@ -5,15 +5,16 @@ import { dirname } from "node:path";
 import { VideomaeError } from "../errors.js";
 import { type OpenWeightsOptions, openWeights, type Weights } from "../io/weights.js";
 import { ClassifierModel } from "../models/classifier.js";
-import { type ClassifierConfig, encoderConfig, resolveClassifierConfig } from "../models/classifier-config.js";
+import { type ClassifierConfig, classifierShapes, encoderConfig } from "../models/classifier-config.js";
 import { type ModelOptions, PretrainModel } from "../models/pretrain.js";
-import { type PretrainConfig, resolvePretrainConfig } from "../models/sizes.js";
+import type { RecognizedWeights } from "../models/recognize-weights.js";
+import { type PretrainConfig, parameterShapes, resolvePretrainConfig } from "../models/sizes.js";
 import type { PositionMode } from "../nn/position-table.js";
 import { detectLayout } from "./detect-layout.js";
-import { type HubPreprocessing, readHubConfig, readHubPreprocessing } from "./hub-config.js";
+import { type HubPreprocessing, isHubFile, readHubConfig, readHubPreprocessing } from "./hub-config.js";
 import { inferClassifierConfig, inferPretrainConfig } from "./infer-config.js";
 import type { LoadReport } from "./load-report.js";
-import { type LoadOptions, loadWeights } from "./load-weights.js";
+import { executePlan, type LoadOptions, type LoadPlan, loadWeights, planLoad } from "./load-weights.js";
 import { argumentsConfig } from "./training-arguments.js";
 
 /** How a model is made from weights; fields of `config` win over what the file says. */
@@ -53,15 +54,16 @@ export async function openClassifier(
 ): Promise<OpenedClassifier> {
   using weights = await openWeights(path, options);
   const run = runOf(weights);
-  const folder = dirname(weights.path);
-  const hub = run ? undefined : readHubConfig(folder);
-  const preprocessing = (run ? undefined : readHubPreprocessing(folder)) ?? {};
-  const said = { ...argumentsConfig(weights.args), ...hub?.classifier };
-  const config = run
-    ? resolveClassifierConfig(classifierOfRun(run.model), options.config)
-    : inferClassifierConfig(weights, detectLayout(weights), { ...said, ...options.config });
+  const folder = isHubFile(weights.path) ? dirname(weights.path) : undefined;
+  const hub = folder === undefined ? undefined : readHubConfig(folder);
+  const preprocessing = (folder === undefined ? undefined : readHubPreprocessing(folder)) ?? {};
+  const detected = detectLayout(weights);
+  const said = run ? classifierOfRun(run.model) : { ...argumentsConfig(weights.args), ...hub?.classifier };
+  checkAgreement(weights, detected.recognized, said);
+  const config = inferClassifierConfig(weights, detected, { ...said, ...options.config });
+  const plan = planLoad(classifierShapes(config), weights, options);
   const model = new ClassifierModel(config, modelOptions(options, run));
-  const report = loadInto(model, weights, options);
+  const report = loadInto(model, weights, plan);
   const labels = config.classes > 0 && hub?.labels?.length === config.classes ? hub.labels : undefined;
   return { model, report, preprocessing, labels };
 }
@@ -74,13 +76,14 @@ export async function openClassifier(
 export async function openPretrain(path: string, options: OpenOptions<PretrainConfig> = {}): Promise<OpenedPretrain> {
   using weights = await openWeights(path, options);
   const run = runOf(weights);
-  const hub = run ? undefined : readHubConfig(dirname(weights.path));
-  const said = { ...argumentsConfig(weights.args), ...hub?.pretrain };
-  const config = run
-    ? resolvePretrainConfig(pretrainOfRun(weights, run.model), options.config)
-    : inferPretrainConfig(weights, detectLayout(weights), { ...said, ...options.config });
+  const hub = isHubFile(weights.path) ? readHubConfig(dirname(weights.path)) : undefined;
+  const detected = detectLayout(weights);
+  const said = run ? pretrainOfRun(weights, run.model) : { ...argumentsConfig(weights.args), ...hub?.pretrain() };
+  checkAgreement(weights, detected.recognized, said);
+  const config = inferPretrainConfig(weights, detected, { ...said, ...options.config });
+  const plan = planLoad(parameterShapes(config), weights, options);
   const model = new PretrainModel(config, modelOptions(options, run));
-  return { model, report: loadInto(model, weights, options) };
+  return { model, report: loadInto(model, weights, plan) };
 }
 
 /**
@@ -96,6 +99,22 @@ export async function loadWeightsFrom(
   return loadWeights(model, weights, options);
 }
 
+/** What a file beside the weights, or the run's state, says must be what the shapes tell. */
+function checkAgreement(weights: Weights, recognized: RecognizedWeights, said: Partial<PretrainConfig>): void {
+  const { width, depth, patch, tubelet, decoder } = recognized;
+  const told = { width, depth, patch, tubelet, decoderWidth: decoder?.width, decoderDepth: decoder?.depth };
+  for (const [field, value] of Object.entries(told)) {
+    const claimed = said[field as keyof typeof told];
+    if (claimed === undefined || value === undefined || claimed === value) continue;
+    throw new VideomaeError({
+      op: weights.path,
+      expected: `weights of a model with ${field} ${claimed}, as its description says`,
+      got: `${field} ${value}`,
+      hint: "the description (config.json, or the state of the run) belongs to other weights",
+    });
+  }
+}
+
 /** Initial values cost time, and only a model that is loaded in part keeps some. */
 function modelOptions(
   { dtype, seed, position, partial = false }: OpenOptions<unknown>,
@@ -104,9 +123,9 @@ function modelOptions(
   return { dtype, seed, position: position ?? run?.position, initialize: partial };
 }
 
-function loadInto(model: ClassifierModel | PretrainModel, weights: Weights, options: LoadOptions): LoadReport {
+function loadInto(model: ClassifierModel | PretrainModel, weights: Weights, plan: LoadPlan): LoadReport {
   try {
-    const report = loadWeights(model, weights, options);
+    const report = executePlan(model, weights, plan);
     model.train(false);
     return report;
   } catch (error) {

@@ -1,14 +1,16 @@
 // Loading weights in the official layouts: what is taken, what is refused, and what the report says.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { noGrad } from "#lib/autograd/grad-mode.js";
+import { VideomaeError } from "#lib/errors.js";
 import { type StoredTensor, writeSafetensors } from "#lib/io/safetensors.js";
 import { classifierModel } from "#lib/models/classifier.js";
 import { pretrainModel } from "#lib/models/pretrain.js";
 import type { Module } from "#lib/nn/module.js";
 import { sinusoid } from "#lib/nn/position-table.js";
+import { RandomStream } from "#lib/random.js";
 import { memory } from "#lib/tensor/memory.js";
 import { Tensor } from "#lib/tensor/tensor.js";
 import { readHubConfig, readHubPreprocessing } from "#lib/weights/hub-config.js";
@@ -291,6 +293,87 @@ describe("a folder of the V2 hub", () => {
     const processor = { image_mean: [0.5, 0.4, 0.3], image_std: [1, 1, 2], size: { shortest_edge: 256 }, other: 1 };
     writeFileSync(join(hub, "preprocessor_config.json"), JSON.stringify(processor));
     expect(readHubPreprocessing(hub)).toEqual({ mean: [0.5, 0.4, 0.3], std: [1, 1, 2], shortSide: 256 });
+  });
+});
+
+describe("wild numbers and names", () => {
+  const refused = async (tensors: readonly StoredTensor[], config: object = input) => {
+    const path = write(tensors);
+    const before = memory().live;
+    await expect(openClassifier(path, { config })).rejects.toThrow(VideomaeError);
+    await expect(openPretrain(path, { config: { ...config, decoderHeads: 3 } })).rejects.toThrow(VideomaeError);
+    expect(memory().live).toBe(before);
+  };
+  const empty = (name: string, shape: number[]): StoredTensor => ({
+    ...{ name, shape, dtype: "F32" },
+    data: new Float32Array(0),
+  });
+  const without = (tensors: readonly StoredTensor[], name: string) => tensors.filter((tensor) => tensor.name !== name);
+
+  it("in a file fill no memory", async () => {
+    const tensors = classifierTensors();
+    const far: StoredTensor = {
+      ...tensors.find(({ name }) => name === "blocks.1.norm1.weight")!,
+      name: "blocks.4000000000.norm1.weight",
+    };
+    await refused([...tensors, far]);
+    await refused([...without(tensors, "head.weight"), empty("head.weight", [1e12, 0])]);
+    await refused([
+      ...without(tensors, "patch_embed.proj.weight"),
+      empty("patch_embed.proj.weight", [1e9, 0, 2, 8, 8]),
+    ]);
+    await refused([...without(tensors, "blocks.0.mlp.fc1.weight"), empty("blocks.0.mlp.fc1.weight", [1e12, 0])]);
+    await refused([...tensors, empty("blocks.0.attn.scale", [1e9, 0, 1])]);
+    await refused(tensors, { frames: 2 ** 40 });
+    await refused(tensors, { image: 8 * 2 ** 20 });
+    await refused(tensors, { mlpRatio: 1e12 });
+  });
+
+  it.each([
+    { num_hidden_layers: 1e9 },
+    { hidden_size: 2 ** 40 },
+    { intermediate_size: 2 ** 50 },
+    { num_attention_heads: 2 ** 40 },
+    { num_frames: 2 ** 40 },
+    { patch_size: 1 },
+  ])("in config.json fill no memory: %j", async (fields) => {
+    const hub = join(folder, `hub-${files++}`);
+    mkdirSync(hub);
+    const sizes = { image_size: 32, patch_size: 8, num_frames: 8, hidden_size: 48, num_hidden_layers: 2 };
+    const config = { model_type: "videomae", ...sizes, num_attention_heads: 3, intermediate_size: 192, ...fields };
+    writeSafetensors(join(hub, "model.safetensors"), classifierTensors());
+    writeFileSync(join(hub, "config.json"), JSON.stringify(config));
+    await expect(openClassifier(hub)).rejects.toThrow(VideomaeError);
+  });
+
+  const rounds = Number(process.env.VIDEOMAE_MUTATIONS ?? 200);
+  it(`in ${rounds} files with one tensor renamed, dropped or of another shape are errors, and leak nothing`, async () => {
+    const random = new RandomStream(11, "test.mutated-weights", [0]);
+    const originals = [classifierTensors(), pretrainTensors()];
+    const before = memory().live;
+    for (let i = 0; i < rounds; i++) {
+      const tensors = [...originals[random.integer(2)]];
+      const at = random.integer(tensors.length);
+      const { name, shape, data } = tensors[at];
+      const kind = random.integer(4);
+      const parts = name.split(".");
+      parts[random.integer(parts.length)] += "x";
+      if (kind === 0) tensors.splice(at, 1);
+      else if (kind === 1) tensors[at] = { ...tensors[at], name: parts.join(".") };
+      else if (kind === 2) tensors[at] = { ...tensors[at], shape: [...shape, 1] };
+      else
+        tensors[at] = { ...tensors[at], shape: [2, ...shape], data: Float32Array.from([...data, ...data] as number[]) };
+      const path = write(tensors);
+      for (const open of [openClassifier, openPretrain]) {
+        try {
+          (await open(path, { config: input })).model.dispose();
+        } catch (error) {
+          expect(error).toBeInstanceOf(VideomaeError);
+        }
+      }
+      rmSync(path);
+    }
+    expect(memory().live).toBe(before);
   });
 });
 
