@@ -283,6 +283,15 @@ describe("a folder of the V2 hub", () => {
     expect(() => readHubConfig(hub)).toThrow(message);
   });
 
+  it("a Hugging Face pre-training model without the encoder's last norm is refused, its encoder is not", () => {
+    const hub = join(folder, `hub-${files++}`);
+    mkdirSync(hub);
+    writeFileSync(join(hub, "config.json"), JSON.stringify({ model_type: "videomae", use_mean_pooling: true }));
+    const read = readHubConfig(hub)!;
+    expect(read.classifier).toMatchObject({ width: 768, normEps: 1e-12 });
+    expect(() => read.pretrain()).toThrow(/use_mean_pooling true, which takes it away/);
+  });
+
   it("a config.json that is no JSON is refused, one that is not there is nothing", async () => {
     const hub = join(folder, `hub-${files++}`);
     mkdirSync(hub);
