@@ -140,7 +140,8 @@ test("a part of a tensor can be read by itself, and never a part of its neighbou
   const part = new Uint8Array(2);
   file.readBytes("u8", part, 1);
   expect([...part]).toEqual([127, 255]);
-  for (const offset of [2, -1, 0.5, Number.NaN]) expect(() => file.readBytes("u8", part, offset)).toThrow(/range inside/);
+  for (const offset of [2, -1, 0.5, Number.NaN])
+    expect(() => file.readBytes("u8", part, offset)).toThrow(/range inside/);
 });
 
 test("names that repeat inside tensors or text are no duplicates", () => {
