@@ -11,6 +11,7 @@ import {
   PickledStorage,
   PickledTensor,
   type PickledValue,
+  shown,
 } from "./pickle-values.js";
 import { checkView } from "./strided-view.js";
 
@@ -67,7 +68,8 @@ const builders: Readonly<Record<string, Build>> = {
     return callName(path, callable, parameters, charge);
   },
   "torch.Size": ({ path, parameters: [sizes = []] }) => expectList(path, sizes),
-  "torch.device": ({ parameters }) => parameters.map(String).join(":"),
+  "torch.device": ({ parameters: [type, index] }) =>
+    typeof type === "string" && typeof index === "number" ? `${type}:${index}` : (type ?? null),
   "collections.OrderedDict": buildMap,
   "collections.Counter": buildMap,
   "collections.defaultdict": ({ parameters: [, items], ...call }) =>
@@ -102,6 +104,8 @@ const names = new Map([...Object.keys(builders), ...constants].map((name) => [na
 /** The same things under the names of other versions of Python and NumPy. */
 const renamed: readonly (readonly [from: RegExp, to: string])[] = [
   [/^__builtin__\./, "builtins."],
+  [/^builtins\.long$/, "builtins.int"],
+  [/^builtins\.unicode$/, "builtins.str"],
   [/^numpy\.core\./, "numpy._core."],
 ];
 
@@ -208,7 +212,7 @@ function expectList(path: string, value: PickledValue): PickledValue[] {
 /** A length, count or offset. */
 function size(path: string, what: string, value: PickledValue): number {
   if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
-  throw badPickle(path, `${what} as integers from 0 on`, typeof value === "object" ? kindOf(value) : String(value));
+  throw badPickle(path, `${what} as integers from 0 on`, shown(value));
 }
 
 function copyList(path: string, value: PickledValue, charge: (elements: number) => void): PickledValue[] {

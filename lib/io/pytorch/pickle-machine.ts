@@ -9,7 +9,7 @@ import { checkNesting } from "./check-nesting.js";
 import type { PickleBytes } from "./pickle-bytes.js";
 import { callName, findName } from "./pickle-calls.js";
 import { STOP, steps } from "./pickle-opcodes.js";
-import { badPickle, kindOf, Name, Namespace, NumpyDtype, type PickledValue } from "./pickle-values.js";
+import { badPickle, kindOf, Name, Namespace, NumpyDtype, type PickledValue, shown } from "./pickle-values.js";
 
 /** Many times what the largest published checkpoint, with its optimiser, has. */
 export const pickleLimits = { bytes: 2 ** 25, stack: 2 ** 20, containers: 2 ** 18, memo: 2 ** 20, depth: 100 } as const;
@@ -171,7 +171,7 @@ export class PickleMachine {
     if (target instanceof NumpyDtype) {
       const order = Array.isArray(state) ? state[1] : undefined;
       if (order === "<" || order === "|" || order === "=") return;
-      throw this.#bad("little-endian numbers", `a numpy.dtype of order ${JSON.stringify(order)}`);
+      throw this.#bad("little-endian numbers", `a numpy.dtype of order ${shown(order)}`);
     }
     if (!(target instanceof Namespace)) throw this.#bad("a Namespace to fill", kindOf(target));
     if (!(state instanceof Map)) throw this.#bad("the fields of a Namespace", kindOf(state));

@@ -84,6 +84,13 @@ export function kindOf(value: PickledValue): string {
   return typeof value === "object" ? value.constructor.name : typeof value;
 }
 
+/** A value for messages: itself where it is short, else its type. Containers may share containers, so none is written out. */
+export function shown(value: PickledValue | undefined): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
+  if (value === undefined || value === null || typeof value === "object") return kindOf(value ?? null);
+  return typeof value === "bigint" ? "an integer beyond 2^53" : String(value);
+}
+
 /** The error of a pickle that is damaged or no checkpoint. */
 export function badPickle(op: string, expected: string, got: string, hint?: string): DamagedFileError {
   const damaged = "the file is damaged, or no checkpoint: download or write it again";

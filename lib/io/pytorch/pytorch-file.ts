@@ -6,7 +6,7 @@ import { nearest, VideomaeError } from "../../errors.js";
 import { DamagedFileError } from "../damaged-file.js";
 import { FileBytes } from "../file-bytes.js";
 import { checkRange, noSuchTensor, type StoredEntry, type TensorFile } from "../tensor-file.js";
-import { badPickle, kindOf, Namespace, PickledTensor, type PickledValue } from "./pickle-values.js";
+import { badPickle, kindOf, Namespace, PickledTensor, type PickledValue, shown } from "./pickle-values.js";
 import { readPytorchLegacy } from "./pytorch-legacy.js";
 import type { PytorchStorages } from "./pytorch-storages.js";
 import { readPytorchZip } from "./pytorch-zip.js";
@@ -59,7 +59,7 @@ export class PytorchFile implements TensorFile {
     const others: string[] = [];
     for (const [name, value] of dict) {
       if (typeof name === "string" && value instanceof PickledTensor) this.#tensors.set(name, value);
-      else others.push(String(name));
+      else others.push(typeof name === "string" ? name : shown(name));
     }
     this.others = others;
     this.names = [...this.#tensors.keys()];

@@ -9,7 +9,7 @@ import { dtypeWidth } from "../stored-dtype.js";
 import { PickleBytes } from "./pickle-bytes.js";
 import { storageOf } from "./pickle-calls.js";
 import { readPickle } from "./pickle-machine.js";
-import type { PickledStorage, PickledValue } from "./pickle-values.js";
+import { type PickledStorage, type PickledValue, shown } from "./pickle-values.js";
 import type { PytorchObject } from "./pytorch-file.js";
 import { PytorchStorages, type StorageRange } from "./pytorch-storages.js";
 
@@ -31,9 +31,9 @@ export function readPytorchLegacy(file: FileBytes): PytorchObject {
       throw damaged(path, "plain data", "a storage before the saved object");
     });
   const magic = plain();
-  if (magic !== MAGIC) throw damaged(path, `the magic number ${MAGIC}`, String(magic));
+  if (magic !== MAGIC) throw damaged(path, `the magic number ${MAGIC}`, shown(magic));
   const protocol = plain();
-  if (protocol !== PROTOCOL) throw damaged(path, `protocol ${PROTOCOL}`, String(protocol));
+  if (protocol !== PROTOCOL) throw damaged(path, `protocol ${PROTOCOL}`, shown(protocol));
   checkMachine(path, plain());
   const needed = new Map<string, PickledStorage>();
   const root = readPickle(path, bytes, (identifier) => {
@@ -64,12 +64,12 @@ function placeStorages(
   needed: ReadonlyMap<string, PickledStorage>,
 ): ReadonlyMap<string, StorageRange> {
   const { path } = file;
-  if (!Array.isArray(keys)) throw damaged(path, "a list of storages", String(keys));
+  if (!Array.isArray(keys)) throw damaged(path, "a list of storages", shown(keys));
   const ranges = new Map<string, StorageRange>();
   for (const key of keys) {
     const storage = typeof key === "string" ? needed.get(key) : undefined;
     if (storage === undefined || ranges.has(storage.key)) {
-      throw damaged(path, "the key of each storage once", JSON.stringify(String(key)));
+      throw damaged(path, "the key of each storage once", shown(key));
     }
     const width = storage.dtype === undefined ? 1 : (dtypeWidth(storage.dtype) as number);
     const byteLength = bytes.uint64() * width;

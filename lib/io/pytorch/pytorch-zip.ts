@@ -12,12 +12,13 @@ import { pickleLimits, readPickle } from "./pickle-machine.js";
 import type { PickledStorage } from "./pickle-values.js";
 import type { PytorchObject } from "./pytorch-file.js";
 import { checkSum, PytorchStorages, type StorageRange } from "./pytorch-storages.js";
-import { readZipEntries, type ZipEntry } from "./zip-entries.js";
+import { checkStored, readZipEntries, type ZipEntry } from "./zip-entries.js";
 
 /** Reads the object of a zip file and finds its storages. */
 export async function readPytorchZip(file: FileBytes): Promise<PytorchObject> {
   const entries = await readZipEntries(file);
   const folder = findFolder(file.path, [...entries.keys()]);
+  checkStored(file.path, entries.values());
   checkByteOrder(file, entries.get(`${folder}/byteorder`));
   const pickle = entries.get(`${folder}/data.pkl`) as ZipEntry;
   if (pickle.byteLength > pickleLimits.bytes) {
