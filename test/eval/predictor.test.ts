@@ -206,7 +206,7 @@ describe("what goes wrong", () => {
   it("is said before anything is computed", async () => {
     const { model, weights } = tinyModel();
     model.dispose();
-    await expect(openPredictor(join(folder, "nowhere"))).rejects.toThrow(/nothing at/);
+    await expect(openPredictor(join(folder, "nowhere"))).rejects.toThrow(/no such file/);
     await expect(openPredictor(weights, { confg: {} } as object)).rejects.toThrow(/did you mean "config"/);
     await expect(openPredictor(weights, { config: { depth: 3 } })).rejects.toThrow(/missing 13: blocks\.2\./);
     await using opened = await openPredictor(weights, predictor);

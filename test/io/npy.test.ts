@@ -1,14 +1,13 @@
 // .npy files against the format's description, and against numpy where `VIDEOMAE_PYTHON` names an interpreter with it.
-import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { writeNpy } from "#lib/io/npy.js";
 import { temporaryFolder } from "../temporary-folder.js";
+import { havePython, python } from "./python.js";
 
 const folder = temporaryFolder();
-const python = process.env.VIDEOMAE_PYTHON;
-if (!python) console.log("skipped: numpy; name a Python interpreter that has it in VIDEOMAE_PYTHON");
+const haveNumpy = havePython("numpy");
 
 test.each([[[3, 4]], [[12]], [[0, 5]], [[2, 1, 6]], [[]]])("shape %j", (shape) => {
   const path = join(folder, `${shape.join("x")}.npy`);
@@ -24,10 +23,10 @@ test.each([[[3, 4]], [[12]], [[0, 5]], [[2, 1, 6]], [[]]])("shape %j", (shape) =
   expect(header).toMatch(/ *\n$/);
   expect(header.trimEnd()).toBe(literal);
   expect(new Float32Array(new Uint8Array(bytes.subarray(start)).buffer)).toEqual(data);
-  if (!python) return;
+  if (!haveNumpy) return;
   const show =
     "import sys, json, numpy; x = numpy.load(sys.argv[1]); print(json.dumps([str(x.dtype), x.shape, x.tolist()]))";
-  const [dtype, loaded, values] = JSON.parse(execFileSync(python, ["-c", show, path]).toString());
+  const [dtype, loaded, values] = JSON.parse(python(show, path));
   expect([dtype, loaded]).toEqual(["float32", shape]);
   expect([values].flat(4)).toEqual([...data]);
 });

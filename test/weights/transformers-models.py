@@ -85,4 +85,4 @@ def main(folder):
             json.dump(json.load(source), sink)
 
 
-main(sys.argv[1])
+main(sys.argv[-1])

@@ -1,6 +1,5 @@
 // Models written by the transformers library, current names and those of published checkpoints: the outputs agree.
 // `VIDEOMAE_PYTHON` names an interpreter that has transformers; without it the test is skipped.
-import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -11,18 +10,16 @@ import { Tensor } from "#lib/tensor/tensor.js";
 import { layouts, storedNames } from "#lib/weights/layouts.js";
 import { openClassifier, openPretrain } from "#lib/weights/open-model.js";
 import { relativeError } from "../compare.js";
+import { havePython, python } from "../io/python.js";
 import { keptTokens } from "../models/fixture-model.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
-const python = process.env.VIDEOMAE_PYTHON;
-if (!python) console.log("skipped: transformers; name a Python interpreter that has it in VIDEOMAE_PYTHON");
-
-describe.skipIf(!python)("weights written by transformers", () => {
+describe.skipIf(!havePython("torch", "safetensors", "transformers"))("weights written by transformers", () => {
   const folder = temporaryFolder();
   const errors: string[] = [];
   beforeAll(() => {
     const script = join(import.meta.dirname, "transformers-models.py");
-    execFileSync(python!, [script, folder], { stdio: ["ignore", "ignore", "pipe"] });
+    python("import runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__')", script, folder);
     return () => console.log(`relative errors against transformers: ${errors.join(", ")}`);
   });
 
