@@ -2,9 +2,9 @@
 //
 //   npm run bench:step -- --model vit-small --batch 2 --steps 10
 //
-// Prints one JSON row: medians over the steps after the third, by when the step runs from its planned memory. Times of
-// one machine and moment mean nothing alone: compare rows of one sitting.
-import os from "node:os";
+// The step is what peers/pretrain_step.py does: loss, backward, clipping by the global norm, AdamW. Prints one row
+// (row.ts) of the steps after the third, by when the step runs from its planned memory. Times of one machine and moment
+// mean nothing alone: compare rows of one sitting.
 import { parseArgs } from "node:util";
 import {
   AdamW,
@@ -20,75 +20,105 @@ import {
   Tensor,
   threads,
   tokenGrid,
+  VideomaeError,
 } from "videomae";
+import { modelName } from "#lib/models/sizes.js";
+import { runCommand } from "./command.js";
+import { origin, watchOthers } from "./machine.js";
+import type { Row } from "./row.js";
 
-const { values } = parseArgs({
-  options: {
-    model: { type: "string", default: "vit-small" },
-    batch: { type: "string", default: "2" },
-    steps: { type: "string", default: "10" },
-    threads: { type: "string" },
-    decoder: { type: "string", default: "0.5" },
-    recompute: { type: "boolean", default: false },
-  },
-});
-if (values.threads) threads(Number(values.threads));
-const [batch, steps, ratio] = [values.batch, values.steps, values.decoder].map(Number);
-
-using model = pretrainModel(values.model, { seed: 0, recompute: values.recompute });
-using optimizer = new AdamW(parameterGroups(model), { lr: 1e-4, betas: [0.9, 0.95] });
-const { frames, image } = model.config;
-const masks = dualMask({
-  encoder: { kind: "tube", ratio: 0.9 },
-  decoder: ratio > 0 ? { kind: "running-cell", ratio } : { kind: "none" },
-  grid: tokenGrid(model.config),
-});
-const noise = Uint8Array.from(
-  { length: batch * frames * image * image * 3 },
-  (_, i) => Math.imul(i, 2654435761) >>> 24,
-);
-using video = Tensor.fromArray(noise, [batch, frames, image, image, 3]);
-const { visible, decoded } = masks.sample({
-  keys: Array.from({ length: batch }, (_, place) => ({ epoch: 0, place, view: 0 })),
-});
-using step = compileStep((inputs: { video: Tensor; visible: Tensor; decoded: Tensor }) => {
-  const loss = model.loss(inputs.video, inputs);
-  backward(loss);
-  optimizer.step();
-  return { loss };
-});
-
-const times: number[] = [];
-for (let i = 0; i < steps + 3; i++) {
-  if (i === 3) resetPeakMemory();
-  const begun = performance.now();
-  step({ video, visible, decoded }, undefined);
-  if (i >= 3) times.push(performance.now() - begun);
+/** A positive integer out of an option. */
+function count(option: string, text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new VideomaeError({ op: `bench:step --${option}`, expected: "a positive integer", got: text });
 }
-times.sort((a, b) => a - b);
-const median = times[times.length >> 1];
-const work = 6 * batch * multiplyAdds(model.config, masks.counts, masks.counts.visible).total; // 2 a multiply-add, 3 passes
-const { live, peak, arena } = memory();
-console.log(
-  JSON.stringify({
+
+await runCommand(() => {
+  const { values } = parseArgs({
+    options: {
+      model: { type: "string", default: "vit-small" },
+      batch: { type: "string", default: "2" },
+      steps: { type: "string", default: "10" },
+      threads: { type: "string" },
+      decoder: { type: "string", default: "0.5" },
+      recompute: { type: "boolean", default: false },
+      round: { type: "string" },
+      quick: { type: "boolean", default: false },
+    },
+  });
+  if (values.threads) threads(count("threads", values.threads));
+  const [batch, steps] = [count("batch", values.batch), count("steps", values.steps)];
+  const ratio = Number(values.decoder);
+  if (!(ratio >= 0 && ratio < 1))
+    throw new VideomaeError({ op: "bench:step --decoder", expected: "a ratio in [0, 1)", got: values.decoder });
+
+  using model = pretrainModel(values.model, { seed: 0, recompute: values.recompute });
+  using optimizer = new AdamW(parameterGroups(model), { lr: 1e-4, betas: [0.9, 0.95], clipNorm: 0.02 });
+  const { frames, image } = model.config;
+  const masks = dualMask({
+    encoder: { kind: "tube", ratio: 0.9 },
+    decoder: ratio > 0 ? { kind: "running-cell", ratio } : { kind: "none" },
+    grid: tokenGrid(model.config),
+  });
+  const noise = Uint8Array.from(
+    { length: batch * frames * image * image * 3 },
+    (_, i) => Math.imul(i, 2654435761) >>> 24,
+  );
+  using video = Tensor.fromArray(noise, [batch, frames, image, image, 3]);
+  const { visible, decoded } = masks.sample({
+    keys: Array.from({ length: batch }, (_, place) => ({ epoch: 0, place, view: 0 })),
+  });
+  using step = compileStep((inputs: { video: Tensor; visible: Tensor; decoded: Tensor }) => {
+    const loss = model.loss(inputs.video, inputs);
+    backward(loss);
+    optimizer.step();
+    return { loss };
+  });
+
+  const times: number[] = [];
+  let others = watchOthers();
+  for (let i = 0; i < steps + 3; i++) {
+    if (i === 3) {
+      resetPeakMemory();
+      others = watchOthers();
+    }
+    const begun = performance.now();
+    step({ video, visible, decoded }, undefined);
+    if (i >= 3) times.push(performance.now() - begun);
+  }
+  const otherCores = others();
+  times.sort((a, b) => a - b);
+  const median = times[times.length >> 1];
+  const work = 6 * batch * multiplyAdds(model.config, masks.counts, masks.counts.visible).total; // 2 a multiply-add, 3 passes
+  const { live, peak, arena } = memory();
+  const round = (value: number) => Number(value.toPrecision(6));
+  const row: Row = {
     bench: "step",
-    model: values.model,
-    batch,
-    decoderMaskRatio: ratio,
-    recompute: values.recompute,
+    system: "videomae",
+    device: "cpu",
     threads: threads(),
-    instructionSet: instructionSet(),
-    processor: os.cpus()[0].model,
-    date: new Date().toISOString().slice(0, 10),
-    medianMs: Number(median.toFixed(1)),
-    minMs: Number(times[0].toFixed(1)),
-    clipsPerSecond: Number(((1000 * batch) / median).toFixed(2)),
-    gflops: Number((work / median / 1e6).toFixed(1)),
+    dtype: "f32",
+    model: modelName(values.model),
+    clips: batch,
+    decoderMaskRatio: ratio,
+    medianMs: round(median),
+    minMs: round(times[0]),
+    maxMs: round(times[times.length - 1]),
+    repeats: times.length,
+    clipsPerSecond: round((1000 * batch) / median),
+    gflopPerSecond: round(work / median / 1e6),
     liveBytes: live,
     peakBytes: peak,
     arenaBytes: arena,
-    residentBytes: process.memoryUsage().rss,
-  }),
-);
-visible.dispose();
-decoded.dispose();
+    residentBytes: 1024 * process.resourceUsage().maxRSS,
+    otherCores,
+    variant: { instructionSet: instructionSet(), recompute: values.recompute },
+    ...(values.round && { round: Number(values.round) }),
+    ...(values.quick && { quick: true }),
+    ...origin(),
+  };
+  console.log(JSON.stringify(row));
+  visible.dispose();
+  decoded.dispose();
+});

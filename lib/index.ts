@@ -14,9 +14,13 @@ export {
   type BadFile,
   type ClipBatch,
   type ClipOptions,
+  type DataSource,
+  type DataSpec,
   type Loader,
   type LoaderOptions,
   loader,
+  type PartReport,
+  type QuarantineState,
   VideoDataset,
 } from "./data/loader.js";
 export type { Source } from "./data/source.js";

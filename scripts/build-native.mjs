@@ -6,7 +6,7 @@
 // over. CMake works in .cmake/, because `node-gyp clean` deletes build/. When nothing changed, a run takes about a
 // second.
 //
-// Options: --debug  --sanitize  --tests  --out DIR  -DNAME=VALUE  --help
+// Options: --debug  --sanitize  --tests  --probes  --out DIR  -DNAME=VALUE  --help
 // It also stands in for node-gyp under prebuildify, which calls it as `rebuild --target=... --release`.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
@@ -22,19 +22,29 @@ const USAGE = `usage: node scripts/build-native.mjs [options]
   --debug          build type Debug in .cmake/Debug, copied to build/Debug
   --sanitize       address and undefined-behaviour sanitizers, in .cmake/Sanitize; nothing is copied
   --tests          also build the native tests
+  --probes         also build the GPU programs probe and ceilings; needs nvcc
   --out DIR        copy the addon there
   -DNAME=VALUE     handed to CMake
   rebuild ...      node-gyp's command line, as prebuildify calls it`;
 
 /** The build that a command line asks for. Throws on an unknown option. */
 export function parseBuild(argv) {
-  const build = { name: "Release", type: "Release", tests: false, sanitize: false, out: undefined, definitions: [] };
+  const build = {
+    name: "Release",
+    type: "Release",
+    tests: false,
+    probes: false,
+    sanitize: false,
+    out: undefined,
+    definitions: [],
+  };
   const asNodeGyp = argv[0] === "rebuild";
   for (let i = asNodeGyp ? 1 : 0; i < argv.length; i++) {
     const arg = argv[i];
     if (arg === "--debug") Object.assign(build, { name: "Debug", type: "Debug" });
     else if (arg === "--sanitize") Object.assign(build, { name: "Sanitize", type: "RelWithDebInfo", sanitize: true });
     else if (arg === "--tests") build.tests = true;
+    else if (arg === "--probes") build.probes = true;
     else if (arg === "--out" && argv[i + 1]) build.out = argv[++i];
     else if (/^-D\w+=/.test(arg)) build.definitions.push(arg.slice(2));
     else if (!asNodeGyp) throw new Error(`build-native: unknown option ${arg}\n${USAGE}`);
@@ -60,6 +70,7 @@ function configure(build) {
   const onOff = (value) => (value ? "ON" : "OFF");
   const definitions = [
     `VIDEOMAE_TESTS=${onOff(build.tests)}`,
+    `VIDEOMAE_PROBES=${onOff(build.probes)}`,
     `VIDEOMAE_SANITIZE=${onOff(build.sanitize)}`,
     ...build.definitions,
   ];

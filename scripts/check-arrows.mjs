@@ -4,7 +4,8 @@
 //
 // TypeScript, each room importing only from the levels below its own:
 //   cli -> train, eval -> weights -> models, data, optim, io, dist, log -> nn, masking -> ops -> autograd -> tensor -> addon
-// Native: addon -> core, ops; cpu, cuda -> ops -> core; napi.h only in addon/, CUDA headers only in cuda/.
+// Native: addon -> core, ops; cpu, cuda -> ops -> core; napi.h only in addon/, CUDA headers only in cuda/, and there
+// only in .cu and .cuh: a .h of cuda/ is plain C++, which tests (and an emulator) may include.
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -114,13 +115,20 @@ export function checkIncludes(file, text, known) {
     const to = includedRoom(file, header, known);
     if (to !== undefined) {
       if (to !== from && !allowed.includes(to)) offend(`${from} must not include ${to} ("${header}")`);
+      else if (header.endsWith(".cuh") && !mayUseCuda(file)) offend(`"${header}" belongs to .cu and .cuh files only`);
     } else if (NAPI_HEADER.test(header)) {
       if (from !== "addon") offend(`<${header}> belongs to native/addon only`);
     } else if (CUDA_HEADER.test(header) || CUDA_FOLDER.test(header)) {
       if (from !== "cuda") offend(`<${header}> belongs to native/cuda only`);
+      else if (!mayUseCuda(file)) offend(`<${header}> belongs to .cu and .cuh files only`);
     }
   });
   return offences;
+}
+
+/** Whether a file is compiled by nvcc. */
+function mayUseCuda(file) {
+  return /\.(cu|cuh)$/.test(file);
 }
 
 /** The native room of an included header, found beside the file or from native/; undefined for a library's. */

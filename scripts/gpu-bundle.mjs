@@ -42,6 +42,7 @@ const CHECKOUT = [
   "build/Release",
   "build/bench",
   "bench/peers",
+  "bench/shapes.json",
   "native",
   "test",
 ];
@@ -57,7 +58,7 @@ const PROGRAMS = ["conformance_test", "gemm_bench", "attention_bench", "probe", 
 const OPTIONAL_PROGRAMS = ["probe", "ceilings"];
 
 /** What only a compiler or a reader needs of a package. */
-const IDLE = /\.(map|md|d\.[cm]?ts|tsbuildinfo)$/;
+const IDLE = /\.(map|md|d\.[cm]?ts|tsbuildinfo|pyc)$/;
 
 async function main(argv) {
   const unknown = argv.find((arg) => arg !== "--no-build");
@@ -68,7 +69,7 @@ async function main(argv) {
   const checkout = path.join(staging, "checkout");
   mkdirSync(checkout, { recursive: true });
   copyCheckout(checkout);
-  copyPrograms(native, path.join(checkout, "bin"));
+  copyPrograms(native, path.join(checkout, ".cmake", "Release"));
   copyShared(path.join(staging, "shared"));
   await drawClips(path.join(checkout, "clips"));
   writeFileSync(path.join(checkout, "manifest.json"), `${JSON.stringify(manifest(), null, 2)}\n`);

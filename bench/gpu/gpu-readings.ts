@@ -4,13 +4,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
 const QUERY = {
-  gpu: "name",
+  name: "name",
   driver: "driver_version",
-  state: "pstate",
-  smClockMHz: "clocks.sm",
-  memoryClockMHz: "clocks.mem",
-  powerW: "power.draw",
-  temperatureC: "temperature.gpu",
+  clockSmMhz: "clocks.sm",
+  clockMaxSmMhz: "clocks.max.sm",
+  clockMemoryMhz: "clocks.mem",
+  powerLimitWatt: "power.limit",
+  powerDrawWatt: "power.draw",
+  temperatureCelsius: "temperature.gpu",
   memoryUsedMiB: "memory.used",
   throttleReasons: "clocks_throttle_reasons.active",
 } as const;
@@ -54,8 +55,6 @@ export function parseReading(line: string): GpuReading | undefined {
   const names = Object.keys(QUERY) as (keyof typeof QUERY)[];
   if (values.length !== names.length) return undefined;
   const asRead = (value: string) => (/^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value);
-  // A driver version is not a number, even when it has one point only.
-  return Object.fromEntries(
-    names.map((name, i) => [name, name === "driver" ? values[i] : asRead(values[i])]),
-  ) as GpuReading;
+  const readings = names.map((name, i) => [name, name === "driver" ? values[i] : asRead(values[i])]);
+  return Object.fromEntries(readings) as GpuReading;
 }

@@ -12,10 +12,10 @@ const LOG_BYTES = 3e6;
 export class Recorder implements Disposable {
   readonly #rows: BoundedFile;
   readonly #log: BoundedFile;
-  readonly #stamp: () => ResultRow;
+  readonly #stamp: (row: ResultRow) => ResultRow;
 
-  /** @param stamp  what every row is given: the date, the state of the GPU */
-  constructor(folder: string, stamp: () => ResultRow) {
+  /** @param stamp  adds to every row what all have: the date, the state of the GPU */
+  constructor(folder: string, stamp: (row: ResultRow) => ResultRow) {
     mkdirSync(folder, { recursive: true });
     this.#rows = new BoundedFile(path.join(folder, "rows.jsonl"), ROW_BYTES);
     this.#log = new BoundedFile(path.join(folder, "log.txt"), LOG_BYTES);
@@ -24,7 +24,7 @@ export class Recorder implements Disposable {
 
   /** Writes a row and waits until it is on the disk. */
   row(row: ResultRow): void {
-    this.#rows.write(`${JSON.stringify({ ...row, ...this.#stamp() })}\n`);
+    this.#rows.write(`${JSON.stringify(this.#stamp(row))}\n`);
     this.#rows.flush();
   }
 

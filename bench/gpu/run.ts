@@ -9,6 +9,7 @@ import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { GpuReadings } from "./gpu-readings.js";
+import { completeRow } from "./measured.js";
 import { Recorder } from "./recorder.js";
 import { runStages } from "./stage.js";
 import { stagesOf } from "./stages.js";
@@ -35,12 +36,14 @@ const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
 
 using readings = new GpuReadings();
-using recorder = new Recorder(out, () => ({
-  date: new Date().toISOString(),
-  ...(readings.latest && { gpuReading: readings.latest }),
+const manifest = JSON.parse(readFileSync("manifest.json", "utf8")) as { version: string; commit: string };
+process.env.VIDEOMAE_COMMIT = manifest.commit; // for rows: there is no repository here
+using recorder = new Recorder(out, (row) => ({
+  ...completeRow(row, readings.latest),
+  at: new Date().toISOString(),
+  ...(readings.latest && { gpu: readings.latest }),
 }));
 await Promise.race([readings.started, new Promise((resolve) => setTimeout(resolve, 5000).unref())]);
-const manifest = JSON.parse(readFileSync("manifest.json", "utf8"));
 const processor = { processor: os.cpus()[0].model, cores: os.availableParallelism(), memoryBytes: os.totalmem() };
 recorder.row({ bench: "run", budget, ...manifest, ...processor, kernel: os.release(), node: process.version });
 

@@ -1,6 +1,6 @@
 // The run of a stage: its commands get the stage's share of the time that is left, every JSON line they print becomes a
 // row, and the stage ends in a row of its own. A stage that fails is recorded; the next one runs.
-import { type Outcome, runCommand } from "./command.js";
+import { type Outcome, runProgram } from "./program.js";
 import type { Recorder, ResultRow } from "./recorder.js";
 
 /** Less than this is not worth starting a command for. */
@@ -94,7 +94,7 @@ async function runStage(
     }
     say?.(`   ${what}`);
     recorder.log(`== ${stage.name}: ${argv.join(" ")}`);
-    const outcome = await runCommand(argv, {
+    const outcome = await runProgram(argv, {
       cwd,
       limit,
       env: { ...process.env, ...limits.env },

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { readJsonl } from "videomae";
+import { origin } from "../machine.js";
 import type { ResultRow } from "./recorder.js";
 import type { Stage, StageRun } from "./stage.js";
 
@@ -18,18 +19,21 @@ export interface StageOptions {
   readonly rehearse: boolean;
 }
 
+/** The command line of a PyTorch peer. */
+type Peer = (name: string) => readonly string[];
+
 export function stagesOf({ out, rehearse }: StageOptions): Stage[] {
-  const peer = (name: string) => [
+  const peer: Peer = (name) => [
     ...["python3", `bench/peers/${name}.py`],
     ...(rehearse ? ["--device", "cpu", "--quick"] : ["--device", "cuda"]),
   ];
   return [
-    { name: "machine", weight: 1, run: (run) => machine(run, peer("gemm")) },
+    { name: "machine", weight: 1, run: (run) => machine(run, peer) },
     { name: "probes", weight: 1.5, run: probes },
-    { name: "conformance", weight: 1, run: conformance },
+    { name: "conformance", weight: 1, run: (run) => conformance(run, peer("check")) },
     { name: "training", weight: 1, run: (run) => training(run, out, rehearse ? 60 : 300) },
     { name: "benchmarks", weight: 1, run: benchmarks },
-    { name: "peers", weight: 4, run: (run) => peers(run, peer) },
+    { name: "peers", weight: 4, run: (run) => peers(run, peer, rehearse) },
     { name: "sanitizer", weight: 1, run: sanitizer },
   ];
 }
@@ -45,7 +49,7 @@ const TOOLS: Record<string, readonly string[]> = {
   torch: ["python3", "-c", "import torch; print(torch.__version__)"],
 };
 
-async function machine(run: StageRun, gemm: readonly string[]): Promise<void> {
+async function machine(run: StageRun, peer: Peer): Promise<void> {
   for (const [name, argv] of Object.entries(TOOLS)) {
     let version = "";
     const onLine = (line: string) => {
@@ -54,8 +58,13 @@ async function machine(run: StageRun, gemm: readonly string[]): Promise<void> {
     const { reason } = await run.command(argv, { limit: 20, onLine, unavailable: "any" });
     if (reason === undefined) run.row({ bench: "tool", name, version });
   }
-  if (await havePrograms(run)) await run.command(["bin/ceilings"], { limit: 60, unavailable: [NO_GPU] });
-  await run.command([...gemm, "--only", "ceiling"], { limit: 60, unavailable: [NO_GPU] });
+  if (await havePrograms(run)) await run.command([".cmake/Release/ceilings"], { limit: 60, unavailable: [NO_GPU] });
+  for (const ceiling of [
+    [...peer("bandwidth"), "--only", "copy"],
+    [...peer("gemm"), "--only", "ceiling"],
+  ]) {
+    await run.command(ceiling, { limit: 40, unavailable: [NO_GPU] });
+  }
 }
 
 async function probes(run: StageRun): Promise<void> {
@@ -63,7 +72,7 @@ async function probes(run: StageRun): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), "probes-"));
   try {
     for (const name of await probeNames(run)) {
-      const argv = ["bin/probe", "run", name, "--golden", folder];
+      const argv = [".cmake/Release/probe", "run", name, "--golden", folder, "--seconds", "18"];
       const { status } = await run.command(argv, { limit: 20, unavailable: [NO_GPU] });
       if (status === NO_GPU) return; // every other probe would say the same
       const golden = path.join(folder, `${name}.txt`);
@@ -86,29 +95,37 @@ const TESTS = [
 ];
 
 /** The conformance tests of the devices in this build, and the tests of the package against its reference fixtures. */
-async function conformance(run: StageRun): Promise<void> {
+async function conformance(run: StageRun, check: readonly string[]): Promise<void> {
   const plugin = "build/Release/libvideomae_cuda.so";
   if (!existsSync(plugin)) run.unavailable("ops on the GPU", `this build has no ${plugin}`);
-  const cases = { passed: 0, failed: [] as string[] };
-  await run.command(["bin/conformance_test"], {
-    onLine: (line) => {
-      if (line.startsWith("ok ")) cases.passed++;
-      else if (line.startsWith("FAILED ")) cases.failed.push(line.slice("FAILED ".length));
-    },
-  });
-  run.row({ bench: "conformance", suite: "native", device: "cpu", ...cases });
+  const lines: string[] = [];
+  await run.command([".cmake/Release/conformance_test"], { onLine: (line) => lines.push(line) });
+  const named = (word: string) => lines.filter((line) => line.startsWith(word)).map((line) => line.slice(word.length));
+  run.row(conformanceRow("native ops", named("ok ").length, named("FAILED ")));
   const vitest = [node, "node_modules/vitest/vitest.mjs", "run", ...TESTS, "--reporter=json"];
-  await run.command(vitest, { row: conformanceRow, env: { VIDEOMAE_SHARED: path.resolve("../shared") } });
+  const env = { VIDEOMAE_SHARED: path.resolve("../shared") };
+  await run.command(vitest, { row: (report) => conformanceRow("package tests", ...outcomeOf(report)), env });
+  // The opponent, too, must do the right work: on a GPU its captured step is checked by these.
+  await run.command([...check, "--fixtures", "../shared/fixtures"], { unavailable: [NO_GPU] });
 }
 
-/** A row made of vitest's report. */
-function conformanceRow(report: ResultRow): ResultRow {
+function conformanceRow(name: string, passed: number, failed: readonly string[]): ResultRow {
+  const detail = failed.length > 0 ? `${failed.length} failed: ${failed.slice(0, 5).join("; ")}` : undefined;
+  const verdict = passed > 0 && failed.length === 0 ? "as expected" : "failed";
+  return { bench: "conformance", ...ours(), name, verdict, cases: passed + failed.length, ...(detail && { detail }) };
+}
+
+/** What all rows of ours say; the ops of this build run on the CPU. */
+const ours = () => ({ system: "videomae", device: "cpu", ...origin() });
+
+/** Passed and failed tests of vitest's report; a file that cannot be loaded counts as a failed test. */
+function outcomeOf(report: ResultRow): [number, string[]] {
   type File = { name: string; status: string; assertionResults: { status: string; fullName: string }[] };
   const failed = (report.testResults as File[]).flatMap(({ name, status, assertionResults }) => {
     const tests = assertionResults.filter((test) => test.status === "failed").map((test) => test.fullName);
     return status === "failed" && tests.length === 0 ? [name] : tests;
   });
-  return { bench: "conformance", suite: "vitest", device: "cpu", passed: report.numPassedTests, failed };
+  return [report.numPassedTests as number, failed];
 }
 
 /** Pre-trains on the clips in the bundle with the real commands, then measures and pictures clips held out. */
@@ -127,15 +144,10 @@ async function training(run: StageRun, out: string, updates: number): Promise<vo
     const steps = readJsonl(path.join(folder, "log.jsonl")).filter(({ loss }) => typeof loss === "number");
     const mean = (part: ResultRow[]) => part.reduce((sum, { loss }) => sum + (loss as number), 0) / part.length;
     const [first, last] = [mean(steps.slice(0, 10)), mean(steps.slice(-10))];
-    run.row({
-      bench: "training",
-      system: "videomae",
-      device: "cpu",
-      steps: steps.length,
-      firstLoss: first,
-      lastLoss: last,
-    });
-    if (!(last < first)) throw new Error(`the loss did not fall: ${first} to ${last}`);
+    const detail = `loss ${first.toFixed(4)} to ${last.toFixed(4)} in ${steps.length} updates`;
+    const verdict = last < first ? "as expected" : "failed";
+    run.row({ bench: "training", ...ours(), name: "pre-training of drawn clips", verdict, detail });
+    if (verdict === "failed") throw new Error(detail);
     await run.command([...videomae, "evaluate", "clips/held-out.txt", "--weights", folder]);
     const picture = path.join(out, "reconstruction.webp");
     await run.command([...videomae, "reconstruct", "clips/held-out.txt", "--weights", folder, "--out", picture]);
@@ -145,40 +157,68 @@ async function training(run: StageRun, out: string, updates: number): Promise<vo
 }
 
 async function benchmarks(run: StageRun): Promise<void> {
-  await run.command(["bin/gemm_bench"]);
-  await run.command(["bin/attention_bench"]);
+  await run.command([node, "build/bench/kernels.js"]);
   for (const model of ["vit-small", "vit-base"]) {
-    await run.command([node, "build/bench/step.js", "--model", model, "--batch", "2", "--steps", "5"]);
+    await run.command([node, "build/bench/step.js", "--model", model, "--batch", "2"]);
   }
 }
 
-/** PyTorch at the same work; each script stops starting rows when its share of the time is over. */
-async function peers(run: StageRun, peer: (name: string) => readonly string[]): Promise<void> {
-  const shares: [string, number][] = [
-    ["pretrain_step", 0.6],
-    ["attention", 0.5],
-    ["gemm", 1],
-  ];
-  for (const [name, share] of shares) {
-    const seconds = Math.floor(run.left() * share);
-    const { status } = await run.command([...peer(name), "--budget", String(Math.max(1, seconds - 15))], {
-      limit: seconds,
+/** PyTorch at the same work, what is wanted most first; each script starts no row when its share of the time is over.
+ * `full` is what a rehearsal leaves out. */
+const PEERS: { readonly name: string; readonly full: readonly string[]; readonly share: number }[] = [
+  { name: "pretrain_step", full: ["--models", "vit-base", "--compile", "none", "default"], share: 0.4 },
+  { name: "attention", full: [], share: 0.4 },
+  { name: "pretrain_step", full: ["--models", "vit-giant", "vit-huge", "--compile", "none", "blocks"], share: 0.5 },
+  { name: "gemm", full: [], share: 0.5 },
+  { name: "bandwidth", full: [], share: 0.4 },
+  { name: "pretrain_step", full: ["--models", "vit-large", "vit-small", "--compile", "none", "default"], share: 0.7 },
+  { name: "pretrain_step", full: ["--models", "vit-base", "--compile", "max-autotune", "blocks"], share: 1 },
+];
+
+async function peers(run: StageRun, peer: Peer, rehearse: boolean): Promise<void> {
+  const done = new Set<string>();
+  for (const { name, full, share } of PEERS) {
+    if (rehearse && done.has(name)) continue; // it would be the same again
+    done.add(name);
+    const limit = Math.floor(run.left() * share);
+    const budget = ["--budget", String(Math.max(1, Math.floor(limit * 0.7)))]; // the row under way is finished
+    const { status } = await run.command([...peer(name), ...(rehearse ? [] : full), ...budget], {
+      limit,
       unavailable: [NO_GPU],
     });
-    if (status === NO_GPU) return;
+    if (status === NO_GPU) return; // every other script would say the same
   }
 }
 
-const SANITIZED: [string, string][] = [
-  ["memcheck", "mma_sync"],
-  ["racecheck", "ldmatrix"],
+/** Probes under the tools that find what a right result hides. */
+const SANITIZED: readonly [tool: string, probe: string][] = [
+  ["memcheck", "tma_load"],
+  ["racecheck", "mma_sync"],
+  ["synccheck", "named_barrier"],
+  ["memcheck", "wgmma_fragments"],
+  ["racecheck", "cp_async"],
+  ["synccheck", "mbarrier"],
+  ["initcheck", "ldmatrix"],
 ];
 
 async function sanitizer(run: StageRun): Promise<void> {
   if (!(await havePrograms(run))) return;
+  const { reason } = await run.command(TOOLS["compute-sanitizer"], { limit: 20, unavailable: "any" });
+  if (reason) return;
   for (const [tool, name] of SANITIZED) {
-    const argv = ["compute-sanitizer", "--tool", tool, "--error-exitcode", "9", "bin/probe", "run", name];
-    const row = (probe: ResultRow) => ({ ...probe, bench: "sanitizer", tool });
+    const argv = [
+      "compute-sanitizer",
+      "--tool",
+      tool,
+      "--error-exitcode",
+      "9",
+      ".cmake/Release/probe",
+      "run",
+      name,
+      "--seconds",
+      "300",
+    ];
+    const row = (result: ResultRow) => ({ ...result, probe: `${tool} ${result.probe}` });
     const { status } = await run.command(argv, { row, unavailable: [NO_GPU] });
     if (status === NO_GPU) return;
   }
@@ -186,7 +226,7 @@ async function sanitizer(run: StageRun): Promise<void> {
 
 async function probeNames(run: StageRun): Promise<string[]> {
   const names: string[] = [];
-  await run.command(["bin/probe", "list"], { limit: 10, onLine: (line) => names.push(line.trim()) });
+  await run.command([".cmake/Release/probe", "list"], { limit: 10, onLine: (line) => names.push(line.trim()) });
   return names.filter((name) => name !== "");
 }
 
@@ -203,9 +243,9 @@ let missing: Promise<string | undefined> | undefined;
 
 /** Where the probes are not in the bundle, or do not start here, they are built from their sources. */
 async function findPrograms(run: StageRun): Promise<string | undefined> {
-  if (existsSync("bin/probe") && (await probeNames(run)).length > 0) return undefined;
+  if (existsSync(".cmake/Release/probe") && (await probeNames(run)).length > 0) return undefined;
   const lines: string[] = [];
-  const build = ["bash", "native/cuda/probe/build.sh", "bin"];
+  const build = ["bash", "native/cuda/probe/build.sh", ".cmake/Release"];
   const { reason } = await run.command(build, { unavailable: "any", onLine: (line) => lines.push(line) });
   return reason && `not in the bundle, and not built here: ${lines.at(-1) ?? reason}`;
 }

@@ -26,13 +26,13 @@ export function evaluateCommand(): Command {
 }
 
 async function evaluate(data: string, options: EvaluateOptions): Promise<void> {
-  const { model, masks, stride, decoder } = openRun(options);
+  const { model, masks, sampling, decoder } = openRun(options);
   using _model = model;
   const { frames, image } = model.config;
   const clips = await evaluationClips(data, {
     frames,
     size: image,
-    stride,
+    ...sampling,
     decoder,
     root: options.root,
     limit: options.limit,

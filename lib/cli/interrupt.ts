@@ -3,7 +3,7 @@
 // work that is done.
 import { constants } from "node:os";
 
-const DRAIN_MS = 10_000;
+const DRAIN_MS = 5_000;
 
 /**
  * Does work that can be stopped.

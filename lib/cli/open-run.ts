@@ -1,6 +1,7 @@
 // The weights that a command is given: a checkpoint, or the folder of a run.
 import { statSync } from "node:fs";
 import type { DecoderName } from "../data/find-decoder.js";
+import type { ClipOptions } from "../data/loader.js";
 import { VideomaeError } from "../errors.js";
 import { latestCheckpoint } from "../io/checkpoint-folder.js";
 import type { DualMask } from "../masking/dual-mask.js";
@@ -13,17 +14,19 @@ export interface OpenRun {
   /** The caller disposes of it. */
   readonly model: PretrainModel;
   readonly masks: DualMask;
-  readonly stride: number;
+  /** Which frames of a video make a clip, and the shape of its pixels. */
+  readonly sampling: Pick<ClipOptions, "stride" | "rate" | "pixelAspect">;
   readonly decoder: DecoderName;
 }
 
 /** The model of a checkpoint or of a run's newest one, with the run's masks. */
 export function openRun({ weights, stride }: { weights: string; stride?: number }): OpenRun {
   const { model, state } = loadPretrainModel(checkpointIn(weights));
+  const { stride: own, rate, pixelAspect } = state.config;
   return {
     model,
     masks: masksOf(state.config, model),
-    stride: stride ?? state.config.stride,
+    sampling: stride === undefined ? { stride: own, rate, pixelAspect } : { stride, pixelAspect },
     decoder: state.config.decoder,
   };
 }

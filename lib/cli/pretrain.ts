@@ -12,12 +12,12 @@ import { parseNumber, parseNumbers } from "./values.js";
 export function pretrainCommand(): Command {
   const command = new Command("pretrain")
     .description("pre-train a model on a folder of clips or a list file")
-    .argument("<data>", "folder of clips, or a list file with one clip a line");
+    .argument("<data...>", "folder of clips, list file with one clip a line, or mixture file; several are a mixture");
   for (const { name, description, default: preset } of describePretrainOptions()) {
     if (name !== "data") command.addOption(optionFor(name, description, preset));
   }
-  return command.action((data: string, options: Record<string, unknown>) =>
-    runPretraining({ ...options, data } as PretrainRunOptions),
+  return command.action((data: string[], options: Record<string, unknown>) =>
+    runPretraining({ ...options, data: data.length === 1 ? data[0] : data } as PretrainRunOptions),
   );
 }
 
@@ -49,8 +49,9 @@ async function pretrainAndShow(
   signal: AbortSignal,
 ): Promise<void> {
   let progress: Progress | undefined;
+  let badFiles = 0;
   try {
-    const { steps, done, skipped, checkpoint, log } = await pretrain(options, {
+    const { steps, done, skipped, checkpoint, log, data } = await pretrain(options, {
       signal,
       onStart: ({ start, steps, clips, model }) => {
         const resumed = start > 0 ? `, resumed after update ${start}` : "";
@@ -59,11 +60,18 @@ async function pretrainAndShow(
         );
         progress = new Progress({ total: steps, start });
       },
-      onStep: (step) => progress?.update({ ...step, lr: step.learningRate }),
+      onStep: (step) => progress?.update({ ...step, lr: step.learningRate, badFiles }),
       onNote: say,
-      onBadFile: ({ source, reason }) => say(`skipped ${source}: ${reason}`),
+      onBadFile: ({ source, reason, bad }) => {
+        badFiles = bad;
+        say(`skipped ${source}: ${reason}`);
+      },
     });
     progress?.stop();
+    for (const { name, videos, replaced, bad } of data) {
+      if (data.length === 1 && bad === 0) continue;
+      say(`${name}: ${videos} videos read, ${replaced} of them in place of one of ${bad} bad files`);
+    }
     if (checkpoint === "") {
       say(`stopped before the first of ${steps} updates`);
       return;

@@ -33,10 +33,10 @@ async function reconstruct(clip: string, options: ReconstructOptions): Promise<v
   if (path.extname(options.out) !== ".webp") {
     throw new VideomaeError({ op: "reconstruct --out", expected: "a name ending in .webp", got: options.out });
   }
-  const { model, masks, stride, decoder } = openRun(options);
+  const { model, masks, sampling, decoder } = openRun(options);
   using _model = model;
   const { frames, image } = model.config;
-  const [{ frames: pixels }] = await evaluationClips(clip, { frames, size: image, stride, decoder });
+  const [{ frames: pixels }] = await evaluationClips(clip, { frames, size: image, ...sampling, decoder });
   const panels = reconstructionPanels(model, masks, pixels, options.mask);
   const sheet = options.out.replace(/\.webp$/, ".png");
   await renderReconstruction(options.out, { panels, side: image, fps: options.fps });

@@ -12,8 +12,22 @@ const count = () => z.number().int().min(1);
 const fraction = () => z.number().min(0).lt(1);
 const atLeastZero = () => z.number().min(0);
 
+/** One source of a mixture; see lib/data/mixture.ts for what the fields mean. */
+const dataSource = z.strictObject({
+  path: z.string().min(1),
+  weight: z.number().positive().optional(),
+  stride: count().optional(),
+  name: z.string().min(1).optional(),
+  root: z.string().optional(),
+  framesTemplate: z.string().min(1).optional(),
+  pictures: z.enum(["start-total", "total-label"]).optional(),
+  startIndex: z.number().int().min(0).optional(),
+});
+
 const shape = {
-  data: z.string().min(1).describe("folder of clips, or a list file with one clip a line"),
+  data: z
+    .union([z.string().min(1), z.array(z.union([z.string().min(1), dataSource])).min(1)])
+    .describe("folder of clips, list file with one clip a line, mixture file (.json), or several of these"),
   root: z.string().default("").describe("folder that relative paths of a list file start from"),
   out: z.string().min(1).default("runs/pretrain").describe("folder for checkpoints, log and loss plot"),
 
@@ -39,9 +53,22 @@ const shape = {
     .enum(["auto", "node-av", "ffmpeg"])
     .default("auto")
     .describe("what decodes video; auto: node-av, else ffmpeg"),
-  maxBadFraction: z.number().min(0).max(1).default(0.5).describe("fraction of unreadable videos that ends the run"),
+  maxBadFraction: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe("fraction of a data set's videos, or of 1000 videos in a row, whose being unreadable ends the run"),
+  exclude: z.string().default("").describe("list of files to leave out, such as the quarantine.jsonl of another run"),
+  decodeTimeout: z.number().min(0).max(86_400).default(60).describe("seconds that one video may take to read; 0: any"),
+  minFrames: count().default(1).describe("videos with fewer frames are unreadable"),
   framesTemplate: z.string().min(1).optional().describe("file names of raw frames (default: img_{:05}.jpg)"),
   stride: count().default(4).describe("video frames from one clip frame to the next"),
+  rate: z.number().positive().optional().describe("clip frames a second: taken by time, instead of by stride"),
+  pixelAspect: z
+    .enum(["stored", "display"])
+    .default("stored")
+    .describe("shape of pixels that are not square: as stored (as published models saw them), or as displayed"),
   views: count().default(1).describe("clips taken from a video each time it is decoded"),
 
   mask: z.enum(["tube", "random", "frame", "running-cell"]).default("tube").describe("encoder mask"),
@@ -158,14 +185,21 @@ export function planSteps(config: PretrainRunConfig, stepsPerEpoch: number): Ste
   return { steps, warmupSteps };
 }
 
-function explainIssue(op: string, options: unknown, issue: z.core.$ZodIssue): VideomaeError {
-  if (issue.code === "unrecognized_keys") {
-    const near = nearest(issue.keys[0], Object.keys(shape));
-    const hint = near ? `did you mean "${near}"?` : `the options are ${Object.keys(shape).join(", ")}`;
-    return new VideomaeError({ op, expected: "a known option", got: `"${issue.keys[0]}"`, hint });
-  }
+function explainIssue(op: string, options: unknown, found: z.core.$ZodIssue): VideomaeError {
+  const issue = innermost(found);
   const [first, ...rest] = issue.path;
   const name = [first, ...rest].filter((part) => part !== undefined).join(".");
+  if (issue.code === "unrecognized_keys") {
+    const known = Object.keys(first === "data" ? dataSource.shape : shape);
+    const near = nearest(issue.keys[0], known);
+    const hint = near ? `did you mean "${near}"?` : `the options are ${known.join(", ")}`;
+    return new VideomaeError({
+      op: name ? `${op} ${name}` : op,
+      expected: "a known option",
+      got: `"${issue.keys[0]}"`,
+      hint,
+    });
+  }
   const value = issue.path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown>)?.[part], options);
   const field = Object.hasOwn(shape, String(first)) ? shape[first as keyof typeof shape] : undefined;
   return new VideomaeError({
@@ -176,9 +210,20 @@ function explainIssue(op: string, options: unknown, issue: z.core.$ZodIssue): Vi
   });
 }
 
+/** What is wrong with a value of one of several types: that of the type whose parts it has, when it is of one. */
+function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== "invalid_union") return issue;
+  const branches = issue.errors.flatMap(([first]) => (first ? [innermost(first)] : []));
+  const best = branches.reduce((a, b) => (b.path.length > a.path.length ? b : a));
+  if (best.path.length === 0) return issue; // it is of none of the types
+  return { ...best, path: [...issue.path, ...best.path] };
+}
+
 function expectation(issue: z.core.$ZodIssue): string {
   if (issue.code === "invalid_value") return `one of ${issue.values.join(", ")}`;
-  if (issue.code === "invalid_union") return "a value of another type";
+  if (issue.code === "invalid_union") {
+    return [...new Set(issue.errors.flatMap(([first]) => (first ? [expectation(first)] : [])))].join(" or ");
+  }
   const text = issue.message.replace(/^(Invalid input|Too small|Too big): /, "").replace(/^expected /, "");
   return text.replace(/, received .*$/, "").replace(/^int$/, "an integer");
 }

@@ -10,6 +10,8 @@ export interface BatchParts {
   readonly epoch: number;
   readonly keys: readonly ClipKey[];
   readonly sources: readonly string[];
+  readonly labels: readonly (number | undefined)[];
+  readonly replaced: number;
   readonly memory: SharedArrayBuffer;
   readonly release: () => void;
 }
@@ -25,18 +27,24 @@ export class ClipBatch implements Disposable {
   readonly keys: readonly ClipKey[];
   /** The file or folder of each clip: that of the replacement, where a bad one was replaced. */
   readonly sources: readonly string[];
+  /** The class of each clip; undefined where its list has none. */
+  readonly labels: readonly (number | undefined)[];
+  /** How many videos stand in for a bad one. */
+  readonly replaced: number;
   /** How long the step waited for this batch, in milliseconds. */
   waitedMs = 0;
   readonly #release: () => void;
   #bytes: Uint8Array | undefined;
   #video: Tensor | undefined;
 
-  constructor({ shape, step, epoch, keys, sources, memory, release }: BatchParts) {
+  constructor({ shape, step, epoch, keys, sources, labels, replaced, memory, release }: BatchParts) {
     this.shape = shape;
     this.step = step;
     this.epoch = epoch;
     this.keys = keys;
     this.sources = sources;
+    this.labels = labels;
+    this.replaced = replaced;
     this.#release = release;
     this.#bytes = new Uint8Array(memory, 0, shape[0] * shape[1] * shape[2] * shape[3] * shape[4]);
   }

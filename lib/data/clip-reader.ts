@@ -1,38 +1,52 @@
 // Makes the clips of one video: samples frames, decodes them once, crops and resizes them for every view. The pixels are
 // a function of the request alone, so it does not matter which worker makes them, or when.
 
+import { setImmediate as turn } from "node:timers/promises";
 import { VideomaeError } from "../errors.js";
 import { cropResize } from "../ops/crop-resize.js";
 import { RandomStream } from "../random.js";
 import { scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
-import { type ClipOutcome, type ClipRequest, clipBytes } from "./clip-request.js";
+import { type ClipOutcome, type ClipRequest, type ClipShape, clipBytes } from "./clip-request.js";
 import type { VideoFile } from "./decoder.js";
 import { openFrames } from "./decoder-frames.js";
+import { cropAsDisplayed } from "./display-crop.js";
 import { type DecoderName, findDecoder } from "./find-decoder.js";
 import { centreCrop, multiScaleCrop } from "./multi-scale-crop.js";
 import { centreFrames, sampleFrames } from "./sampling.js";
 import type { Source } from "./source.js";
+import { type StopSignal, TimeLimit } from "./time-limit.js";
+import { centreFramesByTime, sampleFramesByTime } from "./time-sampling.js";
 
 const OPEN_FILES = 8;
 /** A random stream has room for three numbers: (epoch, place, view + attempt * 2^16). */
 const ATTEMPT = 2 ** 16;
 
+/** When to give a file up. */
+export interface ReaderLimits {
+  /** Seconds that a request may take, opening its file included; default: no limit. */
+  readonly seconds?: number;
+  /** Ends the request under way when it is raised. */
+  readonly stop?: StopSignal;
+}
+
 export class ClipReader {
   readonly #decoder: DecoderName;
+  readonly #limits: ReaderLimits;
   /** Open files, the one used last at the end. */
   readonly #files = new Map<string, VideoFile>();
   /** Decoded frames of one video, u8 (T, height, width, 3). */
   #pixels = new Uint8Array(0);
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(decoder: DecoderName) {
+  constructor(decoder: DecoderName, limits: ReaderLimits = {}) {
     this.#decoder = decoder;
+    this.#limits = limits;
   }
 
   /**
-   * Writes the clips of a request into its memory; one request at a time, in the order of the calls. A bad file is an
-   * outcome; anything else (no decoder, a mistake in the request) rejects.
+   * Writes the clips of a request into its memory; one request at a time, in the order of the calls. A bad file, or one
+   * that takes too long, is an outcome; anything else (no decoder, a mistake in the request) rejects.
    */
   make(request: ClipRequest): Promise<ClipOutcome> {
     const made = this.#queue.then(() => this.#make(request));
@@ -48,32 +62,35 @@ export class ClipReader {
   }
 
   async #make(request: ClipRequest): Promise<ClipOutcome> {
+    await turn(); // what node-av held of files that were closed is freed only when the event loop turns
     if (request.source.kind === "video") await findDecoder(this.#decoder);
+    const limit = new TimeLimit(this.#limits.seconds, this.#limits.stop);
     let stage: "open" | "read" = "open";
     try {
-      const file = await this.#open(request.source);
+      const file = await this.#open(request.source, limit);
+      checkLength(file, request.clip);
       stage = "read";
-      await this.#fill(file, request);
+      await this.#fill(file, request, limit);
       return { made: true };
     } catch (error) {
       if (!(error instanceof VideomaeError)) throw error;
       this.#forget(request.source);
-      return { made: false, stage, reason: error.message };
+      // A file that once took too long is not tried again, whatever it was doing.
+      return { made: false, stage: limit.over ? "open" : stage, reason: error.message };
     }
   }
 
-  async #fill(file: VideoFile, { clip, seed, epoch, place, attempt, evaluation, memory, offset }: ClipRequest) {
+  async #fill(file: VideoFile, request: ClipRequest, limit: TimeLimit) {
+    const { clip, seed, epoch, place, attempt, evaluation, memory, offset } = request;
     const stream = (purpose: string, view: number) =>
       new RandomStream(seed, purpose, [epoch, place, view + attempt * ATTEMPT]);
-    const wanted = evaluation
-      ? centreFrames(file.frameCount, clip)
-      : sampleFrames(file.frameCount, clip, stream("data.frames", 0));
+    const wanted = framesOf(file, clip, evaluation ? undefined : stream("data.frames", 0));
     // A short video repeats its last frame: decoded, cropped and resized once.
     const frames = [...new Set(wanted)];
     const { width, height } = file;
     const frameBytes = width * height * 3;
     if (this.#pixels.length < frames.length * frameBytes) this.#pixels = new Uint8Array(frames.length * frameBytes);
-    await file.read(frames, this.#pixels);
+    await file.read(frames, this.#pixels, limit);
 
     const out = new Uint8Array(memory, offset, clipBytes(clip));
     const picture = clip.size * clip.size * 3;
@@ -85,9 +102,9 @@ export class ClipReader {
         3,
       ]);
       for (let view = 0; view < clip.views; view++) {
-        const box = evaluation
-          ? centreCrop(width, height)
-          : multiScaleCrop(width, height, clip.size, stream("data.crop", view));
+        const box = cropAsDisplayed(width, height, clip.pixelAspect === "display" ? file.pixelAspect : 1, (w, h) =>
+          evaluation ? centreCrop(w, h) : multiScaleCrop(w, h, clip.size, stream("data.crop", view)),
+        );
         const start = view * clip.frames * picture;
         cropResize(decoded, box, clip.size).readInto(out.subarray(start, start + frames.length * picture));
         for (let t = frames.length; t < clip.frames; t++) {
@@ -98,7 +115,7 @@ export class ClipReader {
     });
   }
 
-  async #open(source: Source): Promise<VideoFile> {
+  async #open(source: Source, limit: TimeLimit): Promise<VideoFile> {
     const key = keyOf(source);
     let file = this.#files.get(key);
     this.#files.delete(key);
@@ -111,7 +128,7 @@ export class ClipReader {
       file =
         source.kind === "frames"
           ? await openFrames(source)
-          : await (await findDecoder(this.#decoder)).open(source.path);
+          : await (await findDecoder(this.#decoder)).open(source.path, limit);
     }
     this.#files.set(key, file);
     return file;
@@ -122,6 +139,31 @@ export class ClipReader {
     this.#files.get(key)?.close();
     this.#files.delete(key);
   }
+}
+
+/** The frames of a clip: at a random offset, or the middle ones without a stream. */
+function framesOf(file: VideoFile, { frames, stride, rate }: ClipShape, stream?: RandomStream): number[] {
+  if (rate === undefined) {
+    const { frameCount } = file;
+    return stream ? sampleFrames(frameCount, { frames, stride }, stream) : centreFrames(frameCount, { frames, stride });
+  }
+  if (file.times === undefined) {
+    const hint = "leave out rate, or put such folders in a data set of their own";
+    throw new VideomaeError({
+      op: file.path,
+      expected: "a video, to sample by time",
+      got: "a folder of pictures",
+      hint,
+    });
+  }
+  const options = { frames, rate };
+  return stream ? sampleFramesByTime(file.times, options, stream) : centreFramesByTime(file.times, options);
+}
+
+function checkLength(file: VideoFile, { minFrames = 1 }: ClipShape): void {
+  if (file.frameCount >= minFrames) return;
+  const [expected, got] = [`at least ${minFrames} frames`, `${file.frameCount}: too short`];
+  throw new VideomaeError({ op: file.path, expected, got });
 }
 
 function keyOf(source: Source): string {

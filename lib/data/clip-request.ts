@@ -9,10 +9,16 @@ export interface ClipShape {
   readonly frames: number;
   /** Video frames from one clip frame to the next. */
   readonly stride: number;
+  /** Clip frames a second: by time, instead of by `stride`. */
+  readonly rate?: number;
+  /** The shape of pixels that are not square: as stored, or as displayed. Default: as stored. */
+  readonly pixelAspect?: "stored" | "display";
   /** Side of a frame in pixels (S). */
   readonly size: number;
   /** Clips cut from the same decoded frames, each with its own crop (V). */
   readonly views: number;
+  /** Videos with fewer frames are bad; default 1. */
+  readonly minFrames?: number;
 }
 
 /** One video's clips: everything that decides their pixels. */
@@ -37,8 +43,14 @@ export type ClipOutcome =
   | { readonly made: true }
   | { readonly made: false; readonly stage: "open" | "read"; readonly reason: string };
 
-/** To a worker: a request, or `stop`. */
-export type ToWorker = { readonly id: number; readonly request: ClipRequest } | "stop";
+/** A request by number. */
+export interface PostedRequest {
+  readonly id: number;
+  readonly request: ClipRequest;
+}
+
+/** To a worker: requests, which it may or may not be the one to take, or `stop`. */
+export type ToWorker = readonly PostedRequest[] | "stop";
 
 /** From a worker: an outcome, or the message of an error that is not the file's fault. */
 export type FromWorker =
@@ -47,6 +59,12 @@ export type FromWorker =
 
 export interface WorkerSetup {
   readonly decoder: DecoderName;
+  /** What a request may take; absent: for ever. */
+  readonly seconds: number | undefined;
+  /** Of a `ClipQueue`. */
+  readonly queue: SharedArrayBuffer;
+  /** Of a `WorkerStatus`. */
+  readonly status: SharedArrayBuffer;
 }
 
 /** Bytes of one video's clips. */

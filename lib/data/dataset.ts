@@ -2,7 +2,7 @@
 
 import { rejectUnknownOptions, VideomaeError } from "../errors.js";
 import type { ClipShape } from "./clip-request.js";
-import { readSources, type SourceOptions } from "./lists.js";
+import { type DataOptions, type DataSpec, type DatasetPart, readMixture, wholePart } from "./mixture.js";
 import type { Source } from "./source.js";
 
 export interface ClipOptions {
@@ -10,13 +10,19 @@ export interface ClipOptions {
   readonly frames: number;
   /** Video frames from one clip frame to the next. */
   readonly stride: number;
+  /** Clip frames a second: frames are taken by time, and `stride` does not count. */
+  readonly rate?: number;
+  /** The shape of pixels that are not square, in a crop: as stored (default), or as displayed. */
+  readonly pixelAspect?: "stored" | "display";
   /** Side of a frame in pixels. */
   readonly size: number;
   /** Clips cut from a video each time it is decoded, each with its own crop; default 1. */
   readonly views?: number;
+  /** Videos with fewer frames are bad files; default 1: a short video repeats its last position. */
+  readonly minFrames?: number;
 }
 
-const OPTIONS = ["frames", "stride", "size", "views"];
+const OPTIONS = ["frames", "stride", "rate", "pixelAspect", "size", "views", "minFrames"];
 /** A view's random numbers are keyed by 16 bits. */
 const MOST_VIEWS = 2 ** 16 - 1;
 
@@ -24,13 +30,24 @@ const MOST_VIEWS = 2 ** 16 - 1;
 export class VideoDataset {
   readonly sources: readonly Source[];
   readonly clip: ClipShape;
+  /** The sources of a mixture, with their shares; one part where it is none. */
+  readonly parts: readonly DatasetPart[];
+  /** How many videos were left out because `exclude` names them. */
+  readonly excluded: number;
 
   /** @throws VideomaeError when there are no sources, or an option is not a whole number of at least 1 */
-  constructor(sources: readonly Source[], clip: ClipOptions) {
+  constructor(
+    sources: readonly Source[],
+    clip: ClipOptions,
+    { parts = [wholePart(sources.length)], excluded = 0 }: { parts?: readonly DatasetPart[]; excluded?: number } = {},
+  ) {
     rejectUnknownOptions("VideoDataset", clip, OPTIONS);
-    const { frames, stride, size, views = 1 } = clip;
-    this.clip = { frames, stride, size, views };
-    for (const [name, value] of Object.entries(this.clip)) {
+    const { frames, stride, rate, pixelAspect = "stored", size, views = 1, minFrames = 1 } = clip;
+    this.clip = { frames, stride, rate, pixelAspect, size, views, minFrames };
+    this.parts = parts;
+    this.excluded = excluded;
+    checkSampling(rate, pixelAspect);
+    for (const [name, value] of Object.entries({ frames, stride, size, views, minFrames })) {
       if (Number.isInteger(value) && value >= 1 && value <= MOST_VIEWS) continue;
       throw new VideomaeError({
         op: "VideoDataset",
@@ -43,13 +60,26 @@ export class VideoDataset {
     this.sources = sources;
   }
 
-  /** The videos of a folder, of a list file (see `readSources`), or one video. */
-  static from(path: string, { root, framesTemplate, ...clip }: SourceOptions & ClipOptions): VideoDataset {
-    return new VideoDataset(readSources(path, { root, framesTemplate }), clip);
+  /**
+   * The videos of a folder, of a list file (see `readSources`), of a mixture (see `readMixture`), or one video.
+   * @throws VideomaeError for data or options that make no sense
+   */
+  static from(data: DataSpec, options: DataOptions & ClipOptions): VideoDataset {
+    const { exclude, root, framesTemplate, pictures, startIndex, ...clip } = options;
+    const { sources, ...mixture } = readMixture(data, { exclude, root, framesTemplate, pictures, startIndex });
+    return new VideoDataset(sources, clip, mixture);
   }
 
   /** How many videos there are. */
   get length(): number {
     return this.sources.length;
   }
+}
+
+function checkSampling(rate: number | undefined, pixelAspect: string): void {
+  const fail = (expected: string, got: unknown): never => {
+    throw new VideomaeError({ op: "VideoDataset", expected, got: `${got}` });
+  };
+  if (rate !== undefined && !(rate > 0 && Number.isFinite(rate))) fail("rate to be a number above 0", rate);
+  if (pixelAspect !== "stored" && pixelAspect !== "display") fail('pixelAspect "stored" or "display"', pixelAspect);
 }

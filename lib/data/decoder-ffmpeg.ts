@@ -1,153 +1,159 @@
-// Video decoding by the programs ffmpeg and ffprobe: for machines that have them and not node-av. Slower: every clip is
-// a process that decodes from the start of the file, and opening a file decodes all of it to count its frames, because
-// no cheaper count can be trusted (edit lists, packed frames, damaged tables).
+// Video decoding by the programs ffmpeg and ffprobe: for machines that have them and not node-av. Slower: every clip is a
+// process that decodes from the start of the file, and opening a file decodes all of it (see ffmpeg-probe.ts). The
+// program writes the pictures as the codec gave them, one after another; what they are is known from the probe.
 
 import { spawnSync } from "node:child_process";
 import { VideomaeError } from "../errors.js";
-import { checkRead, type VideoDecoder, type VideoFile, wantedSlots } from "./decoder.js";
+import type { Orientation } from "../ops/frame-to-rgb.js";
+import { type PictureKind, type ProbedVideo, probe } from "./ffmpeg-probe.js";
+import { fileUrl, INPUT_OPTIONS, runProgram } from "./ffmpeg-program.js";
 import { fileIdentity } from "./file-identity.js";
+import { pictureBytes, pixelFormat } from "./pixel-format.js";
+import type { StoredDecoder, StoredPicture, StoredVideo } from "./stored-video.js";
+import type { TimeLimit } from "./time-limit.js";
 
-interface Probed {
-  readonly index: number;
-  readonly codec_name?: string;
-  readonly width?: number;
-  readonly height?: number;
-  readonly nb_read_frames?: string;
-  readonly nb_frames?: string;
-  readonly bit_rate?: string;
-  readonly disposition?: { readonly attached_pic?: number };
-  readonly side_data_list?: readonly { readonly rotation?: number }[];
-}
+/** Of FFmpeg 5.0, whose ffprobe is the first to give the times of frames by their present name. */
+const OLDEST_CODEC = 59;
+const KEPT_PROBES = 4096;
+const MAX_HELP = 2 ** 26;
 
-const KEPT_SHAPES = 4096;
-/** How much of what a program writes is kept in memory at most. */
-const MAX_BUFFER = 2 ** 32;
+/** What is known of files seen before, by identity. */
+const known = new Map<string, ProbedVideo>();
 
-interface Shape {
-  readonly stream: number;
-  readonly width: number;
-  readonly height: number;
-  readonly frameCount: number;
-}
-
-const shapes = new Map<string, Shape>();
-
-/** Looks for ffmpeg and ffprobe on PATH. Throws when they are not there. */
-export function ffmpegDecoder(): VideoDecoder {
+/** Looks for ffmpeg and ffprobe on PATH. Throws when they are not there, or too old. */
+export function ffmpegDecoder(): StoredDecoder {
   const [help] = ["ffmpeg", "ffprobe"].map((program) => {
-    const { error, status, stdout } = spawnSync(program, ["-hide_banner", "-h", "long"], { maxBuffer: MAX_BUFFER });
+    const { error, status, stdout } = spawnSync(program, ["-h", "long"], { maxBuffer: MAX_HELP });
     if (error || status !== 0) throw error ?? new Error(`${program} -h ended with ${status}`);
     return stdout.toString("utf8");
   });
+  const banner = spawnSync("ffmpeg", ["-version"]).stdout.toString("utf8");
+  const [, version = "unknown"] = /^ffmpeg version (\S+)/.exec(banner) ?? [];
+  const [, codec = "unknown"] = /^libavcodec\s.*\/\s*(.+?)\s*$/m.exec(banner) ?? [];
+  if (Number.parseInt(codec, 10) < OLDEST_CODEC) throw new Error(`expected FFmpeg 5.0 or newer, got ${version}`);
   // Every decoded frame as it is, none doubled or dropped to even out their times: an option that changed its name.
   const everyFrame = [help.includes("-fps_mode") ? "-fps_mode" : "-vsync", "passthrough"];
-  return { name: "ffmpeg", open: async (path) => new FfmpegFile(path, everyFrame) };
+  return {
+    name: "ffmpeg",
+    version: `FFmpeg ${version}, libavcodec ${codec.replace(/\s/g, "")}`,
+    open: (path, limit) => openFile(path, everyFrame, limit),
+  };
 }
 
-class FfmpegFile implements VideoFile {
+async function openFile(path: string, everyFrame: readonly string[], limit: TimeLimit): Promise<FfmpegFile> {
+  const identity = fileIdentity(path);
+  let probed = known.get(identity);
+  if (probed === undefined) {
+    probed = await probe(path, limit);
+    if (known.size >= KEPT_PROBES) known.delete(known.keys().next().value!);
+    known.set(identity, probed);
+  }
+  return new FfmpegFile(path, probed, everyFrame);
+}
+
+class FfmpegFile implements StoredVideo {
   readonly path: string;
   readonly frameCount: number;
   readonly width: number;
   readonly height: number;
-  readonly #stream: number;
+  readonly orientation: Orientation;
+  readonly pixelAspect: number;
+  readonly times: Float64Array;
+  readonly #probed: ProbedVideo;
   readonly #everyFrame: readonly string[];
 
-  constructor(path: string, everyFrame: readonly string[]) {
+  constructor(path: string, probed: ProbedVideo, everyFrame: readonly string[]) {
     this.path = path;
+    this.frameCount = probed.times.length;
+    this.width = probed.width;
+    this.height = probed.height;
+    this.orientation = probed.orientation;
+    this.pixelAspect = probed.pixelAspect;
+    this.times = probed.times;
+    this.#probed = probed;
     this.#everyFrame = everyFrame;
-    const identity = fileIdentity(path);
-    let shape = shapes.get(identity);
-    if (shape === undefined) {
-      shape = probe(path);
-      if (shapes.size >= KEPT_SHAPES) shapes.delete(shapes.keys().next().value!);
-      shapes.set(identity, shape);
-    }
-    this.frameCount = shape.frameCount;
-    this.width = shape.width;
-    this.height = shape.height;
-    this.#stream = shape.stream;
   }
 
-  async read(indices: readonly number[], out: Uint8Array): Promise<void> {
-    checkRead(this, indices, out);
-    const slots = wantedSlots(indices);
-    const ranks = [...slots.keys()].sort((a, b) => a - b);
-    const select = ranks.map((rank) => `eq(n\\,${rank})`).join("+");
-    const bytes = this.width * this.height * 3;
-    // One filter graph for the whole file, or a change of size would start the count of frames again.
-    const filters = `select=${select},scale=${this.width}:${this.height}`;
-    const stdout = runProgram(this.path, "ffmpeg", [
-      ...[
-        "-nostdin",
-        "-v",
-        "error",
-        "-threads",
-        "1",
-        "-reinit_filter",
-        "0",
-        "-i",
-        fileUrl(this.path),
-        "-map",
-        `0:${this.#stream}`,
-      ],
-      ...["-vf", filters, ...this.#everyFrame, "-frames:v", `${ranks.length}`],
-      ...["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"],
-    ]);
-    if (stdout.length !== ranks.length * bytes) {
-      throw new VideomaeError({
-        op: this.path,
-        expected: `frames ${ranks[0]} to ${ranks[ranks.length - 1]} to decode`,
-        got: `${Math.floor(stdout.length / bytes)} of ${ranks.length}`,
-      });
-    }
-    for (const [i, rank] of ranks.entries()) {
-      for (const slot of slots.get(rank)!) out.set(stdout.subarray(i * bytes, (i + 1) * bytes), slot * bytes);
-    }
+  async decode(
+    frames: readonly number[],
+    deliver: (frame: number, picture: StoredPicture) => void,
+    limit: TimeLimit,
+  ): Promise<void> {
+    const kinds = frames.map((frame) => this.#kind(frame));
+    let done = 0;
+    let at = 0;
+    let bytes = new Uint8Array(bytesOf(kinds[0]));
+    const onOutput = (chunk: Buffer) => {
+      for (let from = 0; from < chunk.length; ) {
+        if (done === frames.length) throw this.#error(`${done} frames`, "more than that");
+        const part = chunk.subarray(from, from + bytes.length - at);
+        bytes.set(part, at);
+        from += part.length;
+        at += part.length;
+        if (at < bytes.length) return;
+        deliver(frames[done], { ...kinds[done], bytes });
+        at = 0;
+        done++;
+        if (done < frames.length && bytesOf(kinds[done]) !== bytes.length) bytes = new Uint8Array(bytesOf(kinds[done]));
+      }
+    };
+    await runProgram(this.path, "ffmpeg", this.#arguments(frames, kinds), onOutput, limit);
+    if (done === frames.length) return;
+    throw this.#error(`frames ${frames[0]} to ${frames[frames.length - 1]} to decode`, `${done} of ${frames.length}`);
   }
 
   close(): void {}
-}
 
-function probe(path: string): Shape {
-  const json = runProgram(path, "ffprobe", ["-v", "error", "-show_streams", "-select_streams", "v", ...asJson(path)]);
-  const videos = (JSON.parse(json.toString("utf8")).streams as Probed[] | undefined) ?? [];
-  const streams = videos.filter((stream) => stream.disposition?.attached_pic !== 1);
-  if (streams.length === 0) {
-    const got = videos.length > 0 ? "none but a cover picture" : "none";
-    throw new VideomaeError({ op: path, expected: "a video stream", got });
+  #arguments(frames: readonly number[], kinds: readonly PictureKind[]): string[] {
+    const { format } = kinds.find((kind) => kind.repacked) ?? {};
+    if (format !== undefined) this.#checkAlike(format, kinds);
+    const filters = [`select='${selection(frames)}'`, ...(format === undefined ? [] : [`format=${format}`])].join();
+    return [
+      ...["-nostdin", "-v", "error", ...INPUT_OPTIONS, "-noautorotate"],
+      // One filter graph for the whole file, or a change of size would start the count of frames again.
+      ...["-reinit_filter", "0", "-i", fileUrl(this.path), "-map", `0:${this.#probed.stream}`],
+      ...["-vf", filters, ...this.#everyFrame, "-autoscale", "0", "-frames:v", `${frames.length}`],
+      ...["-f", "rawvideo", "pipe:1"],
+    ];
   }
-  // Of several, the one that FFmpeg's libraries call best: that of the highest bit rate, then the first.
-  const best = streams.reduce((a, b) => (Number(b.bit_rate ?? 0) > Number(a.bit_rate ?? 0) ? b : a));
-  const select = ["-v", "error", "-count_frames", "-show_streams", "-select_streams", `${best.index}`];
-  const counted = runProgram(path, "ffprobe", [...select, ...asJson(path)]);
-  const frameCount = Number(JSON.parse(counted.toString("utf8")).streams?.[0]?.nb_read_frames ?? 0);
-  const { width = 0, height = 0 } = best;
-  if (frameCount === 0 || width === 0 || height === 0) {
-    throw new VideomaeError({ op: path, expected: "at least one frame", got: "a video stream without frames" });
+
+  // What brings frames into another pixel format would bring them to the size of the file's first, too.
+  #checkAlike(format: string, kinds: readonly PictureKind[]): void {
+    const { width, height } = this.#probed.kinds[0].kind;
+    const other = kinds.find((kind) => kind.format !== format || kind.width !== width || kind.height !== height);
+    if (other === undefined) return;
+    const got = `${other.format}, ${other.width} x ${other.height}`;
+    throw this.#error(`pictures that are all ${format}, ${width} x ${height}`, got);
   }
-  const rotation = best.side_data_list?.find((data) => data.rotation !== undefined)?.rotation ?? 0;
-  const turned = Math.abs(Math.round(rotation / 90)) % 2 === 1;
-  return { stream: best.index, frameCount, width: turned ? height : width, height: turned ? width : height };
+
+  #error(expected: string, got: string): VideomaeError {
+    return new VideomaeError({ op: this.path, expected, got });
+  }
+
+  #kind(frame: number): PictureKind {
+    return this.#probed.kinds.findLast(({ from }) => from <= frame)!.kind;
+  }
 }
 
-function asJson(path: string): string[] {
-  return ["-of", "json", fileUrl(path)];
+// An expression that is true at the frames: a term for each run of equal steps, summed in pairs of pairs, as the depth
+// of an expression is limited.
+function selection(frames: readonly number[]): string {
+  const terms: string[] = [];
+  for (let i = 0; i < frames.length; ) {
+    const step = i + 1 < frames.length ? frames[i + 1] - frames[i] : 1;
+    let last = i;
+    while (last + 1 < frames.length && frames[last + 1] - frames[last] === step) last++;
+    terms.push(`between(n,${frames[i]},${frames[last]})*not(mod(n-${frames[i]},${step}))`);
+    i = last + 1;
+  }
+  const sum = (from: number, until: number): string => {
+    if (until - from === 1) return terms[from];
+    const middle = Math.floor((from + until) / 2);
+    return `(${sum(from, middle)}+${sum(middle, until)})`;
+  };
+  return sum(0, terms.length);
 }
 
-// Without the protocol a path with a colon in it would be taken for an address.
-function fileUrl(path: string): string {
-  return `file:${path}`;
-}
-
-// Damage is what either program says on standard error: both go on, and end with status 0.
-function runProgram(path: string, program: string, args: string[]): Buffer {
-  const { error, status, stdout, stderr } = spawnSync(program, args, { maxBuffer: MAX_BUFFER });
-  const said = stderr?.toString("utf8").trim().split("\n").filter(isDamage) ?? [];
-  if (!error && status === 0 && said.length === 0) return stdout;
-  const got = error?.message ?? (said[0] || `${program} ended with status ${status}`);
-  throw new VideomaeError({ op: path, expected: "a whole, healthy video", got, cause: error });
-}
-
-function isDamage(line: string): boolean {
-  return line !== "" && !/non.?monoton|deprecated|Application provided/i.test(line);
+function bytesOf({ format, width, height }: PictureKind): number {
+  return pictureBytes(pixelFormat(format)!, width, height).stored;
 }

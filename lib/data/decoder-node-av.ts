@@ -4,83 +4,95 @@
 // Frame-accurate: see frame-index.ts. A read seeks to the key packet before the first wanted frame and decodes forward;
 // where that does not yield every frame undamaged it is done again from the start of the file.
 
-import { checkRead, type VideoDecoder, type VideoFile, wantedSlots } from "./decoder.js";
+import type { Orientation } from "../ops/frame-to-rgb.js";
 import { fileIdentity } from "./file-identity.js";
 import { FrameIndex, ordinalsByTime } from "./frame-index.js";
+import { frameTimes } from "./frame-times.js";
 import { NO_TIME, type NodeAv, PacketStream } from "./node-av-packets.js";
-import { isUpright, type Orientation, orient, orientationOf } from "./orientation.js";
+import { NodeAvPictures } from "./node-av-pictures.js";
+import { orientationOf } from "./orientation.js";
+import type { StoredDecoder, StoredPicture, StoredVideo } from "./stored-video.js";
+import type { TimeLimit } from "./time-limit.js";
 
 type Frame = InstanceType<NodeAv["lib"]["Frame"]>;
+type Deliver = (rank: number, picture: StoredPicture) => void;
 
 const KEPT_INDEXES = 4096;
 
-/** Indexes of files seen before, by path, size and time of change: a file that left the cache of open files keeps it. */
-const indexes = new Map<string, FrameIndex>();
-
-/** Loads node-av. Rejects when it is not installed or its binary does not load. */
-export async function nodeAvDecoder(): Promise<VideoDecoder> {
-  const [lib, constants] = await Promise.all([import("node-av/lib"), import("node-av/constants")]);
-  // Damaged files are reported as errors; FFmpeg's own lines would only tear a progress bar.
-  if (lib.Log.getLevel() > constants.AV_LOG_FATAL) lib.Log.setLevel(constants.AV_LOG_FATAL);
-  return { name: "node-av", open: async (path) => new NodeAvFile(path, { lib, constants }) };
+interface Indexed {
+  readonly index: FrameIndex;
+  readonly times: Float64Array;
 }
 
-class NodeAvFile implements VideoFile {
+/** What is known of files seen before, by identity: a file that left the cache of open files keeps it. */
+const known = new Map<string, Indexed>();
+
+/** Loads node-av. Rejects when it is not installed or its binary does not load. */
+export async function nodeAvDecoder(): Promise<StoredDecoder> {
+  const [lib, constants] = await Promise.all([import("node-av/lib"), import("node-av/constants")]);
+  // Damaged files are reported as errors; FFmpeg's own lines would only tear a progress bar.
+  lib.Log.setLevel(constants.AV_LOG_QUIET);
+  const { version, libraries } = lib.getFFmpegInfo();
+  return {
+    name: "node-av",
+    version: `FFmpeg ${version}, libavcodec ${libraries.avcodec}`,
+    open: async (path, limit) => new NodeAvFile(path, { lib, constants }, limit),
+  };
+}
+
+class NodeAvFile implements StoredVideo {
   readonly path: string;
   readonly frameCount: number;
   readonly width: number;
   readonly height: number;
+  readonly orientation: Orientation;
+  readonly pixelAspect: number;
+  readonly times: Float64Array;
   readonly #av: NodeAv;
   readonly #packets: PacketStream;
-  readonly #storedWidth: number;
-  readonly #storedHeight: number;
-  readonly #orientation: Orientation;
   readonly #index: FrameIndex;
   readonly #decoder: InstanceType<NodeAv["lib"]["CodecContext"]>;
   readonly #frame: Frame;
-  readonly #picture: Frame;
-  readonly #scaler: InstanceType<NodeAv["lib"]["SoftwareScaleContext"]>;
+  readonly #pictures: NodeAvPictures;
   #closed = false;
+  readonly #isH264: boolean;
+  /** Whether the last frame seen was a whole one of H.264, not two fields. */
+  #skippable = false;
+  #skips = false;
 
-  constructor(path: string, av: NodeAv) {
+  constructor(path: string, av: NodeAv, limit: TimeLimit) {
     this.path = path;
     this.#av = av;
     const identity = fileIdentity(path);
     this.#packets = new PacketStream(path, av);
-    const parameters = this.#packets.parameters;
-    this.#storedWidth = parameters.width;
-    this.#storedHeight = parameters.height;
-    this.#orientation = orientationOf(parameters.getCodedSideData(av.constants.AV_PKT_DATA_DISPLAYMATRIX));
+    const { parameters } = this.#packets;
+    this.width = parameters.width;
+    this.height = parameters.height;
+    this.orientation = orientationOf(
+      displayMatrix(parameters.getCodedSideData(av.constants.AV_PKT_DATA_DISPLAYMATRIX)),
+    );
+    this.pixelAspect = this.#packets.pixelAspect;
+    this.#isH264 = parameters.codecId === av.constants.AV_CODEC_ID_H264;
     this.#decoder = new av.lib.CodecContext();
     this.#frame = new av.lib.Frame();
-    this.#picture = new av.lib.Frame();
-    this.#scaler = new av.lib.SoftwareScaleContext();
     this.#frame.alloc();
-    this.#picture.alloc();
-    this.#scaler.allocContext();
+    this.#pictures = new NodeAvPictures(path, av);
     try {
       this.#openDecoder();
-      this.#index = this.#frameIndex(identity);
-      if (this.#index.frameCount === 0 || this.#storedWidth === 0 || this.#storedHeight === 0) {
-        throw this.#packets.error("at least one frame", "a video stream without frames");
-      }
+      const { index, times } = this.#look(identity, limit);
+      this.#index = index;
+      this.times = times;
+      this.frameCount = index.frameCount;
     } catch (error) {
       this.close();
       throw error;
     }
-    this.frameCount = this.#index.frameCount;
-    const { transpose } = this.#orientation;
-    this.width = transpose ? this.#storedHeight : this.#storedWidth;
-    this.height = transpose ? this.#storedWidth : this.#storedHeight;
   }
 
-  async read(indices: readonly number[], out: Uint8Array): Promise<void> {
-    checkRead(this, indices, out);
-    const slots = wantedSlots(indices);
-    const ranks = [...slots.keys()].sort((a, b) => a - b);
+  async decode(ranks: readonly number[], deliver: Deliver, limit: TimeLimit): Promise<void> {
     for (const run of this.#runs(ranks)) {
-      if (this.#decode(run, slots, out, "seek") === undefined) continue;
-      const reason = this.#decode(run, slots, out, "start");
+      if (this.#decode(run, deliver, "seek", limit) === undefined) continue;
+      const reason = this.#decode(run, deliver, "start", limit);
       if (reason === undefined) continue;
       throw this.#packets.error(`frames ${run[0]} to ${run[run.length - 1]} to decode`, reason);
     }
@@ -90,8 +102,7 @@ class NodeAvFile implements VideoFile {
     if (this.#closed) return;
     this.#closed = true;
     this.#frame.free();
-    this.#picture.free();
-    this.#scaler.freeContext();
+    this.#pictures.close();
     this.#decoder.freeContext();
     this.#packets.close();
   }
@@ -108,30 +119,27 @@ class NodeAvFile implements VideoFile {
     return runs;
   }
 
-  /** Decodes the wanted ranks (ascending) into their slots. Returns why that failed, or undefined. */
-  #decode(
-    wanted: readonly number[],
-    slots: Map<number, number[]>,
-    out: Uint8Array,
-    by: "seek" | "start",
-  ): string | undefined {
+  /** Decodes and delivers the wanted ranks (ascending). Returns why that failed, or undefined. */
+  #decode(wanted: readonly number[], deliver: Deliver, by: "seek" | "start", limit: TimeLimit): string | undefined {
     const from = this.#position(wanted[0], by);
     if (from === undefined) return "seeking failed";
     const left = new Set(wanted);
+    const needed = new Set(wanted.map((rank) => this.#index.ordinal(rank)));
     const ranks = this.#index.ranks;
     // Pictures shown before the first packet may refer to what was skipped, so damage in them does not count.
     const first = ranks?.[from] ?? 0;
     const last = wanted[wanted.length - 1];
     let damage: string | undefined;
     let count = 0;
-    const ended = this.#run(from, {
+    const ended = this.#run(from, limit, {
+      needed: (ordinal) => !this.#index.packetsAreFrames || needed.has(ordinal),
       packetError: (ordinal, text) => {
         damage ??= `packet ${ordinal} does not decode (${text})`;
       },
       frame: (frame, ordinal) => {
         const rank = ranks === undefined ? count++ : (ranks[ordinal] ?? -1);
         if (frame.decodeErrorFlags !== 0 && rank >= first && rank <= last) damage ??= `frame ${rank} is damaged`;
-        if (left.delete(rank)) this.#convert(frame, slots.get(rank)!, out);
+        if (left.delete(rank)) deliver(rank, this.#pictures.stored(frame));
         return damage === undefined && left.size > 0;
       },
     });
@@ -156,10 +164,16 @@ class NodeAvFile implements VideoFile {
    */
   #run(
     from: number,
-    on: { packetError(ordinal: number, text: string): void; frame(frame: Frame, ordinal: number): boolean },
+    limit: TimeLimit,
+    on: {
+      needed(ordinal: number): boolean;
+      packetError(ordinal: number, text: string): void;
+      frame(frame: Frame, ordinal: number): boolean;
+    },
   ): string | undefined {
     const { packet } = this.#packets;
     for (let ordinal = from; ; ordinal++) {
+      limit.check(this.path);
       const code = this.#packets.next();
       if (code < 0) {
         this.#decoder.sendPacketSync(null);
@@ -167,6 +181,7 @@ class NodeAvFile implements VideoFile {
         return code === this.#av.constants.AVERROR_EOF ? undefined : this.#packets.text(code);
       }
       packet.pts = BigInt(ordinal);
+      this.#skipWhereUseless(!on.needed(ordinal));
       const sent = this.#decoder.sendPacketSync(packet);
       packet.unref();
       if (sent < 0) on.packetError(ordinal, this.#packets.text(sent));
@@ -174,44 +189,26 @@ class NodeAvFile implements VideoFile {
     }
   }
 
+  /**
+   * Whether to leave out the next packet's picture where no other refers to it: a fifth of a clip's time in usual H.264.
+   * Other codecs do not say as surely which pictures those are.
+   */
+  #skipWhereUseless(useless: boolean): void {
+    const skip = useless && this.#skippable;
+    if (skip === this.#skips) return;
+    this.#decoder.setOption("skip_frame", skip ? "noref" : "default");
+    this.#skips = skip;
+  }
+
   #drain(onFrame: (frame: Frame, ordinal: number) => boolean): boolean {
     while (this.#decoder.receiveFrameSync(this.#frame) >= 0) {
       const { pts } = this.#frame;
+      this.#skippable = this.#isH264 && !this.#frame.hasFlags(this.#av.constants.AV_FRAME_FLAG_INTERLACED);
       const more = onFrame(this.#frame, pts === NO_TIME ? -1 : Number(pts));
       this.#frame.unref();
       if (!more) return false;
     }
     return true;
-  }
-
-  /** A frame as RGB24 in its display orientation and the size of the first, into every slot that wants it. */
-  #convert(frame: Frame, slots: readonly number[], out: Uint8Array): void {
-    const { AV_FRAME_FLAG_INTERLACED, AV_PIX_FMT_RGB24 } = this.#av.constants;
-    const picture = this.#picture;
-    picture.unref();
-    picture.width = this.#storedWidth;
-    picture.height = this.#storedHeight;
-    picture.format = AV_PIX_FMT_RGB24;
-    // Only the colour model and the range change: the scaler would map another transfer curve or gamut (HDR) slowly, and
-    // would scale the two fields of an interlaced frame apart.
-    picture.colorPrimaries = frame.colorPrimaries;
-    picture.colorTrc = frame.colorTrc;
-    frame.clearFlags(AV_FRAME_FLAG_INTERLACED);
-    const allocated = picture.getBuffer();
-    const code = allocated < 0 ? allocated : this.#scaler.scaleFrameSync(picture, frame);
-    if (code < 0) throw this.#packets.error("a picture that converts to RGB", this.#packets.text(code));
-
-    const pixels = picture.data![0];
-    const stride = picture.linesize[0];
-    const bytes = this.width * this.height * 3;
-    const first = out.subarray(slots[0] * bytes, (slots[0] + 1) * bytes);
-    const row = this.#storedWidth * 3;
-    if (!isUpright(this.#orientation)) {
-      orient(pixels, stride, this.#storedWidth, this.#storedHeight, this.#orientation, first);
-    } else {
-      for (let y = 0; y < this.height; y++) first.set(pixels.subarray(y * stride, y * stride + row), y * row);
-    }
-    for (const slot of slots.slice(1)) out.set(first, slot * bytes);
   }
 
   #openDecoder(): void {
@@ -225,29 +222,48 @@ class NodeAvFile implements VideoFile {
     this.#decoder.allocContext3(codec);
     let code = this.#decoder.parametersToContext(parameters);
     this.#decoder.threadCount = 1;
+    // Arithmetic that is the same in every version and on every processor: the inverse transform of Xvid is not, otherwise.
+    this.#decoder.setFlags(this.#av.constants.AV_CODEC_FLAG_BITEXACT);
     if (code >= 0) code = this.#decoder.open2Sync(codec, null);
     if (code < 0) throw this.#packets.error(`the decoder ${codec.name} to open`, this.#packets.text(code));
   }
 
-  #frameIndex(identity: string): FrameIndex {
-    let index = indexes.get(identity);
-    if (index === undefined) {
-      const packets = this.#packets.list();
+  /** The index of the file's frames and their times, found now unless known. */
+  #look(identity: string, limit: TimeLimit): Indexed {
+    let indexed = known.get(identity);
+    if (indexed === undefined) {
+      const packets = this.#packets.list(limit);
       // VP8 keeps pictures that are never shown in packets of their own, with timestamps like any other.
       const isVp8 = this.#packets.parameters.codecId === this.#av.constants.AV_CODEC_ID_VP8;
-      index = new FrameIndex(packets, (isVp8 ? undefined : ordinalsByTime(packets)) ?? this.#decodeOrder());
-      if (indexes.size >= KEPT_INDEXES) indexes.delete(indexes.keys().next().value!);
+      const ordinals = (isVp8 ? undefined : ordinalsByTime(packets)) ?? this.#decodeOrder(limit);
+      const stamps = Array.from(ordinals, (ordinal) => packets[ordinal]?.pts).map((pts) =>
+        pts === undefined ? undefined : Number(pts),
+      );
+      const { timeBase, rate } = this.#packets;
+      indexed = { index: new FrameIndex(packets, ordinals), times: frameTimes(stamps, timeBase, rate) };
+      if (known.size >= KEPT_INDEXES) known.delete(known.keys().next().value!);
     }
-    indexes.delete(identity);
-    indexes.set(identity, index); // last again: the first is the one not used for longest
-    return index;
+    known.delete(identity);
+    known.set(identity, indexed); // last again: the first is the one not used for longest
+    return indexed;
   }
 
   /** The packet of each frame in the order in which they come out: decodes the whole file. */
-  #decodeOrder(): Int32Array {
+  #decodeOrder(limit: TimeLimit): Int32Array {
     const ordinals: number[] = [];
     this.#packets.rewind();
-    this.#run(0, { packetError: () => {}, frame: (_, ordinal) => ordinals.push(ordinal) > 0 });
+    this.#run(0, limit, {
+      needed: () => true,
+      packetError: () => {},
+      frame: (_, ordinal) => ordinals.push(ordinal) > 0,
+    });
     return Int32Array.from(ordinals);
   }
+}
+
+/** Nine little-endian 32-bit integers. */
+function displayMatrix(bytes: Uint8Array | null): number[] | undefined {
+  if (bytes === null || bytes.byteLength < 36) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: 9 }, (_, i) => view.getInt32(i * 4, true));
 }

@@ -1,11 +1,17 @@
 // What a decoder does. A frame's number is its place in the order in which the whole video decodes from the start.
 
 import { VideomaeError } from "../errors.js";
+import type { TimeLimit } from "./time-limit.js";
 
 export interface VideoDecoder {
   readonly name: string;
-  /** @throws VideomaeError that names the file when it is missing, empty, cut short, or has no video */
-  open(path: string): Promise<VideoFile>;
+  /** Of FFmpeg and of its codec library. */
+  readonly version: string;
+  /**
+   * @throws VideomaeError that names the file when it is missing, empty, cut short, no regular file, has no video, or the
+   * limit is over
+   */
+  open(path: string, limit?: TimeLimit): Promise<VideoFile>;
 }
 
 /** An open video, or folder of pictures. Sizes are those of display: rotation is applied, non-square pixels are not. */
@@ -14,13 +20,17 @@ export interface VideoFile {
   readonly frameCount: number;
   readonly width: number;
   readonly height: number;
+  /** Width of a pixel divided by its height. */
+  readonly pixelAspect: number;
+  /** When each frame is shown, in seconds after the first; undefined for a folder of pictures. */
+  readonly times: Float64Array | undefined;
   /**
    * Decodes frames, in any order and with repeats.
    * @param indices  each in [0, frameCount)
    * @param out  u8 (indices.length, height, width, 3), RGB, overwritten
-   * @throws VideomaeError that names the file when a frame is damaged or never decodes
+   * @throws VideomaeError that names the file when a frame is damaged, never decodes, or the limit is over
    */
-  read(indices: readonly number[], out: Uint8Array): Promise<void>;
+  read(indices: readonly number[], out: Uint8Array, limit?: TimeLimit): Promise<void>;
   close(): void;
 }
 

@@ -5,6 +5,7 @@ import { VideomaeError } from "../errors.js";
 import type { VideoDecoder } from "./decoder.js";
 import { ffmpegDecoder } from "./decoder-ffmpeg.js";
 import { nodeAvDecoder } from "./decoder-node-av.js";
+import { videoDecoder } from "./shown-video.js";
 
 export type DecoderName = "auto" | "node-av" | "ffmpeg";
 
@@ -32,7 +33,7 @@ async function look(name: DecoderName): Promise<VideoDecoder> {
       throw new VideomaeError({ op: "decoder", expected: `"auto", "node-av" or "ffmpeg"`, got: `"${candidate}"` });
     }
     try {
-      return await maker();
+      return videoDecoder(await maker());
     } catch (cause) {
       reasons.push(`${candidate}: ${cause instanceof Error ? cause.message.split("\n")[0] : cause}`);
     }

@@ -60,6 +60,8 @@ export class FrameIndex {
    * came from: then frames can only be counted from the start.
    */
   readonly ranks: Int32Array | undefined;
+  /** Whether every packet that is not cut off holds one frame: not so where fields lie in packets of their own. */
+  readonly packetsAreFrames: boolean;
   readonly #ordinals: Int32Array;
   readonly #keys: readonly KeyPacket[];
   readonly #byMark: ReadonlyMap<string, number>;
@@ -75,6 +77,7 @@ export class FrameIndex {
       else ranks[ordinal] = rank;
     }
     this.ranks = distinct ? ranks : undefined;
+    this.packetsAreFrames = distinct && packets.every(({ discard }, ordinal) => discard || ranks[ordinal] !== -1);
     const keys: KeyPacket[] = [];
     const byMark = new Map<string, number>();
     for (const [ordinal, packet] of packets.entries()) {

@@ -1,10 +1,10 @@
 // Sources of clips: a folder that is searched for videos, a list file (see list-line.ts for its lines), or one video.
 // The order is that of the list, or of the paths' bytes: the same on every machine, as runs are keyed by it.
 
-import { existsSync, readdirSync, readFileSync, realpathSync, type Stats, statSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync, readFileSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { VideomaeError } from "../errors.js";
-import { hasVideoExtension, parseLine } from "./list-line.js";
+import { hasVideoExtension, type PictureFields, parseLine } from "./list-line.js";
 import { type Source, sourcePath } from "./source.js";
 
 export interface SourceOptions {
@@ -12,6 +12,13 @@ export interface SourceOptions {
   readonly root?: string;
   /** File name of picture number i in a folder of pictures, default `img_{:05}.jpg`. */
   readonly framesTemplate?: string;
+  /**
+   * What two numbers after a folder of pictures are: `start-total` (default, the form of pre-training lists) or
+   * `total-label` (that of classification lists, where pictures begin at `startIndex`).
+   */
+  readonly pictures?: PictureFields;
+  /** Number of the first picture of a `total-label` line, default 1. */
+  readonly startIndex?: number;
 }
 
 const DEFAULT_TEMPLATE = "img_{:05}.jpg";
@@ -25,7 +32,17 @@ export function readSources(path: string, options: SourceOptions = {}): Source[]
   const stat = statusOf(path);
   if (stat.isDirectory()) return searchFolder(path);
   if (hasVideoExtension(path)) return [{ kind: "video", path: resolve(path), where: path }];
-  return readList(path, options);
+  if (stat.isFile()) return readList(path, options);
+  throw new VideomaeError({ op: path, expected: "a folder of videos or a list file", got: "something not a file" });
+}
+
+/** The text of a small file that the user names. @throws VideomaeError when it cannot be read */
+export function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8").replace(/^\uFEFF/, "");
+  } catch (cause) {
+    throw new VideomaeError({ op: path, expected: "a file that can be read", got: reasonOf(cause), cause });
+  }
 }
 
 function searchFolder(folder: string): Source[] {
@@ -33,13 +50,10 @@ function searchFolder(folder: string): Source[] {
   const visited = new Set<string>();
   let pictures = 0;
   const search = (current: string): void => {
-    const real = realpathSync(current);
-    if (visited.has(real)) return;
-    visited.add(real);
-    for (const entry of readdirSync(current, { withFileTypes: true })) {
+    for (const entry of entriesOf(current, visited)) {
       if (entry.name.startsWith(".")) continue;
       const path = join(current, entry.name);
-      const kind = entry.isSymbolicLink() ? statSync(path, { throwIfNoEntry: false }) : entry;
+      const kind = entry.isSymbolicLink() ? followed(path) : entry;
       if (kind?.isDirectory()) search(path);
       else if (kind?.isFile() && hasVideoExtension(entry.name)) found.push(path);
       else if (/\.(jpe?g|png)$/i.test(entry.name)) pictures++;
@@ -59,15 +73,47 @@ function searchFolder(folder: string): Source[] {
   return found.map((path) => ({ kind: "video", path, where: path }));
 }
 
-function readList(list: string, { root, framesTemplate = DEFAULT_TEMPLATE }: SourceOptions): Source[] {
+/** What a folder holds; nothing when it was visited before. */
+function entriesOf(folder: string, visited: Set<string>): Dirent[] {
+  try {
+    const real = realpathSync(folder);
+    if (visited.has(real)) return [];
+    visited.add(real);
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (cause) {
+    throw new VideomaeError({ op: folder, expected: "a folder that can be read", got: reasonOf(cause), cause });
+  }
+}
+
+/** What a link leads to; undefined when that is nothing. */
+function followed(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function readList(list: string, options: SourceOptions): Source[] {
+  const { root, framesTemplate = DEFAULT_TEMPLATE, pictures, startIndex } = options;
   checkTemplate(framesTemplate);
+  if (startIndex !== undefined && !(Number.isSafeInteger(startIndex) && startIndex >= 0)) {
+    throw new VideomaeError({ op: "startIndex", expected: "an integer of at least 0", got: `${startIndex}` });
+  }
   const base = resolve(root ?? dirname(list));
+  const lineOptions = {
+    template: framesTemplate,
+    pictures,
+    startIndex,
+    resolvePath: (path: string) => resolve(base, path),
+  };
   const sources: Source[] = [];
-  const text = readFileSync(list, "utf8").replace(/^\uFEFF/, "");
-  for (const [i, raw] of text.split(/\r\n|\n|\r/).entries()) {
+  for (const [i, raw] of readText(list)
+    .split(/\r\n|\n|\r/)
+    .entries()) {
     const line = raw.trim();
     if (line === "" || line.startsWith("#")) continue;
-    sources.push(parseLine(line, `${list}:${i + 1}`, framesTemplate, (path) => resolve(base, path)));
+    sources.push(parseLine(line, `${list}:${i + 1}`, lineOptions));
   }
   if (sources.length === 0) throw new VideomaeError({ op: list, expected: "at least one clip", got: "an empty list" });
   // One missing file is for the loader to report; when none of the first few is there, the folder is the wrong one.
@@ -90,7 +136,7 @@ export function pictureName(template: string, number: number): string {
 }
 
 function checkTemplate(template: string): void {
-  if (/^[^{}]*\{(:0?\d*d?)?\}[^{}]*$/.test(template)) return;
+  if (/^[^{}\0]*\{(:0?\d{0,2}d?)?\}[^{}\0]*$/.test(template)) return;
   throw new VideomaeError({ op: "framesTemplate", expected: `one field, as in ${DEFAULT_TEMPLATE}`, got: template });
 }
 
@@ -98,6 +144,11 @@ function statusOf(path: string): Stats {
   try {
     return statSync(path);
   } catch (cause) {
-    throw new VideomaeError({ op: path, expected: "a folder of videos or a list file", got: "nothing there", cause });
+    throw new VideomaeError({ op: path, expected: "a folder of videos or a list file", got: reasonOf(cause), cause });
   }
+}
+
+function reasonOf(cause: unknown): string {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return code === "ENOENT" ? "nothing there" : message.split(",")[0]; // without the call and its path
 }

@@ -1,60 +1,27 @@
 // Batches of clips, decoded by worker threads into a ring of shared buffers while the caller computes.
 //
 // A batch is a function of (sources, options, seed, step): the same whatever the number of workers, and reached by a
-// resumed run without decoding the steps before it. A bad file is reported once and another takes its place, drawn from
-// (seed, epoch, place, attempt). Memory: three batches; one that is never disposed of leaves the ring with its buffer.
+// resumed run without decoding the steps before it. A bad file is reported once and another of the same part takes its
+// place, drawn from (seed, epoch, place, attempt). Batches are ordered when one is asked for, so a slow caller makes
+// the loader wait, not grow: `bufferBytes` is all it holds. A batch that is never disposed of leaves the ring with its
+// buffer.
 
-import { rejectUnknownOptions, VideomaeError } from "../errors.js";
-import { BadSources } from "./bad-sources.js";
+import { VideomaeError } from "../errors.js";
 import { ClipBatch } from "./clip-batch.js";
 import { ClipOrder, type Place } from "./clip-order.js";
 import { type ClipPool, openPool } from "./clip-pool.js";
 import { clipBytes } from "./clip-request.js";
 import type { VideoDataset } from "./dataset.js";
-import type { DecoderName } from "./find-decoder.js";
-import { sourcePath } from "./source.js";
+import { type BadFile, checkLoaderOptions, type LoaderOptions, type LoaderSettings } from "./loader-options.js";
+import { type PartReport, Quarantine, type QuarantineState } from "./quarantine.js";
+import { type Source, sourcePath } from "./source.js";
 
 export { ClipBatch } from "./clip-batch.js";
 export { type ClipOptions, VideoDataset } from "./dataset.js";
+export type { BadFile, LoaderOptions } from "./loader-options.js";
+export type { DataSource, DataSpec } from "./mixture.js";
+export type { PartReport, QuarantineState } from "./quarantine.js";
 
-/** A video that could not be read. */
-export interface BadFile {
-  /** Path of the file or folder. */
-  readonly source: string;
-  /** Where it was named, e.g. `list.csv:12`. */
-  readonly where: string;
-  readonly reason: string;
-  /** How many bad ones there are so far, this one included, out of how many. */
-  readonly bad: number;
-  readonly of: number;
-}
-
-export interface LoaderOptions {
-  /** Videos in a batch; it holds `batchSize * views` clips. */
-  readonly batchSize: number;
-  /** Decoding threads, default 2; 0 decodes in this thread, when a batch is asked for. */
-  readonly workers?: number;
-  readonly seed?: number;
-  /** First step, counted over all epochs; default 0. */
-  readonly startStep?: number;
-  /** End after this many epochs, counted from the first of all. Default: never (1 in evaluation). */
-  readonly epochs?: number;
-  /** Instead of epochs: how many batches to give, from `startStep` on. */
-  readonly steps?: number;
-  readonly decoder?: DecoderName;
-  /** Called once for each bad file. Default: a process warning. */
-  readonly onBadFile?: (file: BadFile) => void;
-  /** The run ends with an error when more than this fraction of the videos is bad; default 0.5. */
-  readonly maxBadFraction?: number;
-  /** The videos in their own order, each with its middle frames and centre crop; the last batch may be smaller. */
-  readonly evaluation?: boolean;
-}
-
-const OPTIONS = [
-  ...["batchSize", "workers", "seed", "startStep", "epochs", "steps"],
-  ...["decoder", "onBadFile", "maxBadFraction", "evaluation"],
-];
-const BATCHES_AHEAD = 2;
 const MOST_ATTEMPTS = 1000;
 
 /**
@@ -72,41 +39,60 @@ export class Loader implements AsyncIterable<ClipBatch> {
   readonly endStep: number;
   /** What the user should know of how the data is gone through, if anything. */
   readonly note: string | undefined;
+  /** Bytes of the shared buffers when all are in use: those of the batch given out and of the ones ahead. */
+  readonly bufferBytes: number;
   readonly #dataset: VideoDataset;
-  readonly #options: Required<Omit<LoaderOptions, "epochs" | "steps">>;
+  readonly #options: LoaderSettings;
   readonly #order: ClipOrder;
+  readonly #batchesAhead: number;
+  #quarantine: Quarantine;
 
   constructor(dataset: VideoDataset, options: LoaderOptions) {
-    rejectUnknownOptions("loader", options, OPTIONS);
-    const { epochs, steps, ...rest } = options;
-    const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-    this.#options = { ...defaults, ...(given as typeof rest) };
-    check(options, dataset);
-    const { batchSize, seed, evaluation } = this.#options;
+    this.#options = checkLoaderOptions(options, dataset);
+    const { batchSize, workers, seed, evaluation, epochs, steps, startStep } = this.#options;
     this.#dataset = dataset;
-    this.#order = new ClipOrder(dataset.length, batchSize, seed, evaluation);
+    this.#order = new ClipOrder(dataset.parts, batchSize, seed, evaluation);
+    this.#quarantine = this.#newQuarantine();
+    // At least two batches, and at least two videos for each worker.
+    this.#batchesAhead = workers === 0 ? 0 : Math.max(2, Math.ceil((2 * workers) / batchSize));
+    this.bufferBytes = (1 + this.#batchesAhead) * batchSize * clipBytes(dataset.clip);
     this.stepsPerEpoch = this.#order.stepsPerEpoch;
     const passes = epochs ?? (evaluation ? 1 : Number.POSITIVE_INFINITY);
-    this.endStep = steps === undefined ? passes * this.stepsPerEpoch : this.#options.startStep + steps;
+    this.endStep = steps === undefined ? passes * this.stepsPerEpoch : startStep + steps;
     if (!evaluation && dataset.length < batchSize) {
       this.note = `${dataset.length} videos fill a batch of ${batchSize} only when gone through more than once: an epoch is one step`;
     }
   }
 
+  /**
+   * The files found bad so far, and what is counted up to the batch given out last, as plain data. A loader that is
+   * given it as `quarantine`, and the next step as `startStep`, goes on as this one would.
+   */
+  quarantine(): QuarantineState {
+    return this.#quarantine.state();
+  }
+
+  /** What was read up to now, one for each part of the data. */
+  report(): PartReport[] {
+    return this.#quarantine.report();
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<ClipBatch, void, undefined> {
-    const { workers, decoder, startStep, maxBadFraction } = this.#options;
+    const { workers, decoder, startStep, decodeTimeout } = this.#options;
+    const quarantine = this.#newQuarantine();
+    this.#quarantine = quarantine;
     const run: Run = {
-      pool: openPool(workers, decoder),
-      bad: new BadSources(this.#dataset.length, maxBadFraction),
+      pool: openPool({ workers, decoder, timeout: decodeTimeout }),
+      quarantine,
       free: [],
+      nextStep: startStep,
     };
-    const ahead: Promise<ClipBatch>[] = [];
-    let next = startStep;
+    const ahead: Promise<Made>[] = [];
     const order = (count: number) => {
-      for (; ahead.length < count && next < this.endStep; next++) {
-        const batch = this.#batch(run, next);
-        batch.catch(() => {}); // reported when its turn comes
-        ahead.push(batch);
+      while (ahead.length < count && run.nextStep < this.endStep) {
+        const made = this.#make(run, run.nextStep++);
+        made.catch(() => {}); // reported when its turn comes
+        ahead.push(made);
       }
     };
     try {
@@ -115,8 +101,9 @@ export class Loader implements AsyncIterable<ClipBatch> {
         order(1);
         const first = ahead.shift();
         if (first === undefined) return;
-        if (workers > 0) order(BATCHES_AHEAD);
-        const batch = await first;
+        order(this.#batchesAhead);
+        const { batch, seats } = await first;
+        quarantine.count(seats);
         batch.waitedMs = performance.now() - asked;
         yield batch;
       }
@@ -125,45 +112,61 @@ export class Loader implements AsyncIterable<ClipBatch> {
     }
   }
 
-  async #batch(run: Run, step: number): Promise<ClipBatch> {
+  #newQuarantine(): Quarantine {
+    const { maxBadFraction, quarantine } = this.#options;
+    return new Quarantine(this.#dataset, maxBadFraction, quarantine);
+  }
+
+  async #make(run: Run, step: number): Promise<Made> {
     const { frames, size, views } = this.#dataset.clip;
     const { batchSize } = this.#options;
     const bytes = clipBytes(this.#dataset.clip);
     const places = this.#order.places(step);
     const memory = run.free.pop() ?? new SharedArrayBuffer(batchSize * bytes);
-    const sources = await Promise.all(places.map((place, i) => this.#clips(run, place, memory, i * bytes)));
-    return new ClipBatch({
+    const seats = await Promise.all(places.map((place, i) => this.#fill(run, step, place, memory, i * bytes)));
+    const perClip = <T>(values: readonly T[]) => values.flatMap((value) => new Array<T>(views).fill(value));
+    const batch = new ClipBatch({
       shape: [places.length * views, frames, size, size, 3],
       step,
       epoch: places[0].epoch,
       keys: places.flatMap((place) => Array.from({ length: views }, (_, view) => ({ ...place, view }))),
-      sources: sources.flatMap((source) => new Array<string>(views).fill(source)),
+      sources: perClip(seats.map(({ source }) => sourcePath(source))),
+      labels: perClip(seats.map(({ source }) => source.label)),
+      replaced: seats.filter(({ replaced }) => replaced).length,
       memory,
       release: () => run.free.push(memory),
     });
+    return { batch, seats };
   }
 
-  /** Has the clips of a place made, of another source when its own is bad. Returns the path of the one used. */
-  async #clips(run: Run, place: Place, memory: SharedArrayBuffer, offset: number): Promise<string> {
+  /** Has the clips of a place made, of another source when its own is bad. */
+  async #fill(run: Run, step: number, place: Place, memory: SharedArrayBuffer, offset: number): Promise<Filled> {
     const { seed, evaluation } = this.#options;
     const { sources, clip } = this.#dataset;
+    const { source: own, part } = this.#order.at(place);
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-      const number = attempt === 0 ? this.#order.source(place) : this.#order.replacement(place, attempt);
-      if (run.bad.neverOpens(number)) continue;
+      const number = attempt === 0 ? own : this.#order.replacement(place, part, attempt);
+      const at = { ...place, attempt };
+      if (run.quarantine.isOut(number, step, at)) continue;
       const source = sources[number];
-      const outcome = await run.pool.make({ source, clip, seed, ...place, attempt, evaluation, memory, offset });
+      const shape = source.stride === undefined ? clip : { ...clip, stride: source.stride, rate: undefined };
+      const outcome = await run.pool.make({ source, clip: shape, seed, ...at, evaluation, memory, offset });
       if (outcome.made) {
-        run.bad.good();
-        return sourcePath(source);
+        run.quarantine.good();
+        return { source, part, replaced: attempt > 0 };
       }
-      if (run.bad.add(number, outcome.stage, outcome.reason)) {
-        const { where } = source;
-        this.#options.onBadFile({
-          ...{ source: sourcePath(source), where, reason: outcome.reason },
-          ...{ bad: run.bad.size, of: sources.length },
-        });
+      const { stage, reason } = outcome;
+      if (
+        run.quarantine.add(
+          { source: number, part },
+          at,
+          reason,
+          stage === "open" ? step + this.#batchesAhead + 1 : null,
+        )
+      ) {
+        this.#options.onBadFile(this.#describe(source, part, place, reason));
       }
-      run.bad.check();
+      run.quarantine.check(part);
     }
     throw new VideomaeError({
       op: "loader",
@@ -171,42 +174,33 @@ export class Loader implements AsyncIterable<ClipBatch> {
       got: `${MOST_ATTEMPTS} bad ones`,
     });
   }
+
+  #describe(source: Source, part: number, place: Place, reason: string): BadFile {
+    const pictures = source.kind === "frames" ? { start: source.start, total: source.total } : {};
+    return {
+      ...{ source: sourcePath(source), ...pictures, where: source.where, reason, ...place },
+      ...{ part: this.#dataset.parts[part].name, bad: this.#quarantine.size, of: this.#dataset.length },
+    };
+  }
 }
 
 interface Run {
   readonly pool: ClipPool;
-  readonly bad: BadSources;
+  readonly quarantine: Quarantine;
   /** Buffers of batches that were disposed of. */
   readonly free: SharedArrayBuffer[];
+  /** The first step that is not ordered yet. */
+  nextStep: number;
 }
 
-const defaults = {
-  workers: 2,
-  seed: 0,
-  startStep: 0,
-  decoder: "auto" as DecoderName,
-  onBadFile: ({ source, reason }: BadFile) => process.emitWarning(`bad video ${source}: ${reason}`, "VideomaeWarning"),
-  maxBadFraction: 0.5,
-  evaluation: false,
-};
+/** What came to stand at a place. */
+interface Filled {
+  readonly source: Source;
+  readonly part: number;
+  readonly replaced: boolean;
+}
 
-function check(options: LoaderOptions, dataset: VideoDataset): void {
-  const fail = (expected: string, got: unknown): never => {
-    throw new VideomaeError({ op: "loader", expected, got: `${got}` });
-  };
-  const least = { batchSize: 1, workers: 0, seed: 0, startStep: 0, epochs: 0, steps: 0 };
-  for (const [name, minimum] of Object.entries(least)) {
-    const value = options[name as keyof typeof least];
-    if (value === undefined && name !== "batchSize") continue;
-    if (!Number.isSafeInteger(value) || value! < minimum)
-      fail(`${name} to be an integer of at least ${minimum}`, value);
-  }
-  if (options.epochs !== undefined && options.steps !== undefined) fail("epochs or steps", "both");
-  const { maxBadFraction = 0.5, evaluation, decoder } = options;
-  if (!(maxBadFraction >= 0 && maxBadFraction <= 1)) fail("maxBadFraction in [0, 1]", maxBadFraction);
-  if (evaluation && dataset.clip.views !== 1)
-    fail("one view in evaluation, where all are the same", dataset.clip.views);
-  if (decoder !== undefined && !["auto", "node-av", "ffmpeg"].includes(decoder)) {
-    fail('decoder to be "auto", "node-av" or "ffmpeg"', `"${decoder}"`);
-  }
+interface Made {
+  readonly batch: ClipBatch;
+  readonly seats: readonly Filled[];
 }

@@ -1,7 +1,10 @@
 // The packets of a file's video stream by node-av: one after another, from the start or from a key packet.
 
+import { constants } from "node:os";
 import { VideomaeError } from "../errors.js";
+import { chooseStream } from "./choose-stream.js";
 import { type FrameIndex, type KeyPacket, type PacketRecord, packetMark } from "./frame-index.js";
+import type { TimeLimit } from "./time-limit.js";
 
 /** node-av's low-level calls and FFmpeg's constants. */
 export interface NodeAv {
@@ -15,6 +18,8 @@ type Parameters = InstanceType<NodeAv["lib"]["CodecParameters"]>;
 
 /** FFmpeg's "no timestamp". */
 export const NO_TIME = -(2n ** 63n);
+/** No memory, or too many open files: not the fault of a file, whose frames are not to be replaced. */
+const MACHINE_ERRORS = [-constants.errno.ENOMEM, -constants.errno.ENFILE, -constants.errno.EMFILE];
 
 export class PacketStream {
   readonly path: string;
@@ -28,7 +33,10 @@ export class PacketStream {
   /** Whether a seek has read the next packet already. */
   #pending = false;
 
-  /** @throws VideomaeError that names the file when it cannot be opened or has no video stream */
+  /**
+   * @throws VideomaeError that names the file when it cannot be opened or has no video stream; another error when the
+   * machine is out of memory or of files
+   */
   constructor(path: string, av: NodeAv) {
     this.path = path;
     this.#av = av;
@@ -46,6 +54,28 @@ export class PacketStream {
   /** Codec, size and rotation of the stream. */
   get parameters(): Parameters {
     return this.#format.streams[this.#stream].codecpar;
+  }
+
+  /** Width of a pixel divided by its height; 1 where nothing is said. The container's word counts before the codec's. */
+  get pixelAspect(): number {
+    const stream = this.#format.streams[this.#stream];
+    const { num, den } =
+      stream.sampleAspectRatio.num > 0 ? stream.sampleAspectRatio : this.parameters.sampleAspectRatio;
+    return num > 0 && den > 0 ? num / den : 1;
+  }
+
+  /** Seconds of a unit of its timestamps. */
+  get timeBase(): number {
+    const { num, den } = this.#format.streams[this.#stream].timeBase;
+    return num / den;
+  }
+
+  /** The average rate that the file states, in frames a second; 0 or NaN when it states none. */
+  get rate(): number {
+    // A bare stream has no container to state a rate, and the library would make one up.
+    const bare = ((this.#format.iformat?.flags ?? 0) & this.#av.constants.AVFMT_NOTIMESTAMPS) !== 0;
+    const { num, den } = bare ? this.parameters.frameRate : this.#format.streams[this.#stream].avgFrameRate;
+    return num / den;
   }
 
   /** Reads the next packet. Returns 0, or FFmpeg's error code (AVERROR_EOF at the end). */
@@ -86,15 +116,16 @@ export class PacketStream {
 
   /**
    * Every packet of the file, from the start.
-   * @throws VideomaeError when the file cannot be read to its end
+   * @throws VideomaeError when the file cannot be read to its end, or the limit is over
    */
-  list(): PacketRecord[] {
+  list(limit: TimeLimit): PacketRecord[] {
     const { AVERROR_EOF, AV_PKT_FLAG_CORRUPT } = this.#av.constants;
     const packets: PacketRecord[] = [];
     let cut = false;
     this.rewind();
     let code = this.next();
     for (; code >= 0; code = this.next()) {
+      limit.check(this.path);
       packets.push(this.#record());
       cut = this.packet.hasFlags(AV_PKT_FLAG_CORRUPT);
       this.packet.unref();
@@ -132,7 +163,11 @@ export class PacketStream {
 
   #open(): FormatContext {
     const format = new this.#av.lib.FormatContext();
-    const opened = format.openInputSync(this.path);
+    // A playlist under a video's name must not reach for other places.
+    const options = this.#av.lib.Dictionary.fromObject({ protocol_whitelist: "file" });
+    const opened = format.openInputSync(`file:${this.path}`, null, options);
+    options.free();
+    if (MACHINE_ERRORS.includes(opened)) throw new Error(`${this.path}: ${this.text(opened)}`);
     if (opened < 0) throw this.error("a video file", this.text(opened));
     const probed = format.findStreamInfoSync();
     if (probed >= 0) return format;
@@ -141,13 +176,18 @@ export class PacketStream {
   }
 
   #findStream(): number {
-    const { AVMEDIA_TYPE_VIDEO, AV_DISPOSITION_ATTACHED_PIC } = this.#av.constants;
-    const stream = this.#format.findBestStream(AVMEDIA_TYPE_VIDEO);
-    if (stream < 0) throw this.error("a video stream", "none");
-    if (this.#format.streams[stream].hasDisposition(AV_DISPOSITION_ATTACHED_PIC)) {
-      throw this.error("a video stream", "none but a cover picture");
-    }
-    return stream;
+    const { AVMEDIA_TYPE_VIDEO, AV_DISPOSITION_DEFAULT } = this.#av.constants;
+    const { AV_DISPOSITION_ATTACHED_PIC, AV_DISPOSITION_TIMED_THUMBNAILS, AV_DISPOSITION_STILL_IMAGE } =
+      this.#av.constants;
+    const pictures = [AV_DISPOSITION_ATTACHED_PIC, AV_DISPOSITION_TIMED_THUMBNAILS, AV_DISPOSITION_STILL_IMAGE];
+    const videos = this.#format.streams.filter((stream) => stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO);
+    const described = videos.map((stream) => ({
+      index: stream.index,
+      picture: pictures.some((disposition) => stream.hasDisposition(disposition)),
+      default: stream.hasDisposition(AV_DISPOSITION_DEFAULT),
+      bitRate: Number(stream.codecpar.bitRate),
+    }));
+    return chooseStream(this.path, described).index;
   }
 
   #record(): PacketRecord {

@@ -28,7 +28,7 @@ const prefixes = { model: "model.", expAvg: "optimizer.exp_avg.", expAvgSq: "opt
 /** What a checkpoint holds for each parameter. */
 export type CheckpointPart = keyof typeof prefixes;
 
-/** A parameter or moment, f32, row-major. */
+/** A parameter or moment, f32, row-major. When it is written `data` may be a getter that copies: see `writeCheckpoint`. */
 export interface CheckpointTensor {
   readonly name: string;
   readonly shape: readonly number[];
@@ -54,12 +54,21 @@ export interface CheckpointContent {
   readonly expAvgSq: Iterable<CheckpointTensor>;
 }
 
-/** Writes a checkpoint atomically. */
+/**
+ * Writes a checkpoint atomically. It asks three times for the data of each tensor (size, hash, file) and never holds more
+ * than one, so a copy of the whole model is not needed where `data` is a getter.
+ */
 export function writeCheckpoint(path: string, content: CheckpointContent): void {
   const tensors: StoredTensor[] = [];
   for (const part of Object.keys(prefixes) as CheckpointPart[]) {
-    for (const { name, shape, data } of content[part]) {
-      tensors.push({ name: prefixes[part] + name, dtype: "F32", shape, data });
+    for (const tensor of content[part]) {
+      const { name, shape } = tensor;
+      tensors.push({
+        ...{ name: prefixes[part] + name, dtype: "F32", shape },
+        get data() {
+          return tensor.data;
+        },
+      });
     }
   }
   const state = stateJson(path, { ...content.state, format: FORMAT, version: CHECKPOINT_VERSION });

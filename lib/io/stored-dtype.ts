@@ -32,7 +32,7 @@ export type StoredArray =
 interface StoredType {
   readonly bytes: number;
   readonly array: {
-    new (buffer: ArrayBuffer): StoredArray;
+    new (buffer: ArrayBuffer, byteOffset?: number, length?: number): StoredArray;
     readonly name: string;
   };
 }

@@ -2,7 +2,7 @@
 // when asked for. The bytes of a tensor are row-major and little-endian.
 
 import { nearest, VideomaeError } from "../errors.js";
-import { isStoredDtype, type StoredArray, storedTypes } from "./stored-dtype.js";
+import { isStoredDtype, type StoredArray, type StoredDtype, storedTypes } from "./stored-dtype.js";
 
 /** A tensor's description. */
 export interface StoredEntry {
@@ -26,18 +26,22 @@ export interface TensorFile {
 
 /** Reads one tensor into an array of its own: F16 and BF16 as bit patterns, I64 and U64 as bigint, BOOL as bytes. */
 export function readTensor(file: TensorFile, name: string): StoredArray {
-  const { dtype, byteLength } = file.entry(name);
-  if (!isStoredDtype(dtype)) {
-    throw new VideomaeError({
-      op: `read ${file.path}: tensor "${name}"`,
-      expected: `a dtype out of ${Object.keys(storedTypes).join(", ")}`,
-      got: dtype,
-      hint: "convert the file to one of these",
-    });
-  }
-  const buffer = new ArrayBuffer(byteLength);
+  const dtype = requireStored(file, name);
+  const buffer = new ArrayBuffer(file.entry(name).byteLength);
   file.readBytes(name, new Uint8Array(buffer));
   return new storedTypes[dtype].array(buffer);
+}
+
+/** The dtype of a tensor, which must be one that can be read. */
+export function requireStored(file: TensorFile, name: string): StoredDtype {
+  const { dtype } = file.entry(name);
+  if (isStoredDtype(dtype)) return dtype;
+  throw new VideomaeError({
+    op: `read ${file.path}: tensor "${name}"`,
+    expected: `a dtype out of ${Object.keys(storedTypes).join(", ")}`,
+    got: dtype,
+    hint: "convert the file to one of these",
+  });
 }
 
 /** The error for a name that a file does not have. */

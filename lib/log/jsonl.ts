@@ -1,5 +1,5 @@
 // An append-only log of one JSON object a line. A crash can cut only the last line; opening the log again cuts that
-// remnant off, and a line that could be written only in part is taken back, so every line stays readable. JSON has no NaN
+// remnant off, and a line that could be written only in part gives way to the next one, so every line stays readable. JSON has no NaN
 // or infinity: such a number is written as null and its name is listed in the line's `nonFinite` field.
 
 import {
@@ -23,6 +23,8 @@ export class JsonlLog {
   readonly path: string;
   #file: number | undefined;
   #bytes: number;
+  /** Whether a part of a line may lie after the whole ones. */
+  #torn = false;
 
   /** @internal Use `openJsonl`. */
   constructor(path: string, file: number, bytes: number) {
@@ -38,17 +40,19 @@ export class JsonlLog {
 
   /**
    * Appends one object.
-   * @throws VideomaeError when the file system refuses; the log is then what it was
+   * @throws VideomaeError when the file system refuses; the next line then takes the place of this one
    */
   write(record: LogRecord): void {
     const file = this.#open();
     const line = new TextEncoder().encode(`${encodeRecord(record)}\n`);
     try {
+      if (this.#torn) ftruncateSync(file, this.#bytes);
+      this.#torn = true;
       for (let at = 0; at < line.byteLength; ) at += writeSync(file, line, at);
     } catch (cause) {
-      ftruncateSync(file, this.#bytes);
       throw failed("write", this.path, cause);
     }
+    this.#torn = false;
     this.#bytes += line.byteLength;
   }
 

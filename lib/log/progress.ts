@@ -32,6 +32,8 @@ export interface ProgressUpdate {
   readonly clips?: number;
   /** Milliseconds spent waiting for data since the last update. */
   readonly waitedMs?: number;
+  /** Files found bad so far; shown when there are any. */
+  readonly badFiles?: number;
 }
 
 interface Mark {
@@ -89,6 +91,7 @@ export class Progress {
       step: update.step,
       loss: update.loss ?? this.#shown.loss,
       lr: update.lr ?? this.#shown.lr,
+      badFiles: update.badFiles ?? this.#shown.badFiles,
     };
     const { clips = 0, waitedMs = 0, step } = update;
     this.#marks.push({ time: this.#now(), step, clips, waitedMs });
@@ -99,7 +102,7 @@ export class Progress {
 
   /** What is shown at present, without the bar. */
   line(): string {
-    const { step, loss, lr } = this.#shown;
+    const { step, loss, lr, badFiles = 0 } = this.#shown;
     const { clipsPerSecond, waiting, remainingSeconds } = this.rates();
     return [
       `step ${step}/${this.#total}`,
@@ -107,6 +110,7 @@ export class Progress {
       `lr ${number(lr, (value) => value.toExponential(1))}`,
       `${number(clipsPerSecond, (value) => (value < 10 ? value.toFixed(2) : value.toFixed(1)))} clips/s`,
       `data wait ${number(waiting, (value) => (100 * value).toFixed(0))} %`,
+      ...(badFiles > 0 ? [`bad files ${badFiles}`] : []),
       `ETA ${number(remainingSeconds, duration)}`,
     ].join(" | ");
   }

@@ -11,12 +11,18 @@ export interface CropBox {
 }
 
 /**
- * Crops the same box out of every frame and resizes it to a square.
+ * Crops the same box out of every frame and resizes it.
  * @param frames  u8 (T, H, W, 3)
- * @returns u8 (T, size, size, 3)
+ * @param size  in pixels; a number is the side of a square
+ * @returns u8 (T, height, width, 3) of that size
  * @throws VideomaeError when the box is not inside the frames
  */
-export function cropResize(frames: Tensor, box: CropBox, size: number): Tensor {
+export function cropResize(
+  frames: Tensor,
+  box: CropBox,
+  size: number | { readonly width: number; readonly height: number },
+): Tensor {
   const { x: left, y: top, width, height } = box;
-  return nativeOp("cropResize", { x: frames, left, top, width, height, size }).y;
+  const { width: outWidth, height: outHeight } = typeof size === "number" ? { width: size, height: size } : size;
+  return nativeOp("cropResize", { x: frames, left, top, width, height, outWidth, outHeight }).y;
 }

@@ -9,6 +9,7 @@ export { type CropBox, cropResize } from "./crop-resize.js";
 export { type CrossEntropyOptions, crossEntropy } from "./cross-entropy.js";
 export { type DropoutOptions, dropout, dropPath } from "./dropout.js";
 export { embedVisible } from "./embed-visible.js";
+export { frameToRgb, type Orientation, type StoredLayout } from "./frame-to-rgb.js";
 export { gatherTokens, scatterTokens } from "./gather-tokens.js";
 export { type LayerNormOptions, layerNorm } from "./layer-norm.js";
 export { type LinearOptions, linear } from "./linear.js";

@@ -154,12 +154,19 @@ export class AdamW implements Disposable {
     nativeOp("fill", { y: this.#flat.gradients, value: 0 });
   }
 
-  /** Copies of the moments by parameter name. */
-  *moments(kind: "expAvg" | "expAvgSq"): Generator<{ name: string; shape: readonly number[]; data: Float32Array }> {
-    for (const segment of this.#segments) {
-      using view = unscoped(() => this.#flat[kind].view(segment.shape, segment.offset));
-      yield { name: segment.name, shape: segment.shape, data: view.readSync() as Float32Array };
-    }
+  /** The moments by parameter name. `data` is a copy made each time it is asked for, so all of them need no memory. */
+  moments(kind: "expAvg" | "expAvgSq"): { name: string; shape: readonly number[]; readonly data: Float32Array }[] {
+    const read = ({ shape, offset }: Segment) => {
+      using view = unscoped(() => this.#flat[kind].view(shape, offset));
+      return view.readSync() as Float32Array;
+    };
+    return this.#segments.map((segment) => ({
+      name: segment.name,
+      shape: segment.shape,
+      get data() {
+        return read(segment);
+      },
+    }));
   }
 
   /**

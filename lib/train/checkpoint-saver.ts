@@ -35,8 +35,9 @@ export interface SaverOptions {
   /** Writes a checkpoint atomically. */
   readonly write: (path: string, record: SaveRecord) => void;
   readonly onSaved?: (path: string) => void;
-  /** Of a run that goes on: the update and path of its checkpoint, and the best one. */
-  readonly resumed?: { readonly step: number; readonly path: string; readonly best?: BestCheckpoint };
+  /** Of a run that goes on: the checkpoint it goes on from, and the best one of its folder. */
+  readonly resumed?: { readonly step: number; readonly path: string };
+  readonly best?: BestCheckpoint;
 }
 
 export interface SaveOptions {
@@ -55,7 +56,8 @@ export class CheckpointSaver {
   constructor(options: SaverOptions) {
     this.#options = options;
     this.#saved = options.resumed;
-    this.#best = options.resumed?.best;
+    this.#best = options.best;
+    this.#arrange(); // a process that was killed in a save may have left this undone
   }
 
   /** The newest checkpoint; "" when there is none. */
@@ -86,7 +88,7 @@ export class CheckpointSaver {
   }
 
   #write(step: number, epoch: number, loss: number | undefined): void {
-    const { folder, keep, log, write, onSaved } = this.#options;
+    const { folder, log, write, onSaved } = this.#options;
     const path = checkpointPath(folder, step);
     const better = loss !== undefined && (this.#best === undefined || loss < this.#best.loss);
     const best = better ? { step, loss } : this.#best;
@@ -94,7 +96,13 @@ export class CheckpointSaver {
     this.#saved = { step, path };
     onSaved?.(path);
     this.#best = best;
-    if (best !== undefined) markBest(folder, best.step);
+    this.#arrange();
+  }
+
+  /** Marks the best checkpoint, and removes what is not to be kept. */
+  #arrange(): void {
+    const { folder, keep } = this.#options;
+    if (this.#best !== undefined) markBest(folder, this.#best.step);
     retainCheckpoints(folder, keep);
   }
 

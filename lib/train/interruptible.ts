@@ -1,13 +1,13 @@
 // Going through an async iterable until a signal says stop, also while an item is being waited for.
 
-const STOP_MS = 10_000;
+const STOP_MS = 5_000;
 
 export interface Interruptible<T> extends AsyncDisposable {
   /** The next item; undefined at the end, and as soon as the signal is aborted. */
   next(): Promise<T | undefined>;
 }
 
-/** Disposing of it tells the source to end, and leaves one that is stuck behind after ten seconds. */
+/** Disposing of it tells the source to end, and leaves one that is stuck behind after five seconds. */
 export function interruptible<T>(source: AsyncIterable<T>, signal: AbortSignal | undefined): Interruptible<T> {
   const iterator = source[Symbol.asyncIterator]();
   return {

@@ -8,14 +8,14 @@ export interface Numerics {
   /** The version of this package. */
   readonly package: string;
   readonly instructionSet: string;
-  /** What decodes video; "none" where there is only raw frames to read. */
+  /** What decodes video, with the version of FFmpeg in it; "none" where there is only raw frames to read. */
   readonly decoder: string;
 }
 
 /** The numerics of this process, with what a decoder choice comes to here. */
 export async function numericsOf(decoder: DecoderName): Promise<Numerics> {
   const found = await findDecoder(decoder).then(
-    ({ name }) => name,
+    ({ name, version }) => `${name} (${version})`,
     () => "none",
   );
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { type PretrainRunConfig, parsePretrainConfig } from "../config/pretrain-config.js";
-import type { BadFile } from "../data/loader.js";
+import { isQuarantineState, type QuarantineState } from "../data/quarantine.js";
 import type { Source } from "../data/source.js";
 import { VideomaeError } from "../errors.js";
 import { type Checkpoint, type CheckpointState, openCheckpoint, writeCheckpoint } from "../io/checkpoint.js";
@@ -42,8 +42,8 @@ export interface DataState {
   /** How many videos there are, and a hash over their list. */
   readonly videos: number;
   readonly list: string;
-  /** The videos found bad so far, each once. */
-  readonly bad: readonly BadFile[];
+  /** What the loader had learnt of its files. */
+  readonly quarantine: QuarantineState;
 }
 
 /** A hash over the videos of a run: another list makes other batches. */
@@ -66,7 +66,7 @@ const stateSchema = z.object({
   schedules: z.object({ learningRate: schedule, weightDecay: schedule }),
   data: z.object({
     ...{ nextBatch: count, videos: count, list: text },
-    bad: z.array(z.object({ source: text, where: text, reason: text, bad: count, of: count })),
+    quarantine: z.custom<QuarantineState>(isQuarantineState, "expected what a loader has learnt of its files"),
   }),
   guards: z.object({
     ...{ skipped: count, skippedInARow: count, spikes: count, spiking: z.boolean(), dumps: count },
@@ -100,12 +100,25 @@ export function pretrainStateOf({ path, state }: Pick<Checkpoint, "path" | "stat
   };
 }
 
-/** The options that numbers depend on. */
-const numericOptions = [
-  ...["data", "root", "stride", "views", "mask", "maskRatio", "decoderMask", "decoderMaskRatio", "batchSize"],
-  ...["accumulate", "epochs", "steps", "lr", "minLr", "warmupLr", "warmupEpochs", "warmupSteps", "weightDecay"],
-  ...["weightDecayEnd", "betas", "eps", "clipNorm", "seed", "position", "dropPath"],
-] as const;
+/** The options that no number depends on, or that are compared as the model's description or as numerics. */
+const neutralOptions: ReadonlySet<keyof PretrainRunConfig> = new Set([
+  ...(["out", "resume", "keep", "saveEvery", "logEvery", "maxSkips", "spikeRatio"] as const),
+  ...([
+    "maxBadFraction",
+    "decodeTimeout",
+    "workers",
+    "threads",
+    "recompute",
+    "decoder",
+    "model",
+    "image",
+    "patch",
+    "tubelet",
+    "frames",
+  ] as const),
+  ...(["width", "depth", "heads", "decoderWidth", "decoderDepth", "decoderHeads"] as const),
+  ...(["dropPath", "normalizeTarget"] as const),
+]);
 
 /** What a run's numbers depend on. */
 type Basis = Pick<PretrainState, "config" | "numerics" | "schedules"> & { data: Pick<DataState, "videos" | "list"> };
@@ -118,7 +131,7 @@ export function differences(before: Basis, now: Basis): string[] {
 }
 
 function differing(before: Record<string, unknown>, now: Record<string, unknown>): string[] {
-  return Object.keys(now)
+  return [...new Set([...Object.keys(now), ...Object.keys(before)])]
     .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]))
     .map(
       (key) => `resumed with ${key} ${show(now[key])} where the run had ${show(before[key])}: its numbers will differ`,
@@ -127,7 +140,9 @@ function differing(before: Record<string, unknown>, now: Record<string, unknown>
 
 function fixedBasis({ config, numerics, data }: Basis): Record<string, unknown> {
   return {
-    ...Object.fromEntries(numericOptions.map((key) => [key, config[key as keyof PretrainRunConfig]])),
+    ...Object.fromEntries(
+      Object.entries(config).filter(([option]) => !neutralOptions.has(option as keyof PretrainRunConfig)),
+    ),
     ...numerics,
     videos: data.videos,
     "list of videos": data.list,
@@ -168,7 +183,9 @@ export function savePretrainState(
     model: model.namedParameters().map(([name, parameter]) => ({
       name,
       shape: parameter.shape,
-      data: parameter.value.readSync() as Float32Array,
+      get data() {
+        return parameter.value.readSync() as Float32Array;
+      },
     })),
     expAvg: optimizer.moments("expAvg"),
     expAvgSq: optimizer.moments("expAvgSq"),

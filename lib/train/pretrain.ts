@@ -1,6 +1,7 @@
 // Masked pre-training (VideoMAE V2, section 3): the recipe behind `videomae pretrain`.
 // A run is a pure function of its options and data: clips, masks and initial weights are keyed by the seed, so a run
 // that is stopped and resumed goes on with the same numbers.
+import path from "node:path";
 import {
   type PretrainRunConfig,
   type PretrainRunOptions,
@@ -8,7 +9,7 @@ import {
   planSteps,
   type StepPlan,
 } from "../config/pretrain-config.js";
-import { type BadFile, type ClipBatch, loader, VideoDataset } from "../data/loader.js";
+import { type BadFile, type ClipBatch, loader, type PartReport, VideoDataset } from "../data/loader.js";
 import { type DualMask, dualMask } from "../masking/dual-mask.js";
 import { type PretrainModel, pretrainModel } from "../models/pretrain.js";
 import { publishedGrid, tokenGrid } from "../models/sizes.js";
@@ -16,12 +17,13 @@ import { AdamW, parameterGroups } from "../optim/adamw.js";
 import { cosineSchedule, scaleLearningRate } from "../optim/schedule.js";
 import { threads } from "../tensor/memory.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { BadFileReports } from "./bad-file-reports.js";
 import { CheckpointSaver } from "./checkpoint-saver.js";
 import { Guards } from "./guards.js";
 import { numericsOf } from "./numerics.js";
 import { differences, listHash, restorePretrainState, type Schedules, savePretrainState } from "./pretrain-state.js";
+import { QuarantineList } from "./quarantine-list.js";
 import { continueFolder, openResumePoint, prepareFolder } from "./run-folder.js";
+import { lockFolder } from "./run-lock.js";
 import { RunLog } from "./run-log.js";
 import { type Procedure, type TrainingStep, train } from "./training-loop.js";
 import { trainingSteps } from "./training-steps.js";
@@ -47,6 +49,8 @@ export interface PretrainSummary {
   /** The newest checkpoint; "" when there is none yet. */
   readonly checkpoint: string;
   readonly log: string;
+  /** What was read of each part of the data. */
+  readonly data: readonly PartReport[];
 }
 
 /**
@@ -72,35 +76,49 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
   const list = { videos: dataset.length, list: listHash(dataset.sources) };
 
   const leftovers = prepareFolder(folder);
+  using _lock = lockFolder(folder);
   const { checkpoint, notes: damage } = openResumePoint(folder, config.resume);
   const before = checkpoint && restorePretrainState(checkpoint, model, optimizer);
   const start = before?.step ?? 0;
-  const { log: file, notes: moved } = continueFolder(folder, before, config.resume === false);
+  const { log: file, best, notes: moved } = continueFolder(folder, before, config.resume === false);
   using log = new RunLog(file, (note) => control.onNote?.(note));
   const changed = before ? differences(before, { config, numerics, schedules, data: list }) : [];
-  for (const note of [...leftovers, ...damage, ...moved, ...positionNotes(config, model), ...changed]) {
+  for (const note of [
+    ...leftovers,
+    ...damage,
+    ...moved,
+    ...positionNotes(config, model),
+    ...dataNotes(config, dataset),
+    ...changed,
+  ]) {
     log.event("note", note, { note });
   }
   if (before) log.write({ event: "resumed", update: start, checkpoint: before.path });
   control.onStart?.({ start, steps: plan.steps, clips: dataset.length, model });
 
-  const bad = new BadFileReports(before?.data.bad ?? [], (report) => {
-    log.write({ event: "bad file", ...report });
-    control.onBadFile?.(report);
-  });
+  using quarantined = new QuarantineList(path.join(folder, "quarantine.jsonl"), (note) =>
+    log.event("note", note, { note }),
+  );
   const firstBatch = before?.data.nextBatch ?? 0;
+  const { workers, decoder, decodeTimeout, maxBadFraction } = config;
   const batches = loader(dataset, {
-    ...{ batchSize, seed, workers: config.workers, decoder: config.decoder, maxBadFraction: config.maxBadFraction },
+    ...{ batchSize, seed, workers, decoder, decodeTimeout, maxBadFraction, quarantine: before?.data.quarantine },
     startStep: firstBatch,
     steps: Math.max(0, plan.steps - start) * accumulate,
-    onBadFile: (report) => bad.take(report),
+    onBadFile: (file) => {
+      log.write({ event: "bad file", ...file });
+      quarantined.add(file);
+      control.onBadFile?.(file);
+    },
   });
+  // As of the last update: a checkpoint has no part of an update that was begun.
+  let known = batches.quarantine();
   const guards = new Guards({ maxSkips: config.maxSkips, spikeRatio: config.spikeRatio }, before?.guards);
   const saver = new CheckpointSaver({
-    ...{ folder, keep: config.keep, log, resumed: before, onSaved: control.onCheckpoint },
+    ...{ folder, keep: config.keep, log, resumed: before, best, onSaved: control.onCheckpoint },
     write: (path, record) => {
       const nextBatch = firstBatch + (record.step - start) * accumulate;
-      const data = { nextBatch, ...list, bad: bad.all };
+      const data = { nextBatch, ...list, quarantine: known };
       const run = { config, schedules, data, guards: guards.state, numerics };
       savePretrainState(path, record, run, model, optimizer);
     },
@@ -111,20 +129,39 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
   const done = await train({
     ...{ procedure, batches, accumulate, start, steps: plan.steps, seed, guards, saver, log, folder },
     schedule: (update) => ({ learningRate: rate.at(update), weightDecay: decay.at(update) }),
+    onUpdate: () => {
+      known = batches.quarantine();
+      return countsOf(batches.report());
+    },
     ...{ logEvery: config.logEvery, saveEvery: config.saveEvery, onStep: control.onStep, signal: control.signal },
   });
-  return { steps: plan.steps, done, skipped: guards.state.skipped, checkpoint: saver.saved, log: log.path };
+  const data = batches.report();
+  if (data.length > 1 || data.some(({ bad }) => bad > 0)) log.write({ event: "data read", parts: data });
+  return { steps: plan.steps, done, skipped: guards.state.skipped, checkpoint: saver.saved, log: log.path, data };
 }
 
 function datasetOf(config: PretrainRunConfig, model: PretrainModel): VideoDataset {
+  const { root, exclude, framesTemplate, stride, rate, pixelAspect, views, minFrames } = config;
+  const { image, frames } = model.config;
   return VideoDataset.from(config.data, {
-    root: config.root || undefined,
-    framesTemplate: config.framesTemplate,
-    frames: model.config.frames,
-    stride: config.stride,
-    size: model.config.image,
-    views: config.views,
+    ...{ root: root || undefined, exclude: exclude || undefined, framesTemplate },
+    ...{ frames, stride, rate, pixelAspect, size: image, views, minFrames },
   });
+}
+
+/** What to say of the data: the shares of a mixture, and what was left out. */
+function dataNotes({ exclude }: PretrainRunConfig, { parts, excluded }: VideoDataset): string[] {
+  const shares = parts.map(({ name, count, share }) => `${name}: ${count} videos, ${(100 * share).toFixed(1)} %`);
+  const left = exclude === "" ? [] : [`${excluded} videos left out because ${exclude} names them`];
+  return parts.length > 1 ? [...shares, ...left] : left;
+}
+
+/** What a line of the log says of the parts of a mixture, counted from the start of the run. */
+function countsOf(parts: readonly PartReport[]): { data?: object } {
+  if (parts.length === 1) return {};
+  return {
+    data: Object.fromEntries(parts.map(({ name, videos, replaced, bad }) => [name, { videos, replaced, bad }])),
+  };
 }
 
 function modelOf(config: PretrainRunConfig): PretrainModel {

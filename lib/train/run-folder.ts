@@ -5,15 +5,15 @@
 // the best one last of all. Checkpoints beyond the point that a run goes on from would be taken for its newest ones at
 // the next start, and would crowd out its own; so they are moved to `previous-<number>`, with a copy of the log. A run
 // that starts anew moves all that an earlier one left. Nothing is deleted but the temporary files of killed processes.
-// One run at a time may write to a folder.
 import { copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync, statSync } from "node:fs";
 import path from "node:path";
 import { VideomaeError } from "../errors.js";
 import { explainFileError, removeLeftovers } from "../io/atomic-file.js";
 import { type Checkpoint, openCheckpoint } from "../io/checkpoint.js";
-import { bestCheckpointPath, listCheckpoints, setAside } from "../io/checkpoint-folder.js";
+import { bestCheckpointPath, checkpointPath, listCheckpoints, setAside } from "../io/checkpoint-folder.js";
 import { isDamage } from "../io/damaged-file.js";
 import { type JsonlLog, openJsonl } from "../log/jsonl.js";
+import type { BestCheckpoint } from "./checkpoint-saver.js";
 
 export interface ResumePoint {
   /** The checkpoint to go on from, open; undefined where there is none. */
@@ -25,12 +25,19 @@ export interface ResumePoint {
 /** Makes the folder of a run, and clears it of what killed processes left. Returns what the user should know. */
 export function prepareFolder(folder: string): string[] {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(path.resolve(folder));
     const leftovers = removeLeftovers(folder);
     return leftovers.length > 0 ? [`removed what was left of a save that was cut short: ${leftovers.join(", ")}`] : [];
   } catch (cause) {
     throw explainFileError("make", folder, cause);
   }
+}
+
+/** The system's recursive call reports a read-only disk as a folder that is missing. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(path.dirname(folder));
+  mkdirSync(folder);
 }
 
 /**
@@ -62,11 +69,24 @@ export function openResumePoint(folder: string, resume: boolean | string): Resum
   });
 }
 
-/** Where a run goes on: the checkpoint's path, the updates behind it, and the length of the log it goes with. */
+/** Where a run goes on. */
 export interface StartingPoint {
+  /** Of the checkpoint. */
   readonly path: string;
+  /** Updates behind it. */
   readonly step: number;
+  /** The length of the log it goes with. */
   readonly logBytes: number;
+  /** The best checkpoint until then. */
+  readonly best?: BestCheckpoint;
+}
+
+export interface ContinuedFolder {
+  readonly log: JsonlLog;
+  /** The best checkpoint, where the folder has it. */
+  readonly best: BestCheckpoint | undefined;
+  /** What the user should know. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -75,19 +95,15 @@ export interface StartingPoint {
  * @param anew  whether it does so although there may be a run to go on with
  * @throws VideomaeError when the file system refuses
  */
-export function continueFolder(
-  folder: string,
-  start: StartingPoint | undefined,
-  anew: boolean,
-): { log: JsonlLog; notes: string[] } {
+export function continueFolder(folder: string, start: StartingPoint | undefined, anew: boolean): ContinuedFolder {
   const logFile = path.join(folder, "log.jsonl");
   const own = start !== undefined && realpathSync(path.dirname(start.path)) === realpathSync(folder);
   const other = start !== undefined && !own;
   const last = own ? start.step : -1;
   const checkpoints = listCheckpoints(folder).filter(({ step }) => step > last);
-  const best = bestCheckpointPath(folder);
+  const bestPath = bestCheckpointPath(folder);
   const stale = checkpoints.map((file) => file.path);
-  if (existsSync(best) && stepOf(best) > last) stale.push(best);
+  if (existsSync(bestPath) && stepOf(bestPath) > last) stale.push(bestPath);
   if (anew || other) stale.push(...logAndIncidents(folder));
   const notes: string[] = [];
   if (stale.length > 0) {
@@ -95,13 +111,21 @@ export function continueFolder(
     if (existsSync(logFile)) copyFileSync(logFile, path.join(aside, "log.jsonl"));
     notes.push(`moved to ${aside}, because this run does not go on from them: ${names(stale)}`);
   }
-  return { log: openJsonl(logFile, { bytes: own ? start.logBytes : 0 }), notes };
+  const log = openJsonl(logFile, { bytes: own ? start.logBytes : 0 });
+  return { log, best: own && holdsBest(folder, start.best) ? start.best : undefined, notes };
+}
+
+function holdsBest(folder: string, best: BestCheckpoint | undefined): boolean {
+  if (best === undefined) return false;
+  if (existsSync(checkpointPath(folder, best.step))) return true;
+  const path = bestCheckpointPath(folder);
+  return existsSync(path) && stepOf(path) === best.step;
 }
 
 /** The updates behind a checkpoint; beyond any other when it cannot be read. */
 function stepOf(file: string): number {
   try {
-    using checkpoint = openCheckpoint(file);
+    using checkpoint = openCheckpoint(file, { verify: false });
     return checkpoint.state.step;
   } catch (error) {
     if (isDamage(error)) return Number.POSITIVE_INFINITY;

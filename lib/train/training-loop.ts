@@ -24,6 +24,8 @@ export interface TrainingStep {
   readonly weightDecay: number;
   /** Clips of this update. */
   readonly clips: number;
+  /** Videos of this update that stand in for a bad one. */
+  readonly replaced: number;
   /** Milliseconds this update waited for data. */
   readonly waitedMs: number;
   /** Whether the loss or the gradient was not finite, so that nothing was updated. */
@@ -58,12 +60,14 @@ export interface Training {
   readonly folder: string;
   readonly logEvery: number;
   readonly saveEvery: number;
+  /** Called when an update is complete; what it returns goes into the update's line of the log. */
+  readonly onUpdate?: () => object;
   readonly onStep?: (step: TrainingStep) => void;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Trains, and returns the number of updates done.
+ * Trains, and returns the number of updates done. Data that fails leaves a checkpoint too.
  * @throws VideomaeError when too many updates are skipped in a row, or checkpoints cannot be saved
  */
 export async function train(training: Training): Promise<number> {
@@ -71,9 +75,16 @@ export async function train(training: Training): Promise<number> {
   let done = training.start;
   let epoch = 0;
   let sum = nothing;
+  // Gradients of an update that is not finished are dropped: it will be made anew.
+  const saveProgress = (last: boolean) => {
+    if (done > training.start && !saver.has(done)) saver.save(done, epoch, { last });
+  };
   await using batches = interruptible(training.batches, training.signal);
   for (;;) {
-    using batch = await batches.next();
+    using batch = await batches.next().catch((error) => {
+      saveProgress(false);
+      throw error;
+    });
     if (batch === undefined) break;
     epoch = batch.epoch;
     const key = { seed, update: done, microStep: sum.microBatches.length };
@@ -85,15 +96,17 @@ export async function train(training: Training): Promise<number> {
     const values = schedule(done);
     const results = withRandomKey(key, () => procedure.update(batch, values));
     const skipped = (await results.skipped.item()) !== 0;
-    const { clips, waitedMs, microBatches, suspect } = add(sum, batch, await results.loss.item(), guards);
+    const { clips, replaced, waitedMs, microBatches, suspect } = add(sum, batch, await results.loss.item(), guards);
     sum = nothing;
     done++;
+    const more = training.onUpdate?.();
     const step: TrainingStep = {
       step: done,
       steps,
       epoch,
       loss: microBatches.reduce((total, { loss }) => total + loss, 0) / accumulate,
       clips,
+      replaced,
       waitedMs,
       ...values,
       gradientNorm: await results.gradientNorm.item(),
@@ -101,37 +114,38 @@ export async function train(training: Training): Promise<number> {
     };
     if (skipped) {
       const parameters = procedure.blamed(await results.nonFinite.read());
-      const clips = () => suspect ?? copyClips(batch, microBatches.length - 1);
-      takeSkipped(training, step, parameters, microBatches, clips);
+      const toDump = () => suspect ?? copyClips(batch, microBatches.length - 1);
+      takeSkipped(training, step, parameters, microBatches, toDump);
     } else takeLoss(training, step);
     training.onStep?.(step);
-    if (skipped || done % training.logEvery === 0 || done === steps) log.write({ ...step });
+    if (skipped || done % training.logEvery === 0 || done === steps) log.write({ ...step, ...more });
     guards.check(done, step.loss);
     if (done % training.saveEvery === 0 || done === steps) {
       saver.save(done, epoch, { loss: guards.smoothedLoss, last: done === steps });
     }
   }
-  // Asked to stop: the gradients of an unfinished update are dropped, and the checkpoint comes before the threads' end.
-  if (done > training.start && !saver.has(done)) saver.save(done, epoch, { last: true });
+  saveProgress(true); // before the threads of the loader are waited for
   return done;
 }
 
 /** What the micro-batches of an update have added up to. */
 interface Sum {
   readonly clips: number;
+  readonly replaced: number;
   readonly waitedMs: number;
   readonly microBatches: readonly MicroBatch[];
   /** The clips of the first micro-batch whose loss was not finite. */
   readonly suspect?: SuspectClips;
 }
 
-const nothing: Sum = { clips: 0, waitedMs: 0, microBatches: [] };
+const nothing: Sum = { clips: 0, replaced: 0, waitedMs: 0, microBatches: [] };
 
 function add(sum: Sum, batch: ClipBatch, loss: number, guards: Guards): Sum {
-  const { step, sources, keys, waitedMs } = batch;
+  const { step, sources, keys, replaced, waitedMs } = batch;
   const bad = !Number.isFinite(loss) && sum.suspect === undefined && guards.state.dumps < MOST_DUMPS;
   return {
     clips: sum.clips + keys.length,
+    replaced: sum.replaced + replaced,
     waitedMs: sum.waitedMs + waitedMs,
     microBatches: [...sum.microBatches, { batch: step, loss, sources, keys }],
     suspect: bad ? copyClips(batch, sum.microBatches.length) : sum.suspect,

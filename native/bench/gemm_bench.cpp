@@ -1,52 +1,53 @@
-// Speed of the dense product at the shapes of the ViT-B encoder and the decoder, and at 2048 cubed: the median of
-// repeated runs, in GFLOP/s. Usage: gemm_bench [instruction set]
-#include <algorithm>
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <vector>
+// Speed of the dense product C (m, n) = A (m, k) B (k, n); bench/kernels.ts gives the shapes.
+//   gemm_bench [--threads N] f32:2048x2048x2048:nt ...
+// The two letters say whether A and B lie transposed in memory (t) or not (n). Prints a JSON row a product.
+// VIDEOMAE_ISA names another instruction set.
+#include <cstring>
 
-#include "core/thread_pool.h"
+#include "bench/timed_row.h"
 #include "cpu/gemm.h"
 
 namespace {
 
-using videomae::Gemm;
+using namespace videomae;
+
+struct Product {
+  long m, n, k;
+  char layout[3];
+};
 
 template <class T>
-void bench(const char* type, int64_t m, int64_t n, int64_t k, bool a_transposed, bool b_transposed) {
-  std::vector<T> a(m * k), b(k * n), c(m * n);
-  for (size_t i = 0; i < a.size(); ++i) a[i] = T(i % 17) / 17 - T(0.5);
-  for (size_t i = 0; i < b.size(); ++i) b[i] = T(i % 23) / 23 - T(0.5);
-  void* workspace = std::aligned_alloc(64, (videomae::gemm_workspace<T>(m, n, k) + 63) / 64 * 64);
-  Gemm<T> g{m,        n, k, a.data(), a_transposed ? m : k, a_transposed, b.data(), b_transposed ? k : n, b_transposed,
-            c.data(), n};
-  std::vector<double> seconds;
-  double total = 0;
-  while (seconds.size() < 7 || (total < 0.5 && seconds.size() < 200)) {
-    auto start = std::chrono::steady_clock::now();
-    videomae::gemm(g, workspace);
-    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-    total += seconds.back();
-  }
-  std::free(workspace);
-  std::sort(seconds.begin(), seconds.end());
-  double median = seconds[seconds.size() / 2];
-  std::printf("%s %5ld x %5ld x %5ld %c%c  %8.3f ms  %7.1f GFLOP/s\n", type, long(m), long(n), long(k),
-              a_transposed ? 't' : 'n', b_transposed ? 't' : 'n', median * 1e3, 2e-9 * m * n * k / median);
+void measure(const char* dtype, const Product& p) {
+  std::vector<T> a(p.m * p.k), b(p.k * p.n), c(p.m * p.n);
+  for (size_t i = 0; i < a.size(); ++i) a[i] = T(i * 7919 % 1013) / 506 - 1;
+  for (size_t i = 0; i < b.size(); ++i) b[i] = T(i * 6007 % 997) / 498 - 1;
+  bool a_transposed = p.layout[0] == 't', b_transposed = p.layout[1] == 't';
+  bench::Buffer workspace = bench::allocate(gemm_workspace<T>(p.m, p.n, p.k));
+  Gemm<T> product{
+      p.m,          p.n,      p.k, a.data(), a_transposed ? p.m : p.k, a_transposed, b.data(), b_transposed ? p.k : p.n,
+      b_transposed, c.data(), p.n};
+  bench::Times times = bench::time_calls([&] { gemm(product, workspace.get()); });
+  char fields[160];
+  std::snprintf(fields, sizeof fields, "\"m\":%ld,\"n\":%ld,\"k\":%ld,\"layout\":\"%s\"", p.m, p.n, p.k, p.layout);
+  bench::print_row("gemm", dtype, fields, times, 2.0 * double(p.m) * double(p.n) * double(p.k));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 1) videomae::set_instruction_set(argv[1]);
-  std::printf("instruction set %s, %d threads\n", videomae::instruction_set(), videomae::thread_count());
-  bench<float>("f32", 2048, 2048, 2048, false, false);
-  bench<float>("f32", 2048, 2048, 2048, false, true);
-  bench<float>("f32", 2048, 2048, 2048, true, false);
-  bench<float>("f32", 1280, 3072, 768, false, true);
-  bench<float>("f32", 160, 2304, 768, false, true);
-  bench<float>("f32", 320, 768, 3072, false, true);
-  bench<float>("f32", 768, 3072, 320, true, false);
-  bench<double>("f64", 1024, 1024, 1024, false, true);
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--threads") == 0 && i + 1 < argc) {
+      set_thread_count(std::atoi(argv[++i]));
+      continue;
+    }
+    Product p{};
+    char dtype[4], rest;
+    int read = std::sscanf(argv[i], "%3[f0-9]:%ldx%ldx%ld:%2[nt]%c", dtype, &p.m, &p.n, &p.k, p.layout, &rest);
+    bool f64 = read == 5 && std::strcmp(dtype, "f64") == 0;
+    if (read != 5 || (!f64 && std::strcmp(dtype, "f32") != 0) || p.m < 1 || p.n < 1 || p.k < 1 || !p.layout[1]) {
+      std::fprintf(stderr, "gemm_bench: expected e.g. f32:2048x2048x2048:nt, got %s\n", argv[i]);
+      return 2;
+    }
+    f64 ? measure<double>(dtype, p) : measure<float>(dtype, p);
+  }
 }

@@ -69,15 +69,16 @@ void resize_column(const uint8_t* rows, int64_t stride, const Taps& taps, int64_
 }  // namespace
 
 void run(CropResize& op, const Context& context) {
-  const int64_t frames = op.x.shape()[0], height = op.x.shape()[1], width = op.x.shape()[2], stride = op.size * 3;
-  const Taps across(op.width, op.size), down(op.height, op.size);
+  const int64_t frames = op.x.shape()[0], height = op.x.shape()[1], width = op.x.shape()[2], stride = op.out_width * 3;
+  const Taps across(op.width, op.out_width), down(op.height, op.out_height);
   const uint8_t* x = op.x.data<uint8_t>();
   uint8_t *rows = static_cast<uint8_t*>(context.workspace), *y = op.y.data<uint8_t>();
   parallel_for(frames, [&](int64_t t) {
     uint8_t* pass = rows + t * op.height * stride;
     for (int64_t r = 0; r < op.height; ++r)
-      resize_row(x + ((t * height + op.top + r) * width + op.left) * 3, across, op.size, pass + r * stride);
-    for (int64_t i = 0; i < op.size; ++i) resize_column(pass, stride, down, i, y + (t * op.size + i) * stride);
+      resize_row(x + ((t * height + op.top + r) * width + op.left) * 3, across, op.out_width, pass + r * stride);
+    for (int64_t i = 0; i < op.out_height; ++i)
+      resize_column(pass, stride, down, i, y + (t * op.out_height + i) * stride);
   });
 }
 

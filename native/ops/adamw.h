@@ -23,7 +23,7 @@ struct AdamW {
   double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, clip_norm = 0;
   int64_t step = 1;  // counts from 1
   Out skipped;       // i32 (): 1 when the update was skipped
-  Out non_finite;    // i32 (S): values that are not finite in each gradient of a skipped update, at most 2^31 - 1; else 0
+  Out non_finite;    // i32 (S): values that are not finite in each gradient of a skipped update; else 0
 
   /// Segments begin at multiples of this many elements.
   static constexpr int64_t alignment = 16;

@@ -13,6 +13,7 @@
 #include "ops/dropout.h"
 #include "ops/embed_visible.h"
 #include "ops/fill.h"
+#include "ops/frame_to_rgb.h"
 #include "ops/gather_tokens.h"
 #include "ops/grad_norm.h"
 #include "ops/layer_norm.h"

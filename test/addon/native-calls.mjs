@@ -107,7 +107,18 @@ export function nativeCalls({ real, ints, bytes, f64, pick, chance }) {
     cropResize: () => {
       const [t, h, w] = [size(), some(), some()];
       const [left, top] = [pick([0, 0, w >> 1]), pick([0, 0, h >> 1])];
-      return { x: bytes([t, h, w, 3]), left, top, width: w - left, height: h - top, size: pick([1, 2, 7, 40]) };
+      const out = { outWidth: pick([1, 2, 7, 40]), outHeight: pick([1, 2, 7, 40]) };
+      return { x: bytes([t, h, w, 3]), left, top, width: w - left, height: h - top, ...out };
+    },
+    frameToRgb: () => {
+      const [width, height, chromaX, chromaY] = [some(), some(), pick([0, 1, 2]), pick([0, 1])];
+      const model = kind("yuv", "gray", "gbr", "rgb");
+      const depth = model === "rgb" ? 8 : pick([8, 10, 16]);
+      const chroma = Math.ceil(width / 2 ** chromaX) * Math.ceil(height / 2 ** chromaY);
+      const samples = { yuv: width * height + 2 * chroma, gray: width * height }[model] ?? 3 * width * height;
+      const turn = { transpose: chance(0.5), mirrorX: chance(0.5), mirrorY: chance(0.5), full: chance(0.5) };
+      const x = bytes([size(), samples * (depth > 8 ? 2 : 1)]);
+      return { x, width, height, model, depth, chromaX, chromaY, ...turn };
     },
     resizeLinear: () => {
       const [width, height] = [some(), some()];

@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { runCommand } from "../../bench/gpu/command.js";
 import { GpuReadings, parseReading } from "../../bench/gpu/gpu-readings.js";
+import { runProgram } from "../../bench/gpu/program.js";
 import { Recorder, type ResultRow } from "../../bench/gpu/recorder.js";
 import { runStages, type Stage } from "../../bench/gpu/stage.js";
 import { temporaryFolder } from "../temporary-folder.js";
@@ -14,7 +14,7 @@ const script = (code: string) => [process.execPath, "-e", code];
 
 async function rowsOf(stages: readonly Stage[], budget: number, signal?: AbortSignal) {
   const out = path.join(folder, `run-${Math.random()}`);
-  const recorder = new Recorder(out, () => ({ stamped: true }));
+  const recorder = new Recorder(out, (row) => ({ ...row, stamped: true }));
   const summaries = await runStages(stages, budget, recorder, { cwd: folder, signal });
   recorder[Symbol.dispose]();
   const lines = readFileSync(path.join(out, "rows.jsonl"), "utf8").trimEnd().split("\n");
@@ -121,7 +121,7 @@ describe("a stage", () => {
 it("ends a program when the run is interrupted", async () => {
   const stop = new AbortController();
   setTimeout(() => stop.abort(), 300);
-  const outcome = await runCommand(script("setInterval(() => {}, 1000)"), {
+  const outcome = await runProgram(script("setInterval(() => {}, 1000)"), {
     cwd: folder,
     limit: 30,
     onLine: () => {},
@@ -133,8 +133,13 @@ it("ends a program when the run is interrupted", async () => {
 
 describe("readings of the GPU", () => {
   it("are numbers where they are numbers", () => {
-    const line = "NVIDIA H100 80GB HBM3, 580.159.04, P0, 1980, 2619, 412.50, 51, 40312, 0x0000000000000000";
-    expect(parseReading(line)).toMatchObject({ gpu: "NVIDIA H100 80GB HBM3", driver: "580.159.04", powerW: 412.5 });
+    const line = "NVIDIA H100 80GB HBM3, 580.159, 1980, 1980, 2619, 700.00, 412.50, 51, 40312, 0x0000000000000000";
+    expect(parseReading(line)).toMatchObject({
+      name: "NVIDIA H100 80GB HBM3",
+      driver: "580.159",
+      clockSmMhz: 1980,
+      powerDrawWatt: 412.5,
+    });
     expect(parseReading("NVIDIA-SMI has failed because it could not talk to the driver")).toBeUndefined();
   });
 

@@ -1,6 +1,6 @@
 // The commands as a user runs them.
 import { execFile, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import sharp from "sharp";
@@ -54,6 +54,21 @@ describe("inspect model", () => {
 
 describe("pretrain, evaluate, reconstruct", () => {
   const out = path.join(folder, "run");
+
+  it("takes several sources as a mixture, and says what was read of each", async () => {
+    const one = path.join(folder, "one.csv");
+    writeFileSync(one, "clips/clip-000.mp4 0 -1\nclips/absent.mp4 0 -1\nclips/clip-001.mp4 0 -1\n");
+    const to = path.join(folder, "mixed");
+    const { stderr } = await videomae("pretrain", clips, one, ...small, "--steps", "4", "--out", to);
+    expect(stderr).toContain(`${clips}: 6 videos, 66.7 %\n${one}: 3 videos, 33.3 %\n`);
+    expect(stderr).toMatch(/skipped .*absent\.mp4: /);
+    expect(stderr).toMatch(/bad files 1/);
+    expect(stderr).toMatch(/clips: [56] videos read, 0 of them in place of one of 0 bad files\n/);
+    expect(stderr).toMatch(/one\.csv: [23] videos read, 1 of them in place of one of 1 bad files\n/);
+    expect(readJsonl(path.join(to, "quarantine.jsonl"))).toMatchObject([
+      { path: path.join(clips, "absent.mp4"), part: one },
+    ]);
+  });
 
   it("trains, logs and plots", async () => {
     const { stderr } = await videomae("pretrain", clips, ...small, "--steps", "4", "--log-every", "1", "--out", out);

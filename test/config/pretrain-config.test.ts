@@ -22,7 +22,11 @@ test("a parsed configuration survives JSON and parses to itself", () => {
 });
 
 test.each([
-  [{}, /pretrain data: expected string; got nothing/],
+  [{}, /pretrain data: expected string or array; got nothing/],
+  [{ data: 3 }, /pretrain data: expected string or array; got 3/],
+  [{ data: ["x", {}] }, /pretrain data\.1\.path: expected string; got nothing/],
+  [{ data: [{ path: "x", weight: 0 }] }, /pretrain data\.0\.weight: expected number to be >0; got 0/],
+  [{ data: ["x", { path: "y", wieght: 2 }] }, /pretrain data\.1: .*got "wieght".*did you mean "weight"/],
   [{ data: "x", bachSize: 4 }, /got "bachSize".*did you mean "batchSize"/],
   [{ data: "x", mask: "tub" }, /mask: expected one of tube.*did you mean "tube"/],
   [{ data: "x", batchSize: 1.5 }, /batchSize: expected an integer; got 1.5/],

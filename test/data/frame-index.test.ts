@@ -41,10 +41,18 @@ describe("FrameIndex", () => {
     expect(new FrameIndex(twins, Int32Array.of(0, 1, 2, 3, 4, 5, 6)).landed(packetMark(records[3]))).toBeUndefined();
   });
 
+  it("knows whether every packet holds a frame", () => {
+    expect(index.packetsAreFrames).toBe(true);
+    const cut = packets([0, "key", "discard"], [1], [2]);
+    expect(new FrameIndex(cut, ordinalsByTime(cut)!).packetsAreFrames).toBe(true);
+    expect(new FrameIndex(records, Int32Array.of(0, 2, 4)).packetsAreFrames).toBe(false);
+  });
+
   it("counts frames when a decoder does not say where they came from", () => {
     const blind = new FrameIndex(records, Int32Array.of(0, 0, -1));
     expect(blind.frameCount).toBe(3);
     expect(blind.ranks).toBeUndefined();
     expect(blind.startFor(2)).toBeUndefined();
+    expect(blind.packetsAreFrames).toBe(false);
   });
 });

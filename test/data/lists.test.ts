@@ -1,32 +1,43 @@
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseLine } from "#lib/data/list-line.js";
 import { pictureName, readSources } from "#lib/data/lists.js";
+import { sourcePath } from "#lib/data/source.js";
+import { VideomaeError } from "#lib/errors.js";
 import { haveShared, sharedFolder } from "../fixtures.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
-const parse = (line: string) => parseLine(line, "l.csv:7", "img_{:05}.jpg", (path) => `/r/${path}`);
-const video = (path: string) => ({ kind: "video", path: `/r/${path}`, where: "l.csv:7" });
-const frames = (folder: string, start: number, total: number) => ({
+const lineOptions = { template: "img_{:05}.jpg", resolvePath: (path: string) => `/r/${path}` };
+const parse = (line: string) => parseLine(line, "l.csv:7", lineOptions);
+const labelled = (label?: number) => (label === undefined ? {} : { label });
+const video = (path: string, label?: number) => ({
+  ...{ kind: "video", path: `/r/${path}`, where: "l.csv:7" },
+  ...labelled(label),
+});
+const frames = (folder: string, start: number, total: number, label?: number) => ({
   ...{ kind: "frames", folder: `/r/${folder}`, start, total },
   ...{ template: "img_{:05}.jpg", where: "l.csv:7" },
+  ...labelled(label),
 });
 
 describe("a line", () => {
   it.each([
     ["a/b.mp4", video("a/b.mp4")],
-    ["a/b.mp4 3", video("a/b.mp4")],
+    ["a/b.mp4 3", video("a/b.mp4", 3)],
+    ["a/b.mp4 -1", video("a/b.mp4")],
     ["a/b.mp4 0 -1", video("a/b.mp4")],
-    ["a/b.mp4 0 -1 12", video("a/b.mp4")],
+    ["a/b.mp4 0 -1 12", video("a/b.mp4", 12)],
     ["a/b.mp4\t0\t-1", video("a/b.mp4")],
     ["folder 1 32", frames("folder", 1, 32)],
-    ["folder 1 32 5", frames("folder", 1, 32)],
+    ["folder 1 32 5", frames("folder", 1, 32, 5)],
+    ["folder 0 32", frames("folder", 0, 32)],
+    ["clips.mp4/frames 1 32", frames("clips.mp4/frames", 1, 32)],
     ["my clip.mp4 0 -1", video("my clip.mp4")],
     ["my clip.mp4", video("my clip.mp4")],
-    ["my  two spaces.mp4 4", video("my  two spaces.mp4")],
+    ["my  two spaces.mp4 4", video("my  two spaces.mp4", 4)],
     ["take 3 0 -1", video("take 3")],
-    ["take 3 0 -1 9", video("take 3")],
+    ["take 3 0 -1 9", video("take 3", 9)],
     ['"take 3" 1 32', frames("take 3", 1, 32)],
     ['"no extension"', video("no extension")],
     ['"q.mp4" 0 -1', video("q.mp4")],
@@ -47,10 +58,32 @@ describe("a line", () => {
     ['"a.mp4" x', /"x" after the path/],
     ['""', /without a path/],
     ["a\0b", /binary data/],
+    ["folder 1 99999999999999999999", /the number 100000000000000000000/],
   ])("is refused: %s", (line, message) => {
     expect(() => parse(line)).toThrow(message);
     expect(() => parse(line)).toThrow(/^l\.csv:7: expected "path", /);
   });
+});
+
+describe("a line of a classification list", () => {
+  const classified = (line: string, startIndex?: number) =>
+    parseLine(line, "l.csv:7", { ...lineOptions, pictures: "total-label", startIndex });
+
+  it("ends in total and label", () => {
+    expect(classified("folder 48 2")).toEqual(frames("folder", 1, 48, 2));
+    expect(classified("folder 48 2", 0)).toEqual(frames("folder", 0, 48, 2));
+    expect(classified("folder 48 -1")).toEqual(frames("folder", 1, 48));
+    expect(classified("folder 3 48 2")).toEqual(frames("folder", 3, 48, 2));
+    expect(classified("a.mp4 2")).toEqual(video("a.mp4", 2));
+    expect(classified("a.mp4 0 -1 2")).toEqual(video("a.mp4", 2));
+  });
+});
+
+it("a line of a million spaces or numbers is read in no time", () => {
+  const wide = `a${" ".repeat(1_000_000)}b.mp4 0 -1`;
+  expect(parse(wide)).toMatchObject({ kind: "video" });
+  expect(() => parse(`a${" 1".repeat(500_000)}`)).not.toThrow(RangeError);
+  expect(() => parse(`x${" -1".repeat(300_000)} y`)).toThrow(/expected "path"/);
 });
 
 describe("readSources", () => {
@@ -67,7 +100,7 @@ describe("readSources", () => {
     const list = file("one/l.csv", "\uFEFF# clips\r\n\r\na.mp4 0 -1\r\n/abs/b.mp4 1\r\nmissing 1 20\r\n");
     expect(readSources(list)).toEqual([
       { kind: "video", path: join(folder, "one/a.mp4"), where: `${list}:3` },
-      { kind: "video", path: "/abs/b.mp4", where: `${list}:4` },
+      { kind: "video", path: "/abs/b.mp4", where: `${list}:4`, label: 1 },
       { ...frames("", 1, 20), folder: join(folder, "one/missing"), where: `${list}:5` },
     ]);
   });
@@ -89,6 +122,9 @@ describe("readSources", () => {
     expect(() => readSources(file("t.csv", "a.mp4"), { framesTemplate: "img.jpg" })).toThrow(
       /framesTemplate.*one field/,
     );
+    expect(() => readSources(file("w.csv", "a.mp4"), { framesTemplate: "{:09999999999}.jpg" })).toThrow(/one field/);
+    expect(() => readSources("/dev/null")).toThrow(/something not a file/);
+    expect(() => readSources("a\0b")).toThrow(VideomaeError);
   });
 
   it("searches a folder in the order of bytes, through links but not in circles", () => {
@@ -112,7 +148,17 @@ describe("readSources", () => {
     const root = join(sharedFolder, "data");
     const sources = readSources(join(root, "lists/pretrain_hybrid.csv"), { root });
     expect(new Set(sources.map((source) => source.kind))).toEqual(new Set(["video", "frames"]));
-    expect(readSources(join(root, "lists/asl20.csv"), { root })).toHaveLength(20);
+    const signs = readSources(join(root, "lists/asl20.csv"), { root });
+    expect(signs.map(({ label }) => label)).toEqual(Array.from({ length: 20 }, (_, i) => i));
+    for (const list of ["actions_train", "actions_val", "motion_train", "motion_val", "motion_pool_labelled"]) {
+      const sources = readSources(join(root, `lists/${list}.csv`), { root });
+      expect(sources.every(({ kind, label }) => kind === "video" && label !== undefined)).toBe(true);
+      expect(sources.every((source) => existsSync(sourcePath(source)))).toBe(true);
+    }
+    const pool = readSources(join(root, "lists/motion_pool.csv"), { root });
+    expect(pool.every(({ kind, label }) => kind === "video" && label === undefined)).toBe(true);
+    const [juggling] = readSources(join(root, "lists/rawframes_cls.csv"), { root, pictures: "total-label" });
+    expect(juggling).toMatchObject({ kind: "frames", start: 1, total: 48, label: 2 });
   });
 });
 

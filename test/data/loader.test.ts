@@ -1,8 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { type BadFile, type ClipBatch, loader, VideoDataset } from "#lib/data/loader.js";
+import { Progress } from "#lib/log/progress.js";
 import { haveShared, sharedFolder } from "../fixtures.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
@@ -157,6 +160,35 @@ describe.skipIf(!haveShared)("loader", () => {
     expect(() => held[0].frames).toThrow(/disposed of/);
   });
 
+  it("holds no more than it says for a slow caller, who waits for nothing; a fast one waits all the time", async () => {
+    const run = async (workers: number, restMs: number) => {
+      const batches = loader(motion(40), { batchSize: 2, steps: 20, workers });
+      const progress = new Progress({ total: 20, stream: new PassThrough(), window: 15 });
+      const buffers = new Set<ArrayBufferLike>();
+      for await (using batch of batches) {
+        buffers.add(batch.frames.buffer);
+        progress.update({ step: batch.step + 1, waitedMs: batch.waitedMs });
+        await delay(restMs);
+      }
+      const most = batches.bufferBytes / (2 * 4 * 32 * 32 * 3);
+      return { held: buffers.size, most, waiting: progress.rates().waiting! };
+    };
+    const slow = await run(2, 100);
+    expect(slow.most).toBe(3);
+    expect(slow.held).toBeLessThanOrEqual(3);
+    expect(slow.waiting).toBeLessThan(0.3);
+    const fast = await run(0, 0);
+    expect([fast.held, fast.most]).toEqual([1, 1]);
+    expect(fast.waiting).toBeGreaterThan(0.7);
+  });
+
+  it("has work ready for every worker when batches are small", () => {
+    const videos = (batchSize: number, workers: number) =>
+      loader(motion(4), { batchSize, workers }).bufferBytes / (4 * 32 * 32 * 3);
+    expect(videos(1, 8)).toBe(17);
+    expect(videos(64, 8)).toBe(3 * 64);
+  });
+
   it("gives the pixels as a tensor", async () => {
     for await (using batch of loader(motion(2), { batchSize: 2, steps: 1, workers: 1 })) {
       expect(`${batch.video}`).toBe("u8[2, 4, 32, 32, 3]");
@@ -168,6 +200,9 @@ describe.skipIf(!haveShared)("loader", () => {
     expect(() => loader(motion(2), { batchSize: 0 })).toThrow(/batchSize to be an integer of at least 1; got 0/);
     expect(() => loader(motion(2), { batchSize: 1, epochs: 1, steps: 1 })).toThrow(/epochs or steps/);
     expect(() => loader(motion(2), { batchSize: 1, worker: 3 } as never)).toThrow(/did you mean "workers"/);
+    expect(() => loader(motion(2), { batchSize: 1, decodeTimeout: -1 })).toThrow(
+      /decodeTimeout in \[0, 86400\] seconds/,
+    );
     expect(() => loader(motion(2, { views: 2 }), { batchSize: 1, evaluation: true })).toThrow(/one view/);
     expect(() => new VideoDataset([], clip)).toThrow(/at least one video/);
     expect(() => new VideoDataset(motion(1).sources, { ...clip, size: 0 })).toThrow(/size/);

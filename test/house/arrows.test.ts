@@ -41,7 +41,14 @@ describe("imports", () => {
 });
 
 describe("includes", () => {
-  const known = new Set(["native/core/tensor.h", "native/ops/op.h", "native/cpu/gemm.h", "native/addon/handle.h"]);
+  const known = new Set([
+    "native/core/tensor.h",
+    "native/ops/op.h",
+    "native/cpu/gemm.h",
+    "native/addon/handle.h",
+    "native/cuda/device/tma.cuh",
+    "native/cuda/device/swizzle.h",
+  ]);
 
   it.each([
     ["native/core/tensor.cpp", `#include "ops/op.h"`, "core must not include ops"],
@@ -52,6 +59,8 @@ describe("includes", () => {
     ["native/cpu/gemm.cpp", "#include <napi.h>", "belongs to native/addon only"],
     ["native/core/device.h", "#include <cuda_runtime.h>", "belongs to native/cuda only"],
     ["native/addon/addon.cpp", "#include <cublasLt.h>", "belongs to native/cuda only"],
+    ["native/test/op_test.cpp", `#include "cuda/device/tma.cuh"`, "belongs to .cu and .cuh files only"],
+    ["native/cuda/device/swizzle.h", "#include <cuda.h>", "belongs to .cu and .cuh files only"],
     ["native/extras/x.cpp", "", "native/extras has no place"],
   ])("%s: %s", (file, text, reason) => {
     const offences = checkIncludes(file, text, known);
@@ -64,6 +73,7 @@ describe("includes", () => {
     ["native/cpu/gemm.cpp", `#include "gemm.h"\n#include "ops/op.h"\n#include "core/tensor.h"\n#include <cmath>`],
     ["native/addon/handle.cpp", `#include <napi.h>\n#include "handle.h"\n#include "ops/op.h"`],
     ["native/cuda/gemm.cu", `#include <cuda_bf16.h>\n#include <cooperative_groups/reduce.h>\n#include "ops/op.h"`],
+    ["native/test/op_test.cpp", `#include "cuda/device/swizzle.h"`],
     ["native/core/tensor.cpp", `// #include <napi.h>\n#include "core/tensor.h"`],
   ])("%s may", (file, text) => {
     expect(checkIncludes(file, text, known)).toEqual([]);

@@ -5,7 +5,7 @@ import { countCases } from "../../scripts/test-native.mjs";
 describe("build-native's command line", () => {
   it("builds a release without tests unless told", () => {
     const build = parseBuild([]);
-    expect(build).toMatchObject({ type: "Release", tests: false, sanitize: false });
+    expect(build).toMatchObject({ type: "Release", tests: false, probes: false, sanitize: false });
     expect(build.work).toMatch(/\.cmake\/Release$/);
     expect(build.out).toMatch(/build\/Release$/);
   });
@@ -14,6 +14,10 @@ describe("build-native's command line", () => {
     const build = parseBuild(["--tests", "--sanitize", "-DVIDEOMAE_CUDA=OFF"]);
     expect(build).toMatchObject({ tests: true, sanitize: true, out: undefined, definitions: ["VIDEOMAE_CUDA=OFF"] });
     expect(build.work).toMatch(/\.cmake\/Sanitize$/);
+  });
+
+  it("builds the GPU programs when asked", () => {
+    expect(parseBuild(["--probes"])).toMatchObject({ type: "Release", tests: false, probes: true });
   });
 
   it("takes node-gyp's command line, and no other unknown option", () => {

@@ -1,8 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { VideomaeError } from "#lib/errors.js";
-import { explainFileError, writeFileAtomic } from "#lib/io/atomic-file.js";
+import { explainFileError, linkFileAtomic, removeLeftovers, writeFileAtomic } from "#lib/io/atomic-file.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 const folder = temporaryFolder();
@@ -57,4 +57,27 @@ test.each([
   expect(error.message).toMatch(message);
   expect(error.message).toContain("write /x/y");
   expect(error.cause).toBe(cause);
+});
+
+test("a link is another name of the same file, also where it is one already", () => {
+  const [target, name] = [join(folder, "target"), join(folder, "name")];
+  writeFileSync(target, "1");
+  for (let i = 0; i < 2; i++) {
+    linkFileAtomic(target, name);
+    expect(statSync(name).ino).toBe(statSync(target).ino);
+  }
+  writeFileAtomic(target, (sink) => sink(bytes));
+  expect(readFileSync(name, "utf8")).toBe("1");
+  expect(readdirSync(folder).filter((file) => file.endsWith(".tmp"))).toEqual([]);
+  expect(() => linkFileAtomic(join(folder, "absent"), name)).toThrow(/link .*name: got no such file/);
+});
+
+test("only what processes left that run no more is removed", () => {
+  const below = join(folder, "run");
+  mkdirSync(below);
+  const left = [".a.safetensors.4194999-0.tmp", `.b.${process.pid}-12.tmp`];
+  const kept = [`.c.${process.ppid}-0.tmp`, "d.tmp", ".e.4194999.tmp", "checkpoint-1.safetensors"];
+  for (const name of [...left, ...kept]) writeFileSync(join(below, name), "");
+  expect(removeLeftovers(below).sort()).toEqual(left);
+  expect(readdirSync(below).sort()).toEqual(kept.sort());
 });

@@ -133,6 +133,18 @@ test("a dtype that this package does not know is listed and not read", () => {
   for (const name of file.names) expect(() => file.read(name)).toThrow(/dtype out of F64.*got/);
 });
 
+test("all tensors at once are the same as one by one, also where mixed dtypes leave them unaligned", () => {
+  const path = newPath();
+  writeSafetensors(path, [{ ...tensors[2], name: "three bytes" }, ...tensors]);
+  using file = openSafetensors(path);
+  const all = file.readAll();
+  expect([...all.keys()]).toEqual(file.names);
+  for (const [name, data] of all) expect(data, name).toEqual(file.read(name));
+  expect(() =>
+    openSafetensors(craft('{"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}', 1)).readAll(),
+  ).toThrow(/dtype out of/);
+});
+
 test("a part of a tensor can be read by itself, and never a part of its neighbour", () => {
   const path = newPath();
   writeSafetensors(path, tensors);

@@ -61,3 +61,23 @@ test("a closed log and a missing folder are errors", () => {
   expect(() => log.write({})).toThrow(/closed/);
   expect(() => openJsonl(join(folder, "none", "g.jsonl"))).toThrow(/none\/g\.jsonl.*folder exists/);
 });
+
+test("a log is cut to a length, at the end of a line", () => {
+  const path = join(folder, "h.jsonl");
+  const lines = ['{"step":1}\n', '{"step":2}\n', '{"step":3}\n'];
+  for (const [bytes, left] of [
+    [11, 1],
+    [21, 1],
+    [22, 2],
+    [1000, 3],
+    [0, 0],
+  ]) {
+    writeFileSync(path, lines.join(""));
+    using log = openJsonl(path, { bytes });
+    expect(log.bytes).toBe(11 * left);
+    log.write({ step: 9 });
+    log.flush();
+    expect(readJsonl(path)).toEqual([...[1, 2, 3].slice(0, left), 9].map((step) => ({ step })));
+    expect(log.bytes).toBe(11 * (left + 1));
+  }
+});

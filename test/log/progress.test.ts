@@ -47,6 +47,15 @@ test("nothing reads NaN: unknown is a dash, not finite says so", () => {
   expect(progress.line()).toContain("loss not finite");
 });
 
+test("bad files are shown when there are any", () => {
+  const { progress } = make();
+  progress.update({ step: 1, badFiles: 0 });
+  expect(progress.line()).not.toContain("bad files");
+  progress.update({ step: 2, badFiles: 3 });
+  progress.update({ step: 3 });
+  expect(progress.line()).toMatch(/data wait - % \| bad files 3 \| ETA -$/);
+});
+
 test("a stalled run has no ETA and a finished one has none left", () => {
   const { progress, clock } = make();
   clock.ms += 1000;

@@ -104,7 +104,8 @@ describe("AdamW", () => {
       let optimizer = new AdamW(parameterGroups(module));
       for (let step = 0; step < 6; step++) {
         if (interrupted && step === 3) {
-          const saved = { expAvg: [...optimizer.moments("expAvg")], expAvgSq: [...optimizer.moments("expAvgSq")] };
+          const copies = (kind: "expAvg" | "expAvgSq") => optimizer.moments(kind).map((moment) => ({ ...moment }));
+          const saved = { expAvg: copies("expAvg"), expAvgSq: copies("expAvgSq") };
           const { updates } = optimizer;
           optimizer.dispose();
           optimizer = new AdamW(parameterGroups(module).reverse());

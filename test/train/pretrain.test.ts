@@ -1,10 +1,12 @@
 // The recipe on real encoded clips: stopping and resuming, accumulation, bad files, the log.
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { PretrainRunOptions } from "#lib/config/pretrain-config.js";
 import { openCheckpoint } from "#lib/io/checkpoint.js";
+import { openSafetensors } from "#lib/io/safetensors.js";
 import { readJsonl } from "#lib/log/jsonl.js";
+import { modelSize, parameterShapes } from "#lib/models/sizes.js";
 import { memory } from "#lib/tensor/memory.js";
 import { pretrain } from "#lib/train/pretrain.js";
 import type { TrainingStep } from "#lib/train/training-loop.js";
@@ -129,13 +131,106 @@ describe("pretrain", () => {
     expect(readJsonl(log).filter(({ event }) => event === "bad file").length).toBe(2);
   });
 
-  it("ends with an error when gradients stay non-finite, and before that changes nothing", async () => {
+  it("lists bad files once, goes on with what it knew of them, and leaves them out when told to", async () => {
+    const names = ["0", "1", "2", "3", "late", "absent"];
+    const list = path.join(folder, "late.csv");
+    const late = path.join(folder, "late.mp4");
+    for (const name of names.slice(0, 4)) {
+      copyFileSync(path.join(clips, `clip-00${name}.mp4`), path.join(folder, `${name}.mp4`));
+    }
+    writeFileSync(list, names.map((name) => `${name}.mp4 0 -1`).join("\n"));
+    // One of the bad files is repaired after the third update.
+    const play = async (run: PretrainRunOptions, stopAfter: number) => {
+      const stop = new AbortController();
+      const onStep = ({ step }: TrainingStep) => {
+        if (step === 3) copyFileSync(path.join(clips, "clip-004.mp4"), late);
+        if (step === stopAfter) stop.abort();
+      };
+      return pretrain(run, { signal: stop.signal, onStep, onBadFile: () => {} });
+    };
+    const changes = { data: list, batchSize: 2, steps: 12, maxBadFraction: 0.9 };
+    const whole = await play(options(changes), Number.NaN);
+    rmSync(late);
+    const stopped = options(changes);
+    await play(stopped, 5);
+    const second = await play(stopped, Number.NaN);
+    expect(contents(second.checkpoint)).toEqual(contents(whole.checkpoint));
+    expect(second.data).toEqual(whole.data);
+    expect(whole.data).toMatchObject([{ videos: 24, bad: 2 }]);
+    expect(readJsonl(whole.log).at(-1)).toEqual({ event: "data read", parts: whole.data });
+
+    const listed = path.join(stopped.out!, "quarantine.jsonl");
+    const records = readJsonl(listed);
+    expect(records.map((record) => record.path).sort()).toEqual([path.join(folder, "absent.mp4"), late]);
+    for (const record of records) {
+      expect(record).toMatchObject({
+        epoch: 0,
+        place: expect.any(Number),
+        reason: expect.stringContaining("no such file"),
+      });
+      expect(Number.isNaN(Date.parse(String(record.date)))).toBe(false);
+    }
+    const notes: string[] = [];
+    const clean = options({ ...changes, exclude: listed });
+    const third = await pretrain(clean, { onNote: (note) => notes.push(note) });
+    expect(third.data).toMatchObject([{ count: 4, bad: 0, replaced: 0 }]);
+    expect(notes).toContain(`2 videos left out because ${listed} names them`);
+    expect(existsSync(path.join(clean.out!, "quarantine.jsonl"))).toBe(false);
+  });
+
+  it("reads a mixture in its shares, and says so", async () => {
+    const other = path.join(folder, "other");
+    await makeClips(other, { count: 4, frames: 20, seed: 5 });
+    const data = [
+      { path: clips, weight: 1, name: "one" },
+      { path: other, weight: 2, stride: 1, name: "two" },
+    ];
+    const notes: string[] = [];
+    const { log, data: read } = await pretrain(options({ data, steps: 4 }), { onNote: (note) => notes.push(note) });
+    expect(notes).toEqual(expect.arrayContaining(["one: 10 videos, 33.3 %", "two: 4 videos, 66.7 %"]));
+    expect(read.map(({ name, videos }) => [name, videos])).toEqual([
+      ["one", 4],
+      ["two", 8],
+    ]);
+    expect(readJsonl(log).find(({ step }) => step === 4)).toMatchObject({
+      replaced: 0,
+      data: { one: { videos: 4, replaced: 0, bad: 0 }, two: { videos: 8, replaced: 0, bad: 0 } },
+    });
+  });
+
+  it("skips updates that are not finite, says why, keeps the batch, and gives up after so many", async () => {
     const seen: TrainingStep[] = [];
-    const run = options({ lr: 1e30, steps: 40, warmupSteps: 0, weightDecay: 0 });
-    await expect(pretrain(run, { onStep: (step) => seen.push(step) })).rejects.toThrow(
-      /expected a finite loss and gradient/,
-    );
-    expect(seen.filter(({ skipped }) => skipped).length).toBe(10);
+    const notes: string[] = [];
+    const run = options({ lr: 1e30, steps: 40, warmupSteps: 0, weightDecay: 0, maxSkips: 4 });
+    const control = { onStep: (step: TrainingStep) => seen.push(step), onNote: (note: string) => notes.push(note) };
+    await expect(pretrain(run, control)).rejects.toThrow(/4 updates in a row without/);
+    const skipped = seen.filter((step) => step.skipped);
+    expect(skipped.length).toBe(4);
+    expect(notes.filter((note) => note.includes("was skipped")).length).toBe(4);
+
+    const records = readJsonl(path.join(run.out!, "log.jsonl"));
+    const events = records.filter(({ event }) => event === "skipped update");
+    expect(events.map(({ skippedInARow }) => skippedInARow)).toEqual([1, 2, 3, 4]);
+    const names = new Set(["mask_token", ...parameterShapes(modelSize("vit-tiny")).map(([name]) => name)]);
+    for (const { firstBad } of events) expect(firstBad === null || names.has(`${firstBad}`), `${firstBad}`).toBe(true);
+    expect(JSON.stringify(records)).not.toMatch(/NaN|Infinity/);
+
+    const first = skipped[0].step;
+    const incident = JSON.parse(readFileSync(path.join(run.out!, `incident-${first}.json`), "utf8"));
+    expect(incident.microBatches[0].sources.every((source: string) => source.startsWith(clips))).toBe(true);
+    using file = openSafetensors(path.join(run.out!, `incident-${first}.safetensors`));
+    expect(file.entry("video").shape).toEqual([3, 8, 32, 32, 3]);
+    const fine = records.filter(({ event, step }) => event === undefined && step !== undefined);
+    expect(fine.map(({ step }) => step)).toEqual(seen.map(({ step }) => step));
+  });
+
+  it("does nothing but return when it is asked to stop before it begins", async () => {
+    const signal = AbortSignal.abort();
+    const run = options();
+    expect(await pretrain(run, { signal })).toMatchObject({ done: 0, checkpoint: "" });
+    await pretrain({ ...run, steps: 2 });
+    const stopped = await pretrain({ ...run, steps: 4 }, { signal });
+    expect(stopped).toMatchObject({ done: 2, checkpoint: path.join(run.out!, "checkpoint-2.safetensors") });
   });
 
   it("says what is wrong with options and data", async () => {

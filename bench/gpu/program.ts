@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 /** Seconds between asking a program to end and killing it. */
 const GRACE = 8;
 
-export interface CommandOptions {
+export interface ProgramOptions {
   readonly cwd: string;
   /** Seconds until the program is asked to end. */
   readonly limit: number;
@@ -27,7 +27,7 @@ export interface Outcome {
 }
 
 /** Runs `argv`; never throws for what the program does. */
-export async function runCommand(argv: readonly string[], options: CommandOptions): Promise<Outcome> {
+export async function runProgram(argv: readonly string[], options: ProgramOptions): Promise<Outcome> {
   const { cwd, limit, env, onLine, signal } = options;
   const begun = performance.now();
   const seconds = () => (performance.now() - begun) / 1000;

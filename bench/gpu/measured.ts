@@ -1,0 +1,23 @@
+// Rows of the native GPU programs say what they measured; here they are given who, where, with what and when, as
+// bench/row.ts asks of every row. Rows that are complete stay as they are.
+import { origin } from "../machine.js";
+import type { GpuReading } from "./gpu-readings.js";
+import type { ResultRow } from "./recorder.js";
+
+/** Kinds that `probe` and `ceilings` print. */
+const NATIVE = ["probe", "ceiling"];
+
+export function completeRow(row: ResultRow, reading: GpuReading | undefined): ResultRow {
+  if (!NATIVE.includes(String(row.bench)) || "machine" in row) return row;
+  const { probe, ...rest } = row;
+  const { machine, ...with_ } = origin();
+  const { name, ...state } = reading ?? { name: machine.name };
+  return {
+    ...rest,
+    ...(probe !== undefined && { name: probe }),
+    system: "videomae",
+    device: "cuda",
+    machine: { ...machine, name, ...state },
+    ...with_,
+  };
+}

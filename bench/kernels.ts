@@ -1,0 +1,80 @@
+// Times of our dense products and of our attention, at the shapes of shapes.json: one row each, with the identity of
+// the rows of peers/gemm.py and peers/attention.py.
+//
+//   npm run bench:kernels -- --only gemm --threads 2
+//
+// The C++ programs of native/bench measure; this completes their rows. Their build is that of the native tests.
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { VideomaeError } from "#lib/errors.js";
+import { checkout } from "./checkout.js";
+import { runCommand } from "./command.js";
+import { origin } from "./machine.js";
+import { parseRow } from "./row.js";
+import { attentionShapes, gemmShapes } from "./shapes.js";
+
+const programs = {
+  gemm: {
+    file: "gemm_bench",
+    work: (quick: boolean) =>
+      gemmShapes(quick).map((p) => ({ name: p.name, argument: `f32:${p.m}x${p.n}x${p.k}:${p.layout}` })),
+    rowsEach: 1,
+  },
+  attention: {
+    file: "attention_bench",
+    work: (quick: boolean) =>
+      attentionShapes(quick).map((s) => ({
+        name: s.name,
+        argument: `f32:${s.clips}x${s.heads}x${s.tokens}x${s.headWidth}`,
+      })),
+    rowsEach: 2,
+  },
+};
+
+/** A program of native/bench, as CMake left it. */
+function findProgram(file: string): string {
+  const work = path.join(checkout, ".cmake", "Release");
+  const found = [path.join(work, "Release", file), path.join(work, file)].find((place) => existsSync(place));
+  if (found) return found;
+  const hint = "build it: node scripts/build-native.mjs --tests";
+  throw new VideomaeError({ op: "bench:kernels", expected: `${file} in ${work}`, got: "none", hint });
+}
+
+async function measure(only: keyof typeof programs, threads: string, quick: boolean, round?: number): Promise<void> {
+  const { file, work, rowsEach } = programs[only];
+  const all = work(quick);
+  const child = spawn(findProgram(file), ["--threads", threads, ...all.map(({ argument }) => argument)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+  let lines = 0;
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { name } = all[Math.floor(lines++ / rowsEach)];
+    const row = { ...JSON.parse(line), name, ...(round && { round }), ...(quick && { quick }), ...origin() };
+    parseRow(JSON.stringify(row), file);
+    console.log(JSON.stringify(row));
+  }
+  const status = await ended;
+  if (status !== 0) throw new VideomaeError({ op: file, expected: "exit status 0", got: String(status) });
+}
+
+await runCommand(async () => {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string" },
+      threads: { type: "string", default: String(os.availableParallelism()) },
+      round: { type: "string" },
+      quick: { type: "boolean", default: false },
+    },
+  });
+  const names = Object.keys(programs) as (keyof typeof programs)[];
+  const chosen = names.filter((name) => values.only === undefined || values.only === name);
+  if (chosen.length === 0)
+    throw new VideomaeError({ op: "bench:kernels --only", expected: names.join(" or "), got: values.only });
+  const round = values.round ? Number(values.round) : undefined;
+  for (const name of chosen) await measure(name, values.threads, values.quick, round);
+});

@@ -1,0 +1,47 @@
+// What our rows say of the machine, the versions and the moment, and how busy other programs kept the machine.
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { checkout } from "./checkout.js";
+
+/** The fields of a row that say where, with what and when it was measured. */
+export function origin() {
+  const processor = os.cpus()[0].model.trim();
+  const { version } = JSON.parse(readFileSync(path.join(checkout, "package.json"), "utf8")) as { version: string };
+  const commit = process.env.VIDEOMAE_COMMIT ?? headCommit();
+  return {
+    machine: { name: processor, processor, cores: os.cpus().length },
+    versions: { videomae: version, node: process.versions.node },
+    ...(commit && { commit }),
+    date: `${new Date().toISOString().slice(0, 19)}Z`,
+  };
+}
+
+/** Undefined outside a repository. */
+function headCommit(): string | undefined {
+  try {
+    const argv = ["-C", checkout, "rev-parse", "--short=12", "HEAD"];
+    return execFileSync("git", argv, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Starts to watch; the returned function gives the cores that other processes kept busy since. */
+export function watchOthers(): () => number {
+  const [busy, own, begun] = [busySeconds(), ownSeconds(), performance.now()];
+  return () => {
+    const others = busySeconds() - busy - (ownSeconds() - own);
+    return Number(Math.max(0, (1000 * others) / (performance.now() - begun)).toFixed(2));
+  };
+}
+
+function busySeconds(): number {
+  return os.cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1000;
+}
+
+function ownSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
