@@ -46,21 +46,17 @@ async function features(clips: string[], flags: FeaturesFlags): Promise<void> {
   const sink = sinkOf(flags.out, sources);
   const options = optionsOf(flags);
   await using predictor = await predictorOf(flags);
-  await forEachClip(
-    sources,
-    async (source, place) => {
-      const file = sourcePath(source);
-      if (sink.has(place)) {
-        process.stderr.write(`${file}: done already\n`);
-        return;
-      }
-      const show = progressLine(file);
-      const result = await predictor.features(source, { ...options, onProgress: show });
-      sink.put(place, result);
-      process.stderr.write(`${file}: ${result.shape[0]} x ${result.shape[1]}\n`);
-    },
-    (source, { message }) => process.stderr.write(`${sourcePath(source)}: ${message}\n`),
-  );
+  await forEachClip(sources, async (source, place) => {
+    const file = sourcePath(source);
+    if (sink.has(place)) {
+      process.stderr.write(`${file}: done already\n`);
+      return;
+    }
+    const show = progressLine(file);
+    const result = await predictor.features(source, { ...options, onProgress: show });
+    sink.put(place, result);
+    process.stderr.write(`${file}: ${result.shape[0]} x ${result.shape[1]}\n`);
+  });
   sink.close();
 }
 

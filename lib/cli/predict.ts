@@ -53,10 +53,7 @@ async function predict(clips: string[], flags: PredictFlags): Promise<void> {
       answers.push({ clip, top: named });
       if (!json) console.log([clip, ...named.map(line)].join("\n"));
     },
-    (source, { message }) => {
-      answers.push({ clip: sourcePath(source), error: message });
-      process.stderr.write(`${sourcePath(source)}: ${message}\n`);
-    },
+    (source, error) => answers.push({ clip: sourcePath(source), error }),
   );
   if (json) console.log(JSON.stringify(answers, undefined, 2));
 }

@@ -73,7 +73,7 @@ export function sourcesOf(clips: readonly string[], { root }: PredictorFlags): S
 export async function forEachClip(
   sources: readonly Source[],
   work: (source: Source, place: number) => Promise<void>,
-  onError: (source: Source, error: VideomaeError) => void,
+  onError: (source: Source, reason: string) => void = () => {},
 ): Promise<void> {
   for (const [place, source] of sources.entries()) {
     try {
@@ -81,7 +81,9 @@ export async function forEachClip(
     } catch (error) {
       if (!(error instanceof VideomaeError)) throw error;
       process.exitCode = 1;
-      onError(source, error);
+      const clip = sourcePath(source);
+      process.stderr.write(error.message.startsWith(clip) ? `${error.message}\n` : `${clip}: ${error.message}\n`);
+      onError(source, error.message);
     }
   }
 }

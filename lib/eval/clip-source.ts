@@ -4,6 +4,7 @@ import type { VideoFile } from "../data/decoder.js";
 import { openFrames } from "../data/decoder-frames.js";
 import { type DecoderName, findDecoder } from "../data/find-decoder.js";
 import type { Source } from "../data/source.js";
+import { TimeLimit } from "../data/time-limit.js";
 import { VideomaeError } from "../errors.js";
 
 /** Frames that are decoded already: u8 (T, H, W, 3), RGB. */
@@ -14,21 +15,35 @@ export interface DecodedClip {
 }
 
 /** An open clip; close it. */
-export type OpenClip = Pick<VideoFile, "frameCount" | "width" | "height" | "read" | "close"> & {
+export interface OpenClip extends Pick<VideoFile, "frameCount" | "width" | "height" | "close"> {
   readonly kind: Source["kind"];
-};
+  /** Decodes frames, in any order and with repeats, to u8 (indices.length, height, width, 3). */
+  read(indices: readonly number[], out: Uint8Array): Promise<void>;
+}
+
+/** How clips are decoded. */
+export interface DecodeOptions {
+  readonly decoder: DecoderName;
+  /** Seconds that opening a clip, or one reading of frames, may take; 0: any. */
+  readonly decodeTimeout: number;
+}
 
 /**
  * Opens a video, a folder of pictures, or decoded frames.
  * @throws VideomaeError when it cannot be opened, or the frames are not what their shape says
  */
-export async function openClip(clip: Source | DecodedClip, decoder: DecoderName): Promise<OpenClip> {
+export async function openClip(
+  clip: Source | DecodedClip,
+  { decoder, decodeTimeout }: DecodeOptions,
+): Promise<OpenClip> {
   if (!("kind" in clip)) return decodedClip(clip);
-  const file = clip.kind === "frames" ? await openFrames(clip) : await (await findDecoder(decoder)).open(clip.path);
+  const limit = () => new TimeLimit(decodeTimeout === 0 ? undefined : decodeTimeout);
+  const file =
+    clip.kind === "frames" ? await openFrames(clip) : await (await findDecoder(decoder)).open(clip.path, limit());
   const { frameCount, width, height } = file;
   return {
     ...{ kind: clip.kind, frameCount, width, height },
-    read: (indices, out) => file.read(indices, out),
+    read: (indices, out) => file.read(indices, out, limit()),
     close: () => file.close(),
   };
 }

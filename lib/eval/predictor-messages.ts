@@ -1,6 +1,5 @@
 // What a predictor says to the thread that computes, and what it hears back.
 
-import type { DecoderName } from "../data/find-decoder.js";
 import type { Source } from "../data/source.js";
 import { type ErrorParts, VideomaeError } from "../errors.js";
 import type { ClassifierConfig } from "../models/classifier-config.js";
@@ -8,16 +7,15 @@ import type { PositionMode } from "../nn/position-table.js";
 import type { HubPreprocessing } from "../weights/hub-config.js";
 import type { LoadReport } from "../weights/load-report.js";
 import type { ClipViews } from "./classify-clip.js";
-import type { DecodedClip } from "./clip-source.js";
+import type { DecodedClip, DecodeOptions } from "./clip-source.js";
 import type { ClipFeatures, FeatureProgress, FeatureViews } from "./extract-features.js";
 
-export interface PredictorSetup {
+export interface PredictorSetup extends DecodeOptions {
   readonly weights: string;
   readonly config: Partial<ClassifierConfig>;
   readonly partial: boolean;
   readonly position: PositionMode | undefined;
   readonly preprocessing: HubPreprocessing;
-  readonly decoder: DecoderName;
 }
 
 /** What a thread tells of the model it has loaded. */

@@ -53,7 +53,7 @@ async function work({ id, clip, work }: Extract<ToPredictor, { work: unknown }>)
   const pause = () => new Promise<void>((resolve) => setImmediate(resolve)).then(() => stopIfCancelled(id));
   try {
     await pause();
-    const opened = await openClip(clip, setup.decoder);
+    const opened = await openClip(clip, setup);
     try {
       if (work.task === "classify") {
         answer({ id, probabilities: await classifyClip(model, opened, input, work.views, pause) });

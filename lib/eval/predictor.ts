@@ -36,6 +36,8 @@ export interface PredictorOptions {
   readonly preprocessing?: HubPreprocessing;
   /** What decodes video. */
   readonly decoder?: DecoderName;
+  /** Seconds that opening a clip, or one reading of frames, may take; default 60, 0: any. */
+  readonly decodeTimeout?: number;
 }
 
 export interface PredictOptions {
@@ -238,9 +240,24 @@ export class Predictor implements AsyncDisposable {
  * const { top } = await predictor.predict("clip.mp4");
  */
 export async function openPredictor(weights: string, options: PredictorOptions = {}): Promise<Predictor> {
-  rejectUnknownOptions("openPredictor", options, ["config", "partial", "position", "preprocessing", "decoder"]);
-  const { config = {}, partial = false, position, preprocessing = {}, decoder = "auto" } = options;
-  const setup: PredictorSetup = { weights: resolve(weights), config, partial, position, preprocessing, decoder };
+  rejectUnknownOptions("openPredictor", options, [
+    "config",
+    "partial",
+    "position",
+    "preprocessing",
+    "decoder",
+    "decodeTimeout",
+  ]);
+  const { config = {}, partial = false, position, preprocessing = {}, decoder = "auto", decodeTimeout = 60 } = options;
+  if (!(decodeTimeout >= 0)) {
+    throw new VideomaeError({
+      op: "openPredictor",
+      expected: "a decodeTimeout of 0 seconds or more",
+      got: `${decodeTimeout}`,
+    });
+  }
+  const rest = { config, partial, position, preprocessing, decoder, decodeTimeout };
+  const setup: PredictorSetup = { weights: resolve(weights), ...rest };
   const worker = new Worker(new URL("./predictor-worker.js", import.meta.url), {
     workerData: setup,
     execArgv: [], // flags for the program (--input-type, a TypeScript loader) are not for a compiled module

@@ -1,6 +1,6 @@
-// How fast a plain program reads a file into a fresh buffer: the ceiling for reading weights. Each thread fills its part
-// of the buffer with positioned reads. Prints the seconds from the allocation to the last byte.
-// Usage: read_file_bench <file> [threads]
+// How fast a plain program reads a file into a fresh buffer: the ceiling for reading weights. Each thread fills its
+// part of the buffer with positioned reads. Prints the seconds from the allocation to the last byte. Usage:
+// read_file_bench <file> [threads]
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,9 +41,8 @@ int main(int argc, char** argv) {
   std::vector<std::thread> threads;
   std::vector<char> whole(count);
   for (size_t i = 0; i < count; ++i) {
-    threads.emplace_back([=, &whole] {
-      whole[i] = buffer && read_part(file, buffer, size * i / count, size * (i + 1) / count);
-    });
+    threads.emplace_back(
+        [=, &whole] { whole[i] = buffer && read_part(file, buffer, size * i / count, size * (i + 1) / count); });
   }
   for (std::thread& thread : threads) thread.join();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -22,7 +22,8 @@ std::vector<FixedTap> fixed_taps(int64_t in, int64_t out, int64_t from, int64_t 
     if (i < 0) i = 0, fraction = 0;
     if (i >= in - 1) i = static_cast<int32_t>(in - 1), fraction = 0;
     taps[d] = {i, static_cast<int32_t>(std::min<int64_t>(i + 1, in - 1)),
-               static_cast<int32_t>(std::rint((1 - fraction) * 2048)), static_cast<int32_t>(std::rint(fraction * 2048))};
+               static_cast<int32_t>(std::rint((1 - fraction) * 2048)),
+               static_cast<int32_t>(std::rint(fraction * 2048))};
   }
   return taps;
 }

@@ -209,6 +209,7 @@ describe("what goes wrong", () => {
     await expect(openPredictor(join(folder, "nowhere"))).rejects.toThrow(/no such file/);
     await expect(openPredictor(weights, { confg: {} } as object)).rejects.toThrow(/did you mean "config"/);
     await expect(openPredictor(weights, { config: { depth: 3 } })).rejects.toThrow(/missing 13: blocks\.2\./);
+    await expect(openPredictor(weights, { decodeTimeout: -1 })).rejects.toThrow(/decodeTimeout of 0 seconds or more/);
     await using opened = await openPredictor(weights, predictor);
     await expect(opened.predict(clip(9), { top: 0 })).rejects.toThrow(/top to be an integer/);
     await expect(opened.predict(clip(9), { tpo: 1 } as object)).rejects.toThrow(/did you mean "top"/);
