@@ -21,7 +21,6 @@ interface FeaturesFlags extends PredictorFlags {
 
 export function featuresCommand(): Command {
   return addPredictorOptions(new Command("features"))
-    .description("features of clips: one vector a clip, or one for each of a row of windows")
     .requiredOption("--out <path>", "a .npy file for one clip, a .safetensors file, or a folder for one .npy a clip")
     .option(
       "--window <frames>",

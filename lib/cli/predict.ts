@@ -26,7 +26,6 @@ type Answer =
 
 export function predictCommand(): Command {
   return addPredictorOptions(new Command("predict"))
-    .description("the likeliest classes of clips")
     .option("--labels <file>", "names of the classes, one a line (default: those that come with the weights)")
     .option("--top <count>", "classes to show", parseNumber, 5)
     .option("--views <segments>x<crops>", "clips over the video and squares over the frame, averaged", parseViews, {

@@ -212,7 +212,7 @@ describe("what goes wrong", () => {
     await expect(openPredictor(weights, { decodeTimeout: -1 })).rejects.toThrow(/decodeTimeout of 0 seconds or more/);
     await using opened = await openPredictor(weights, predictor);
     await expect(opened.predict(clip(9), { top: 0 })).rejects.toThrow(/top to be an integer/);
-    await expect(opened.predict(clip(9), { tpo: 1 } as object)).rejects.toThrow(/did you mean "top"/);
+    await expect(opened.predict(clip(9), { croops: 1 } as object)).rejects.toThrow(/did you mean "crops"/);
     await expect(opened.predict(clip(9), { segments: 0 })).rejects.toThrow(/clips to be an integer/);
     await expect(opened.features(clip(9), { mode: "squash" as "crop" })).rejects.toThrow(/a mode out of crop/);
     await expect(opened.features(clip(9), { sampling: "all" as "dense" })).rejects.toThrow(/"dense" or "sparse"/);
