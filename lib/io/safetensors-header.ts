@@ -66,9 +66,7 @@ function parseObject(path: string, text: string): Record<string, unknown> {
   try {
     value = parseStrictJson(text);
   } catch (cause) {
-    if (cause instanceof DuplicateKeyError) {
-      throw corrupt(`${path}: tensor "${cause.key}"`, "a name that occurs once", "the same name twice");
-    }
+    if (cause instanceof DuplicateKeyError) throw corrupt(path, "a header with each name once", cause.message);
     throw corrupt(path, "a header in JSON", (cause as Error).message, cause);
   }
   if (isRecord(value)) return value;
