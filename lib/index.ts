@@ -26,15 +26,38 @@ export {
   VideoDataset,
 } from "./data/loader.js";
 export type { Source } from "./data/source.js";
+export type { ViewSampling } from "./data/view-sampling.js";
 export { examineMachine } from "./doctor/examine.js";
 export type { Finding, Status } from "./doctor/finding.js";
 export { VideomaeError } from "./errors.js";
+export type { DecodedClip } from "./eval/clip-source.js";
 export { type EvaluationClip, evaluationClips } from "./eval/clips.js";
+export type { ClipFeatures, FeatureProgress } from "./eval/extract-features.js";
 export { evaluateHeldOut, type HeldOutReport, type Ratio } from "./eval/held-out.js";
+export type { FrameMode } from "./eval/model-input.js";
 export { type Panel, renderReconstruction, writeSheet } from "./eval/picture.js";
+export {
+  type ClassProbability,
+  type Clip,
+  detectionFeatures,
+  type FeatureOptions,
+  features,
+  openPredictor,
+  type Prediction,
+  type PredictOptions,
+  Predictor,
+  type PredictorOptions,
+  predict,
+} from "./eval/predictor.js";
+export type { PredictorModel } from "./eval/predictor-messages.js";
 export { reconstructionPanels } from "./eval/reconstruct.js";
 export { bestCheckpointPath, latestCheckpoint } from "./io/checkpoint-folder.js";
+export { writeNpy } from "./io/npy.js";
 export { openSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./io/safetensors.js";
+export { writeShardedSafetensors } from "./io/sharded-tensors.js";
+export { readFloats, readIntegers } from "./io/stored-numbers.js";
+export type { StoredEntry, TensorFile } from "./io/tensor-file.js";
+export { type OpenWeightsOptions, openWeights, type Weights, type WeightsFormat } from "./io/weights.js";
 export { type JsonlLog, openJsonl, readJsonl } from "./log/jsonl.js";
 export { type LossPoint, lossPlotSvg, writeLossPlot } from "./log/loss-plot.js";
 export { Progress } from "./log/progress.js";
@@ -50,9 +73,13 @@ export {
 } from "./masking/dual-mask.js";
 export type { MaskSpec } from "./masking/mask-kind.js";
 export type { TokenGrid } from "./masking/token-grid.js";
+export { ClassifierModel, classifierModel } from "./models/classifier.js";
+export { type ClassifierConfig, classifierShapes, resolveClassifierConfig } from "./models/classifier-config.js";
 export { type MultiplyAdds, multiplyAdds } from "./models/multiply-adds.js";
 export { type ModelOptions, PretrainModel, pretrainModel, type TokenMasks } from "./models/pretrain.js";
+export { type RecognizedWeights, recognizeWeights } from "./models/recognize-weights.js";
 export {
+  type EncoderConfig,
   type ModelName,
   modelSize,
   modelSizes,
@@ -96,3 +123,14 @@ export { forecastMemory, type MemoryForecast } from "./train/memory-forecast.js"
 export { masksOf, type PretrainControl, type PretrainSummary, pretrain } from "./train/pretrain.js";
 export { loadPretrainModel } from "./train/pretrain-state.js";
 export type { TrainingStep } from "./train/training-loop.js";
+export type { HubPreprocessing } from "./weights/hub-config.js";
+export { describeReport, type LoadReport, type Mismatch } from "./weights/load-report.js";
+export { type LoadOptions, loadWeights } from "./weights/load-weights.js";
+export {
+  loadWeightsFrom,
+  type OpenedClassifier,
+  type OpenedPretrain,
+  type OpenOptions,
+  openClassifier,
+  openPretrain,
+} from "./weights/open-model.js";

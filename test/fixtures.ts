@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { openSafetensors, type StoredArray, type StoredDtype } from "#lib/io/safetensors.js";
+import { openSafetensors, type StoredArray } from "#lib/io/safetensors.js";
 
 /** The folder that holds `fixtures/`: `VIDEOMAE_SHARED`, or `shared` beside the repository. */
 export const sharedFolder = resolve(
@@ -16,7 +16,7 @@ export const haveShared = existsSync(join(sharedFolder, "fixtures"));
 if (!haveShared) console.log("skipped: no reference fixtures; name their folder in VIDEOMAE_SHARED");
 
 export interface FixtureTensor {
-  readonly dtype: StoredDtype;
+  readonly dtype: string;
   readonly shape: readonly number[];
   readonly data: StoredArray;
 }

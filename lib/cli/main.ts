@@ -22,7 +22,17 @@ const commands: readonly (readonly [name: string, description: string, load: () 
     "loss on held-out clips with fixed masks, against that of predicting each patch's mean",
     async () => (await import("./evaluate.js")).evaluateCommand(),
   ],
-  ["inspect", "look into data and models before a run", async () => (await import("./inspect.js")).inspectCommand()],
+  ["predict", "the likeliest classes of clips", async () => (await import("./predict.js")).predictCommand()],
+  [
+    "features",
+    "features of clips: one vector a clip, or one for each of a row of windows",
+    async () => (await import("./features.js")).featuresCommand(),
+  ],
+  [
+    "inspect",
+    "look into data, models and weights before a run",
+    async () => (await import("./inspect.js")).inspectCommand(),
+  ],
   [
     "recipes",
     "named recipes for pretrain, as YAML to start from",

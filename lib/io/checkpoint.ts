@@ -77,6 +77,11 @@ export function writeCheckpoint(path: string, content: CheckpointContent): void 
   writeSafetensors(path, tensors, { [STATE_KEY]: state, [HASH_KEY]: hash.digest("hex") });
 }
 
+/** Whether a file says that it is the checkpoint of a run. */
+export function isRunCheckpoint(file: SafetensorsFile): boolean {
+  return file.metadata.has(STATE_KEY);
+}
+
 /** An open checkpoint; close it, or hold it by `using`. */
 export class Checkpoint {
   readonly path: string;

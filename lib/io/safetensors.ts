@@ -2,9 +2,9 @@
 // memory in use is that of one tensor. Both ways are synchronous: a write sees one consistent state of its arrays. Numbers
 // are little-endian, as on every machine this package runs on.
 
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { nearest, VideomaeError } from "../errors.js";
-import { type ByteSink, explainFileError, writeFileAtomic } from "./atomic-file.js";
+import { VideomaeError } from "../errors.js";
+import { type ByteSink, writeFileAtomic } from "./atomic-file.js";
+import { FileBytes } from "./file-bytes.js";
 import {
   corrupt,
   encodeHeader,
@@ -12,12 +12,19 @@ import {
   MAX_HEADER_BYTES,
   type PlacedEntry,
   parseHeader,
-  type StoredEntry,
 } from "./safetensors-header.js";
 import { elementCount, isStoredDtype, type StoredArray, type StoredDtype, storedTypes } from "./stored-dtype.js";
+import {
+  checkRange,
+  noSuchTensor,
+  readTensor,
+  requireStored,
+  type StoredEntry,
+  type TensorFile,
+} from "./tensor-file.js";
 
-export type { StoredEntry } from "./safetensors-header.js";
 export type { StoredArray, StoredDtype } from "./stored-dtype.js";
+export type { StoredEntry } from "./tensor-file.js";
 
 /** A tensor to be written: `data` holds the product of `shape` elements, row-major. */
 export interface StoredTensor {
@@ -28,25 +35,26 @@ export interface StoredTensor {
 }
 
 const CHUNK = 2 ** 26;
+const PAGE = 4096;
 
 /** An open safetensors file; close it, or hold it by `using`. */
-export class SafetensorsFile {
+export class SafetensorsFile implements TensorFile {
   readonly path: string;
   readonly metadata: ReadonlyMap<string, string>;
   /** Tensor names in the order of their data. */
   readonly names: readonly string[];
+  readonly #file: FileBytes;
   readonly #header: Header;
   readonly #dataStart: number;
-  #file: number | undefined;
 
   /** @internal Use `openSafetensors`. */
-  constructor(path: string, file: number, header: Header, dataStart: number) {
-    this.path = path;
+  constructor(file: FileBytes, header: Header, dataStart: number) {
+    this.path = file.path;
     this.metadata = header.metadata;
     this.names = [...header.entries.keys()];
+    this.#file = file;
     this.#header = header;
     this.#dataStart = dataStart;
-    this.#file = file;
   }
 
   has(name: string): boolean {
@@ -60,20 +68,42 @@ export class SafetensorsFile {
 
   /** Reads one tensor, row-major: F16 and BF16 as bit patterns in a Uint16Array, I64 as bigint, BOOL as bytes. */
   read(name: string): StoredArray {
-    const { dtype, begin, byteLength } = this.#placed(name);
-    const buffer = new ArrayBuffer(byteLength);
-    readExactly(this.path, this.#open(), new Uint8Array(buffer), this.#dataStart + begin);
-    return new storedTypes[dtype].array(buffer);
+    return readTensor(this, name);
+  }
+
+  /**
+   * Reads all tensors into one buffer that they share, as fast as the file can be read; `read` keeps memory at one tensor.
+   * A tensor that does not begin at a multiple of its width, as mixed dtypes may have it, is copied out.
+   */
+  readAll(): Map<string, StoredArray> {
+    for (const name of this.names) requireStored(this, name);
+    // Data at the same place in a page as in the file, so that a page of it is copied whole: 10 % less time.
+    const lead = (this.#dataStart % PAGE) & ~7;
+    const buffer = new ArrayBuffer(lead + this.#file.size - this.#dataStart);
+    this.#file.read(new Uint8Array(buffer, lead), this.#dataStart);
+    const tensors = new Map<string, StoredArray>();
+    for (const [name, { begin, byteLength }] of this.#header.entries) {
+      const { bytes, array } = storedTypes[requireStored(this, name)];
+      const at = lead + begin;
+      const own = at % bytes === 0 ? ([buffer, at] as const) : ([buffer.slice(at, at + byteLength), 0] as const);
+      tensors.set(name, new array(...own, byteLength / bytes));
+    }
+    return tensors;
+  }
+
+  readBytes(name: string, target: Uint8Array, offset = 0): void {
+    const { begin, byteLength } = this.#placed(name);
+    checkRange(this.path, name, byteLength, offset, target.byteLength);
+    this.#file.read(target, this.#dataStart + begin + offset);
   }
 
   /** The bytes of the whole data section in chunks, in file order; a chunk is valid until the next one is asked for. */
   *chunks(): Generator<Uint8Array> {
-    let left = 0;
-    for (const { byteLength } of this.#header.entries.values()) left += byteLength;
+    let left = this.#file.size - this.#dataStart;
     const buffer = new Uint8Array(Math.min(CHUNK, left));
     for (let at = this.#dataStart; left > 0; ) {
       const chunk = buffer.subarray(0, Math.min(CHUNK, left));
-      readExactly(this.path, this.#open(), chunk, at);
+      this.#file.read(chunk, at);
       yield chunk;
       at += chunk.byteLength;
       left -= chunk.byteLength;
@@ -82,29 +112,17 @@ export class SafetensorsFile {
 
   /** Closes the file; a second call does nothing. */
   close(): void {
-    if (this.#file !== undefined) closeSync(this.#file);
-    this.#file = undefined;
+    this.#file.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  #open(): number {
-    if (this.#file !== undefined) return this.#file;
-    throw new VideomaeError({ op: `read ${this.path}`, expected: "an open file", got: "one that was closed" });
-  }
-
   #placed(name: string): PlacedEntry {
     const entry = this.#header.entries.get(name);
     if (entry) return entry;
-    const near = nearest(name, this.names);
-    throw new VideomaeError({
-      op: `read ${this.path}`,
-      expected: `a tensor named "${name}"`,
-      got: `a file of ${this.names.length} tensors without it`,
-      hint: near ? `did you mean "${near}"?` : "see the names of the file",
-    });
+    throw noSuchTensor(this.path, name, this.names);
   }
 }
 
@@ -114,29 +132,23 @@ export class SafetensorsFile {
  * @throws VideomaeError that names the file, the tensor and what is wrong with it.
  */
 export function openSafetensors(path: string): SafetensorsFile {
-  let file: number;
+  const file = FileBytes.open(path);
   try {
-    file = openSync(path, "r");
-  } catch (cause) {
-    throw explainFileError("open", path, cause);
-  }
-  try {
-    const { size } = fstatSync(file);
-    if (size < 8) throw corrupt(path, "at least 8 bytes", `${size} bytes`);
+    if (file.size < 8) throw corrupt(path, "at least 8 bytes", `${file.size} bytes`);
     const length = new Uint8Array(8);
-    readExactly(path, file, length, 0);
+    file.read(length, 0);
     const headerBytes = Number(new DataView(length.buffer).getBigUint64(0, true));
-    if (headerBytes > Math.min(size - 8, MAX_HEADER_BYTES)) {
-      const room = headerBytes > MAX_HEADER_BYTES ? `at most ${MAX_HEADER_BYTES}` : `at most ${size - 8} of this file`;
-      throw corrupt(path, `a header of ${room} bytes`, `a length field of ${headerBytes}`);
+    if (headerBytes > Math.min(file.size - 8, MAX_HEADER_BYTES)) {
+      const room = headerBytes > MAX_HEADER_BYTES ? MAX_HEADER_BYTES : `${file.size - 8} of this file`;
+      throw corrupt(path, `a header of at most ${room} bytes`, `a length field of ${headerBytes}`);
     }
     const header = new Uint8Array(headerBytes);
-    readExactly(path, file, header, 8);
+    file.read(header, 8);
     const dataStart = 8 + headerBytes;
-    return new SafetensorsFile(path, file, parseHeader(path, header, size - dataStart), dataStart);
-  } catch (cause) {
-    closeSync(file);
-    throw explainFileError("read", path, cause);
+    return new SafetensorsFile(file, parseHeader(path, header, file.size - dataStart), dataStart);
+  } catch (error) {
+    file.close();
+    throw error;
   }
 }
 
@@ -187,17 +199,4 @@ function placeTensors(path: string, tensors: readonly StoredTensor[]): ReadonlyM
     begin += data.byteLength;
   }
   return entries;
-}
-
-function readExactly(path: string, file: number, into: Uint8Array, position: number): void {
-  for (let at = 0; at < into.byteLength; ) {
-    let got: number;
-    try {
-      got = readSync(file, into, at, Math.min(CHUNK, into.byteLength - at), position + at);
-    } catch (cause) {
-      throw explainFileError("read", path, cause);
-    }
-    if (got === 0) throw corrupt(path, `${into.byteLength} bytes at ${position}`, `the end of the file after ${at}`);
-    at += got;
-  }
 }

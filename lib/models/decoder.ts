@@ -18,13 +18,21 @@ export class Decoder extends Module {
 
   constructor(config: PretrainConfig, recompute: boolean) {
     super();
-    const { decoderWidth: width, decoderDepth, decoderHeads: heads, qkvBias, cosineAttention, layerScale } = config;
+    const {
+      decoderWidth: width,
+      decoderDepth,
+      decoderHeads: heads,
+      qkvBias,
+      cosineAttention,
+      layerScale,
+      normEps,
+    } = config;
     this.#recompute = recompute;
     const rates = dropPathRates(config.dropPath, decoderDepth);
-    const shared = { width, heads, hidden: decoderMlpHidden(config), qkvBias, cosineAttention, layerScale };
+    const shared = { width, heads, hidden: decoderMlpHidden(config), qkvBias, cosineAttention, layerScale, normEps };
     const blocks = rates.map((dropPath, i) => new Block({ ...shared, dropPath, path: `decoder.blocks.${i}` }));
     this.blocks = this.child("blocks", new ModuleList(blocks));
-    this.norm = this.child("norm", new LayerNorm(width));
+    this.norm = this.child("norm", new LayerNorm(width, config.decoderNormEps));
     this.head = this.child("head", new Linear(width, patchValues(config)));
   }
 

@@ -33,14 +33,14 @@ export class Encoder extends Module {
 
   constructor(config: PretrainConfig, recompute: boolean) {
     super();
-    const { width, depth, heads, qkvBias, cosineAttention, layerScale } = config;
+    const { width, depth, heads, qkvBias, cosineAttention, layerScale, normEps } = config;
     this.#recompute = recompute;
     this.patchEmbed = this.child("patch_embed", new PatchEmbedding(width, config.tubelet, config.patch));
     const rates = dropPathRates(config.dropPath, depth);
-    const shared = { width, heads, hidden: mlpHidden(config), qkvBias, cosineAttention, layerScale };
+    const shared = { width, heads, hidden: mlpHidden(config), qkvBias, cosineAttention, layerScale, normEps };
     const blocks = rates.map((dropPath, i) => new Block({ ...shared, dropPath, path: `encoder.blocks.${i}` }));
     this.blocks = this.child("blocks", new ModuleList(blocks));
-    this.norm = this.child("norm", new LayerNorm(width));
+    this.norm = this.child("norm", new LayerNorm(width, normEps));
   }
 
   /**

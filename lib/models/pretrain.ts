@@ -3,7 +3,7 @@
 import { rejectUnknownOptions, VideomaeError } from "../errors.js";
 import { truncatedNormal, uniform } from "../nn/initializers.js";
 import { Linear } from "../nn/linear.js";
-import { Module, type Parameter, type RealType } from "../nn/module.js";
+import { type MaterializeOptions, Module, type Parameter, type RealType } from "../nn/module.js";
 import { type PositionMode, positionTable } from "../nn/position-table.js";
 import { assembleDecoder } from "../ops/assemble-decoder.js";
 import { maskedPixelLoss, type PixelLossTargets } from "../ops/masked-pixel-loss.js";
@@ -41,7 +41,8 @@ export class PretrainModel extends Module {
   /** (N, D) and (N, D_d); no parameters. */
   readonly #positions: { encoder: Tensor; decoder: Tensor };
 
-  constructor(config: PretrainConfig, options: ModelOptions = {}) {
+  /** @param options.initialize  false leaves zeros, for weights that are loaded next */
+  constructor(config: PretrainConfig, options: ModelOptions & Pick<MaterializeOptions, "initialize"> = {}) {
     super();
     const { dtype = "f32", seed = 0, recompute = false, position = "generate" } = options;
     this.config = config;
@@ -57,7 +58,7 @@ export class PretrainModel extends Module {
     const base = tokenGrid(publishedGrid(config));
     const table = (width: number) => positionTable(grid, width, dtype, position, base);
     this.#positions = { encoder: table(config.width), decoder: table(config.decoderWidth) };
-    this.materialize({ seed, dtype });
+    this.materialize({ seed, dtype, initialize: options.initialize });
   }
 
   /**

@@ -3,8 +3,8 @@
 
 import { nearest, rejectUnknownOptions, VideomaeError } from "../errors.js";
 
-/** Everything that decides the parameters and the arithmetic of a pre-training model. */
-export interface PretrainConfig {
+/** The input and the encoder, which pre-training models and classifiers share. */
+export interface EncoderConfig {
   /** Side of the square input, pixels. */
   readonly image: number;
   readonly frames: number;
@@ -18,16 +18,24 @@ export interface PretrainConfig {
   readonly heads: number;
   /** MLP hidden width over width, in encoder and decoder. */
   readonly mlpRatio: number;
-  readonly decoderWidth: number;
-  readonly decoderDepth: number;
-  readonly decoderHeads: number;
   /** Whether q and v have biases; k never has one. */
   readonly qkvBias: boolean;
   /** Initial value of the layer scales gamma_1 and gamma_2; 0: there are none. */
   readonly layerScale: number;
+  /** Epsilon of the layer norms of blocks, and of the one over the encoder's tokens. */
+  readonly normEps: number;
   readonly cosineAttention: boolean;
   /** Stochastic depth of the last block, in [0, 1); earlier ones have linearly less. */
   readonly dropPath: number;
+}
+
+/** Everything that decides the parameters and the arithmetic of a pre-training model. */
+export interface PretrainConfig extends EncoderConfig {
+  readonly decoderWidth: number;
+  readonly decoderDepth: number;
+  readonly decoderHeads: number;
+  /** Epsilon of the layer norm before the decoder's head. */
+  readonly decoderNormEps: number;
   /** Whether targets are normalised per token and channel. */
   readonly normalizeTarget: boolean;
 }
@@ -42,6 +50,8 @@ const common = {
   decoderDepth: 4,
   qkvBias: true,
   layerScale: 0,
+  normEps: 1e-6,
+  decoderNormEps: 1e-6,
   cosineAttention: false,
   dropPath: 0,
   normalizeTarget: true,
@@ -117,22 +127,22 @@ export function resolvePretrainConfig(
 }
 
 /** Tokens along time, height and width. */
-export function tokenGrid({ image, frames, tubelet, patch }: PretrainConfig): { t: number; h: number; w: number } {
+export function tokenGrid({ image, frames, tubelet, patch }: EncoderConfig): { t: number; h: number; w: number } {
   return { t: frames / tubelet, h: image / patch, w: image / patch };
 }
 
 /** The published model whose positional table is the base for others of the same patch. */
-export function publishedGrid({ patch }: Pick<PretrainConfig, "patch">): PretrainConfig {
+export function publishedGrid({ patch }: Pick<EncoderConfig, "patch">): PretrainConfig {
   return modelSizes[patch === 14 ? "vit-giant" : "vit-base"];
 }
 
 /** Values of one token's cube of pixels: channels * tubelet * patch^2. */
-export function patchValues({ channels, tubelet, patch }: PretrainConfig): number {
+export function patchValues({ channels, tubelet, patch }: EncoderConfig): number {
   return channels * tubelet * patch ** 2;
 }
 
 /** MLP hidden width of the encoder, width * ratio truncated. */
-export function mlpHidden({ width, mlpRatio }: PretrainConfig): number {
+export function mlpHidden({ width, mlpRatio }: EncoderConfig): number {
   return Math.trunc(width * mlpRatio);
 }
 
@@ -144,18 +154,14 @@ export function decoderMlpHidden({ decoderWidth, mlpRatio }: PretrainConfig): nu
 /** A parameter's name in the published checkpoints, and its shape. */
 export type NamedShape = readonly [name: string, shape: readonly number[]];
 
-/** All parameters in the order of the published checkpoints. */
+/** All parameters of a pre-training model in the order of the published checkpoints. */
 export function parameterShapes(config: PretrainConfig): NamedShape[] {
-  const { channels, tubelet, patch, width, depth, heads, decoderWidth, decoderDepth, decoderHeads } = config;
-  const blocks = (side: string, count: number, w: number, h: number, hidden: number) =>
-    Array.from({ length: count }, (_, i) => blockShapes(`${side}.blocks.${i}`, config, w, h, hidden)).flat();
+  const { width, decoderWidth, decoderDepth, decoderHeads } = config;
   return [
     ["mask_token", [1, 1, decoderWidth]],
-    ["encoder.patch_embed.proj.weight", [width, channels, tubelet, patch, patch]],
-    ["encoder.patch_embed.proj.bias", [width]],
-    ...blocks("encoder", depth, width, heads, mlpHidden(config)),
+    ...trunkShapes(config, "encoder."),
     ...normShapes("encoder.norm", width),
-    ...blocks("decoder", decoderDepth, decoderWidth, decoderHeads, decoderMlpHidden(config)),
+    ...blockListShapes("decoder.", config, decoderDepth, decoderWidth, decoderHeads, decoderMlpHidden(config)),
     ...normShapes("decoder.norm", decoderWidth),
     ["decoder.head.weight", [patchValues(config), decoderWidth]],
     ["decoder.head.bias", [patchValues(config)]],
@@ -168,10 +174,33 @@ export function parameterCount(config: PretrainConfig): number {
   return parameterShapes(config).reduce((sum, [, shape]) => sum + shape.reduce((count, side) => count * side, 1), 0);
 }
 
+/** Patch embedding and blocks of the encoder, each name after `prefix`. */
+export function trunkShapes(config: EncoderConfig, prefix = ""): NamedShape[] {
+  const { channels, tubelet, patch, width, depth, heads } = config;
+  return [
+    [`${prefix}patch_embed.proj.weight`, [width, channels, tubelet, patch, patch]],
+    [`${prefix}patch_embed.proj.bias`, [width]],
+    ...blockListShapes(prefix, config, depth, width, heads, mlpHidden(config)),
+  ];
+}
+
+function blockListShapes(
+  prefix: string,
+  config: EncoderConfig,
+  count: number,
+  width: number,
+  heads: number,
+  hidden: number,
+): NamedShape[] {
+  return Array.from({ length: count }, (_, i) =>
+    blockShapes(`${prefix}blocks.${i}`, config, width, heads, hidden),
+  ).flat();
+}
+
 /** A block's own parameters come before those of its parts, and so do its attention's. */
 function blockShapes(
   prefix: string,
-  { qkvBias, layerScale, cosineAttention }: PretrainConfig,
+  { qkvBias, layerScale, cosineAttention }: EncoderConfig,
   width: number,
   heads: number,
   hidden: number,
@@ -194,7 +223,7 @@ function blockShapes(
   return shapes;
 }
 
-function normShapes(prefix: string, width: number): NamedShape[] {
+export function normShapes(prefix: string, width: number): NamedShape[] {
   return [
     [`${prefix}.weight`, [width]],
     [`${prefix}.bias`, [width]],
@@ -204,34 +233,62 @@ function normShapes(prefix: string, width: number): NamedShape[] {
 /** Tokens of a clip. No attention reaches farther, and a wild number must not fill the memory with positions. */
 const MOST_TOKENS = 2 ** 18;
 
-const counted = ["image", "frames", "tubelet", "patch", "width", "depth", "heads"] as const;
-const countedDecoder = ["decoderWidth", "decoderDepth", "decoderHeads"] as const;
-
 function checkConfig(config: PretrainConfig): void {
-  for (const field of [...counted, ...countedDecoder]) {
-    if (!Number.isSafeInteger(config[field]) || config[field] < 1)
-      throw bad(field, "a positive integer", config[field]);
-  }
+  checkEncoderConfig(config);
+  checkCounts(config, ["decoderWidth", "decoderDepth", "decoderHeads"]);
+  checkDivides(config, [["decoderWidth", "decoderHeads", "384 with 6 heads"]]);
+  if (decoderMlpHidden(config) < 1) throw bad("mlpRatio", "an MLP of 1 or more", config.mlpRatio);
+  checkPositive(config, ["decoderNormEps"]);
+  checkFlags(config, ["normalizeTarget"]);
+}
+
+/** Throws unless the encoder's sizes are positive integers that divide, and its other fields in range. */
+export function checkEncoderConfig(config: EncoderConfig): void {
+  checkCounts(config, ["image", "frames", "tubelet", "patch", "width", "depth", "heads"]);
   if (config.channels !== 3) throw bad("channels", "3, as video is RGB", config.channels);
-  const divisors = [
+  checkDivides(config, [
     ["image", "patch", "224 with patch 16 or 14"],
     ["frames", "tubelet", "16 with tubelet 2"],
     ["width", "heads", "768 with 12 heads"],
-    ["decoderWidth", "decoderHeads", "384 with 6 heads"],
-  ] as const;
+  ]);
+  const { t, h, w } = tokenGrid(config);
+  if (t * h * w > MOST_TOKENS) throw bad("image", `at most ${MOST_TOKENS} tokens`, `${t} x ${h} x ${w}`);
+  checkPositive(config, ["mlpRatio", "normEps"]);
+  if (mlpHidden(config) < 1) throw bad("mlpRatio", "an MLP of 1 or more", config.mlpRatio);
+  if (!(config.layerScale >= 0 && Number.isFinite(config.layerScale)))
+    throw bad("layerScale", "0 or more", config.layerScale);
+  if (!(config.dropPath >= 0 && config.dropPath < 1)) throw bad("dropPath", "in [0, 1)", config.dropPath);
+  checkFlags(config, ["qkvBias", "cosineAttention"]);
+}
+
+type Fields<K extends string> = Readonly<Record<K, unknown>>;
+
+function checkCounts<K extends string>(config: Fields<K>, fields: readonly K[]): void {
+  for (const field of fields) {
+    const value = config[field];
+    if (!Number.isSafeInteger(value) || (value as number) < 1) throw bad(field, "a positive integer", value);
+  }
+}
+
+function checkDivides<K extends string>(
+  config: Readonly<Record<K, number>>,
+  divisors: readonly (readonly [field: K, by: K, example: string])[],
+): void {
   for (const [field, by, example] of divisors) {
     if (config[field] % config[by] === 0) continue;
     throw bad(field, `a multiple of ${by} (${config[by]})`, config[field], `e.g. ${example}`);
   }
-  const { t, h, w } = tokenGrid(config);
-  if (t * h * w > MOST_TOKENS) throw bad("image", `at most ${MOST_TOKENS} tokens`, `${t} x ${h} x ${w}`);
-  if (!(config.mlpRatio > 0 && Number.isFinite(config.mlpRatio))) throw bad("mlpRatio", "above 0", config.mlpRatio);
-  if (Math.min(mlpHidden(config), decoderMlpHidden(config)) < 1)
-    throw bad("mlpRatio", "an MLP of 1 or more", config.mlpRatio);
-  if (!(config.layerScale >= 0 && Number.isFinite(config.layerScale)))
-    throw bad("layerScale", "0 or more", config.layerScale);
-  if (!(config.dropPath >= 0 && config.dropPath < 1)) throw bad("dropPath", "in [0, 1)", config.dropPath);
-  for (const field of ["qkvBias", "cosineAttention", "normalizeTarget"] as const) {
+}
+
+function checkPositive<K extends string>(config: Fields<K>, fields: readonly K[]): void {
+  for (const field of fields) {
+    const value = config[field] as number;
+    if (!(value > 0 && Number.isFinite(value))) throw bad(field, "above 0", value);
+  }
+}
+
+function checkFlags<K extends string>(config: Fields<K>, fields: readonly K[]): void {
+  for (const field of fields) {
     if (typeof config[field] !== "boolean") throw bad(field, "true or false", config[field]);
   }
 }

@@ -6,7 +6,7 @@ import { linear } from "../ops/linear.js";
 import { reshape } from "../ops/reshape.js";
 import { exp } from "../ops/unary.js";
 import { Tensor } from "../tensor/tensor.js";
-import { constant, xavierUniform, zeros } from "./initializers.js";
+import { constant, type Initializer, zeros } from "./initializers.js";
 import { Linear } from "./linear.js";
 import { Module, type Parameter } from "./module.js";
 
@@ -22,14 +22,14 @@ export class Attention extends Module {
   readonly qkv: Linear;
   readonly proj: Linear;
 
-  constructor(width: number, heads: number, options: { qkvBias: boolean; cosine: boolean }) {
+  constructor(width: number, heads: number, options: { qkvBias: boolean; cosine: boolean; weight?: Initializer }) {
     super();
     this.heads = heads;
     this.logScale = options.cosine ? this.parameter("scale", [heads, 1, 1], constant(initialLogScale)) : undefined;
     this.queryBias = options.qkvBias ? this.parameter("q_bias", [width], zeros) : undefined;
     this.valueBias = options.qkvBias ? this.parameter("v_bias", [width], zeros) : undefined;
-    this.qkv = this.child("qkv", new Linear(width, 3 * width, { bias: false, weight: xavierUniform }));
-    this.proj = this.child("proj", new Linear(width, width));
+    this.qkv = this.child("qkv", new Linear(width, 3 * width, { bias: false, weight: options.weight }));
+    this.proj = this.child("proj", new Linear(width, width, { weight: options.weight }));
   }
 
   /** (B, N, D) -> (B, N, D); `residual` (B, N, D) is added by the output projection. */

@@ -5,7 +5,7 @@ import { dropPath } from "../ops/dropout.js";
 import { scope } from "../tensor/scope.js";
 import { keep, type Tensor } from "../tensor/tensor.js";
 import { Attention } from "./attention.js";
-import { constant } from "./initializers.js";
+import { constant, type Initializer } from "./initializers.js";
 import { LayerNorm } from "./layer-norm.js";
 import { Mlp } from "./mlp.js";
 import { Module, type Parameter } from "./module.js";
@@ -19,10 +19,14 @@ export interface BlockOptions {
   readonly cosineAttention: boolean;
   /** Initial layer scale; 0: none. */
   readonly layerScale: number;
+  /** Epsilon of both layer norms; 1e-6 by default. */
+  readonly normEps?: number;
   /** Probability of dropping a branch, per clip. */
   readonly dropPath: number;
   /** The module's place in the model: random ops are keyed by it. */
   readonly path: string;
+  /** How the weights of its linear layers begin; Xavier-uniform by default. */
+  readonly weight?: Initializer;
 }
 
 export class Block extends Module {
@@ -37,13 +41,14 @@ export class Block extends Module {
 
   constructor(options: BlockOptions) {
     super();
-    const { width, heads, hidden, qkvBias, layerScale } = options;
+    const { width, heads, hidden, qkvBias, layerScale, normEps, weight } = options;
     this.gamma1 = layerScale > 0 ? this.parameter("gamma_1", [width], constant(layerScale)) : undefined;
     this.gamma2 = layerScale > 0 ? this.parameter("gamma_2", [width], constant(layerScale)) : undefined;
-    this.norm1 = this.child("norm1", new LayerNorm(width));
-    this.attn = this.child("attn", new Attention(width, heads, { qkvBias, cosine: options.cosineAttention }));
-    this.norm2 = this.child("norm2", new LayerNorm(width));
-    this.mlp = this.child("mlp", new Mlp(width, hidden));
+    this.norm1 = this.child("norm1", new LayerNorm(width, normEps));
+    const attention = { qkvBias, cosine: options.cosineAttention, weight };
+    this.attn = this.child("attn", new Attention(width, heads, attention));
+    this.norm2 = this.child("norm2", new LayerNorm(width, normEps));
+    this.mlp = this.child("mlp", new Mlp(width, hidden, weight));
     this.#dropPath = options.dropPath;
     this.#path = options.path;
   }

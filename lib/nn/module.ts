@@ -10,6 +10,13 @@ import type { Initializer } from "./initializers.js";
 /** The element types a model can have. */
 export type RealType = Extract<DType, "f32" | "f64">;
 
+/** How the parameters of a module begin. */
+export interface MaterializeOptions {
+  readonly seed?: number;
+  readonly dtype?: RealType;
+  readonly initialize?: boolean;
+}
+
 /**
  * Extend it to write a module of your own:
  *
@@ -61,11 +68,14 @@ export abstract class Module implements Disposable {
     return [[prefix, this], ...below];
   }
 
-  /** Makes the memory of every parameter and draws initial values, each from a stream of its own name. */
-  materialize({ seed = 0, dtype = "f32" }: { seed?: number; dtype?: RealType } = {}): this {
+  /**
+   * Makes the memory of every parameter and draws initial values, each from a stream of its own name.
+   * @param options.initialize  false leaves zeros, for values that are loaded next
+   */
+  materialize({ seed = 0, dtype = "f32", initialize = true }: MaterializeOptions = {}): this {
     const [low, high] = [seed % 2 ** 32, Math.floor(seed / 2 ** 32)]; // kernels take 32 bits of each
     for (const [name, parameter] of this.namedParameters()) {
-      parameter.materialize(dtype, low, (fnv1a(name) ^ high) >>> 0);
+      parameter.materialize(dtype, initialize ? { seed: low, stream: (fnv1a(name) ^ high) >>> 0 } : undefined);
     }
     return this;
   }
@@ -162,10 +172,11 @@ export class Parameter implements Disposable {
     return this.#value;
   }
 
-  materialize(dtype: RealType, seed: number, stream: number): void {
+  /** Makes its memory, and draws initial values from `key`; zeros without one. */
+  materialize(dtype: RealType, key: { seed: number; stream: number } | undefined): void {
     this.dispose();
     this.#value = unscoped(() => Tensor.zeros(this.shape, dtype));
-    this.#initialize(this.#value, seed, stream);
+    if (key !== undefined) this.#initialize(this.#value, key.seed, key.stream);
     this.#value.requiresGrad = true;
   }
 

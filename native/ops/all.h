@@ -22,6 +22,7 @@
 #include "ops/matmul.h"
 #include "ops/permute.h"
 #include "ops/random.h"
+#include "ops/resize.h"
 #include "ops/slice.h"
 #include "ops/softmax.h"
 #include "ops/sum.h"

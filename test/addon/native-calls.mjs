@@ -120,6 +120,17 @@ export function nativeCalls({ real, ints, bytes, f64, pick, chance }) {
       const x = bytes([size(), samples * (depth > 8 ? 2 : 1)]);
       return { x, width, height, model, depth, chromaX, chromaY, ...turn };
     },
+    resizeLinear: () => {
+      const [width, height] = [some(), some()];
+      const [left, top] = [pick([0, width >> 1]), pick([0, height >> 1])];
+      const crop = { left, top, cropWidth: width - left, cropHeight: height - top };
+      return { x: bytes([size(), some(), some(), 3]), width, height, ...crop };
+    },
+    interpolate: () => {
+      const [t, h, w] = [size(), some(), some()];
+      const [left, top] = [pick([0, w >> 1]), pick([0, h >> 1])];
+      return { x: bytes([t, h, w, 3]), left, top, width: w - left, height: h - top, size: pick([1, 2, 7, 40]) };
+    },
     binary: () => {
       const b = shape();
       const a = b.map((n) => (chance(0.3) ? 1 : n)).slice(chance(0.3) ? 1 : 0);

@@ -16,6 +16,9 @@ const tensors: StoredTensor[] = [
   { name: "bf16", dtype: "BF16", shape: [2], data: new Uint16Array([0x3f80, 0xc000]) },
   { name: "f16", dtype: "F16", shape: [1], data: new Uint16Array([0x3c00]) },
   { name: "i64", dtype: "I64", shape: [1], data: new BigInt64Array([-(2n ** 60n)]) },
+  { name: "u64", dtype: "U64", shape: [1], data: new BigUint64Array([2n ** 64n - 1n]) },
+  { name: "u32", dtype: "U32", shape: [1], data: new Uint32Array([2 ** 32 - 1]) },
+  { name: "u16", dtype: "U16", shape: [1], data: new Uint16Array([65535]) },
   { name: "i32", dtype: "I32", shape: [], data: new Int32Array([-7]) },
   { name: "i16", dtype: "I16", shape: [1], data: new Int16Array([-7]) },
   { name: "i8", dtype: "I8", shape: [1], data: new Int8Array([-7]) },
@@ -108,8 +111,9 @@ test.each([
   ["fraction in the shape", `{"a":${f32(0, 4, [0.5])}}`, 4, /shape of integers/],
   ["offsets backward", `{"a":${f32(4, 0, [1])}}`, 4, /data_offsets/],
   ["no offsets", '{"a":{"dtype":"F32","shape":[1]}}', 4, /data_offsets/],
-  ["unknown dtype", '{"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}', 1, /dtype out of.*F8_E4M3/],
-  ["dtype of a prototype", '{"a":{"dtype":"toString","shape":[1],"data_offsets":[0,1]}}', 1, /dtype out of/],
+  ["no dtype", '{"a":{"dtype":7,"shape":[1],"data_offsets":[0,1]}}', 1, /name of a dtype.*7/],
+  ["dtype of a prototype", '{"a":{"dtype":"toString","shape":[1],"data_offsets":[0,1]}}', 1, /name of a dtype/],
+  ["8-bit float of two bytes", '{"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,2]}}', 2, /1 bytes for F8_E4M3/],
   ["tensor is null", '{"a":null}', 0, /dtype, shape/],
   ["metadata is not text", '{"__metadata__":{"a":1}}', 0, /__metadata__\.a/],
 ] as const)("reading refuses: %s", (_, header, dataBytes, message) => {
@@ -117,6 +121,39 @@ test.each([
   expect(() => openSafetensors(path)).toThrow(message);
   expect(() => openSafetensors(path)).toThrow(VideomaeError);
   expect(() => openSafetensors(path)).toThrow(path);
+});
+
+test("a dtype that this package does not know is listed and not read", () => {
+  const entries = ["F8_E4M3", "C64", "F4"].map((dtype, i) => {
+    return `"${dtype}":{"dtype":"${dtype}","shape":[1],"data_offsets":[${i * 8 - (i > 0 ? 7 : 0)},${i * 8 + 1}]}`;
+  });
+  const path = craft(`{${entries.join(",")}}`, 17);
+  using file = openSafetensors(path);
+  expect(file.entry("F4")).toMatchObject({ dtype: "F4", shape: [1], byteLength: 8 });
+  for (const name of file.names) expect(() => file.read(name)).toThrow(/dtype out of F64.*got/);
+});
+
+test("all tensors at once are the same as one by one, also where mixed dtypes leave them unaligned", () => {
+  const path = newPath();
+  writeSafetensors(path, [{ ...tensors[2], name: "three bytes" }, ...tensors]);
+  using file = openSafetensors(path);
+  const all = file.readAll();
+  expect([...all.keys()]).toEqual(file.names);
+  for (const [name, data] of all) expect(data, name).toEqual(file.read(name));
+  expect(() =>
+    openSafetensors(craft('{"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}', 1)).readAll(),
+  ).toThrow(/dtype out of/);
+});
+
+test("a part of a tensor can be read by itself, and never a part of its neighbour", () => {
+  const path = newPath();
+  writeSafetensors(path, tensors);
+  using file = openSafetensors(path);
+  const part = new Uint8Array(2);
+  file.readBytes("u8", part, 1);
+  expect([...part]).toEqual([127, 255]);
+  for (const offset of [2, -1, 0.5, Number.NaN])
+    expect(() => file.readBytes("u8", part, offset)).toThrow(/range inside/);
 });
 
 test("names that repeat inside tensors or text are no duplicates", () => {

@@ -9,6 +9,7 @@ import { threads } from "#lib/tensor/memory.js";
 import { Tensor } from "#lib/tensor/tensor.js";
 import { relativeError } from "../compare.js";
 import { formulaParameter, formulaVideo, haveShared, loadFixture } from "../fixtures.js";
+import { fillGolden, goldenVideo } from "../golden.js";
 import { fixtureModel, keptTokens } from "../models/fixture-model.js";
 
 describe.skipIf(!haveShared).each(["train10", "train10_clip"])("%s", (name) => {
@@ -78,36 +79,17 @@ describe.skipIf(!haveShared).each(["train10", "train10_clip"])("%s", (name) => {
 });
 
 describe("spec 13", () => {
-  /** The generator of spec 13: one draw an element, in row-major order. */
-  function generate(seed: number, count: number): Float64Array {
-    let z = seed;
-    return Float64Array.from({ length: count }, () => {
-      z = (Math.imul(1664525, z) + 1013904223) >>> 0;
-      return (2 * z) / 2 ** 32 - 1;
-    });
-  }
-
   const tiny = { image: 32, patch: 8, frames: 8, width: 48, depth: 2, heads: 3 };
   const decoder = { decoderWidth: 24, decoderDepth: 2, decoderHeads: 3 };
 
   function goldenModel(normalizeTarget = true) {
     const model = pretrainModel({ ...tiny, ...decoder }, { dtype: "f64", normalizeTarget });
-    const parameters = model.namedParameters().map(([name, { shape }], k) => {
-      const count = shape.reduce((product, n) => product * n, 1);
-      const scale = shape.length === 1 || name === "mask_token" ? 0.1 : 1 / Math.sqrt(count / shape[0]);
-      const offset = name.includes("norm") && name.endsWith("weight") ? 1 : 0;
-      return [name, { shape, data: generate(k + 1, count).map((u) => offset + scale * u) }] as const;
-    });
-    model.load(new Map(parameters));
+    fillGolden(model);
     return model;
   }
 
   const grid = { slices: 4, positions: 16 };
-  const video = () =>
-    Tensor.fromArray(
-      generate(12345, 2 * 3 * 8 * 32 * 32).map((u) => 1.7 * u),
-      [2, 3, 8, 32, 32],
-    );
+  const video = () => Tensor.fromArray(goldenVideo(), [2, 3, 8, 32, 32]);
   const visible = () => {
     const slices = Array.from({ length: grid.slices }, (_, t) => t * grid.positions);
     const tubes = [

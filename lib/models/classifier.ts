@@ -1,0 +1,148 @@
+// The classifier (spec 1.7): the encoder over all tokens of a clip, pooling, and a linear head; without a head, a feature
+// extractor. Names of parameters are those of published fine-tuned checkpoints.
+import { rejectUnknownOptions, VideomaeError } from "../errors.js";
+import { Block } from "../nn/block.js";
+import { truncatedNormal, zeros } from "../nn/initializers.js";
+import { LayerNorm } from "../nn/layer-norm.js";
+import { Linear } from "../nn/linear.js";
+import { type MaterializeOptions, Module } from "../nn/module.js";
+import { ModuleList } from "../nn/module-list.js";
+import { PatchEmbedding } from "../nn/patch-embedding.js";
+import { positionTable } from "../nn/position-table.js";
+import { dropout } from "../ops/dropout.js";
+import { reshape } from "../ops/reshape.js";
+import { slice } from "../ops/slice.js";
+import { mean } from "../ops/sum.js";
+import { scope } from "../tensor/scope.js";
+import { keep, Tensor } from "../tensor/tensor.js";
+import { type ClassifierConfig, classifierFields, resolveClassifierConfig } from "./classifier-config.js";
+import { dropPathRates, runBlocks } from "./encoder.js";
+import type { ModelOptions } from "./pretrain.js";
+import { mlpHidden, publishedGrid, tokenGrid } from "./sizes.js";
+
+/** Linear weights begin at N(0, 0.02), cut off at the absolute values 2: at no multiple of it that ever occurs. */
+const weightStd = 0.02;
+const weightCut = 2;
+
+export class ClassifierModel extends Module {
+  readonly config: ClassifierConfig;
+  readonly patchEmbed: PatchEmbedding;
+  readonly blocks: ModuleList<Block>;
+  /** The last layer norm, over every token or over the pooled vector; see `config.norm`. */
+  readonly norm: LayerNorm | undefined;
+  /** (D) -> (K); none when there are no classes. */
+  readonly head: Linear | undefined;
+  readonly #recompute: boolean;
+  /** (N, D); no parameter. */
+  readonly #position: Tensor;
+
+  /** @param options.initialize  false leaves zeros, for weights that are loaded next */
+  constructor(config: ClassifierConfig, options: ModelOptions & Pick<MaterializeOptions, "initialize"> = {}) {
+    super();
+    const { dtype = "f32", seed = 0, recompute = false, position = "generate" } = options;
+    const { width, depth, heads, qkvBias, cosineAttention, layerScale, normEps, headInitScale: scale } = config;
+    this.config = config;
+    this.#recompute = recompute;
+    this.patchEmbed = this.child("patch_embed", new PatchEmbedding(width, config.tubelet, config.patch));
+    const weight = truncatedNormal(weightStd, weightCut);
+    const shared = { width, heads, hidden: mlpHidden(config), qkvBias, cosineAttention, layerScale, normEps, weight };
+    const blocks = dropPathRates(config.dropPath, depth).map(
+      (dropPath, i) => new Block({ ...shared, dropPath, path: `blocks.${i}` }),
+    );
+    this.blocks = this.child("blocks", new ModuleList(blocks));
+    if (config.norm === "pooled") this.norm = this.child("fc_norm", new LayerNorm(width, config.pooledNormEps));
+    if (config.norm === "tokens") this.norm = this.child("norm", new LayerNorm(width, normEps));
+    if (config.classes > 0) {
+      const small = scale === 0 ? zeros : truncatedNormal(weightStd * scale, weightCut * scale);
+      this.head = this.child("head", new Linear(width, config.classes, { weight: small }));
+    }
+    const [grid, base] = [tokenGrid(config), tokenGrid(publishedGrid(config))];
+    this.#position = positionTable(grid, width, dtype, position, base);
+    this.materialize({ seed, dtype, initialize: options.initialize });
+  }
+
+  /**
+   * What the encoder makes of every token; normalised only where `config.norm` is "tokens".
+   * @param video  u8 (B, T, S, S, 3) as decoded, or floating (B, 3, T, S, S) normalised
+   * @returns (B, N, D)
+   */
+  tokens(video: Tensor): Tensor {
+    return scope(() => {
+      const embedded = this.patchEmbed.forward(video, this.#allTokens(video.shape[0]), this.#position);
+      const xBND = runBlocks(this.blocks.items, embedded, this.#recompute);
+      return keep(this.config.norm === "tokens" ? this.norm!.forward(xBND) : xBND);
+    });
+  }
+
+  /**
+   * The pooled features, what the head sees.
+   * @param video  u8 (B, T, S, S, 3) as decoded, or floating (B, 3, T, S, S) normalised
+   * @returns (B, D)
+   */
+  features(video: Tensor): Tensor {
+    return scope(() => {
+      const xBND = this.tokens(video);
+      const [clips, , width] = xBND.shape;
+      const pooled =
+        this.config.pooling === "mean" ? mean(xBND, { axes: [1] }) : reshape(slice(xBND, 1, 0, 1), [clips, width]);
+      return keep(this.config.norm === "pooled" ? this.norm!.forward(pooled) : pooled);
+    });
+  }
+
+  /**
+   * The class scores, before any softmax: (B, K).
+   * @throws VideomaeError when the model has no head
+   */
+  forward(video: Tensor): Tensor {
+    const { head } = this;
+    if (head === undefined) {
+      throw new VideomaeError({
+        op: "classifier",
+        expected: "a model with a head",
+        got: "one that only gives features (0 classes)",
+        hint: "call features(), or make it with a number of classes",
+      });
+    }
+    return scope(() => {
+      const pooled = this.features(video);
+      const probability = this.training ? this.config.headDropout : 0;
+      return keep(head.forward(dropout(pooled, probability, { path: "head" })));
+    });
+  }
+
+  override dispose(): void {
+    super.dispose();
+    this.#position.dispose();
+  }
+
+  /** i32 (B, N): 0 to N - 1 for every clip. */
+  #allTokens(clips: number): Tensor {
+    const tokens = this.#position.shape[0];
+    return Tensor.fromArray(
+      Int32Array.from({ length: clips * tokens }, (_, i) => i % tokens),
+      [clips, tokens],
+    );
+  }
+}
+
+/**
+ * A classifier with fresh weights.
+ *
+ * @param size  a registered size ("vit-base", "base", "B"), or a configuration
+ * @param options  model options, and configuration fields that override the size's
+ * @example using model = classifierModel("vit-small", { classes: 10 });
+ */
+export function classifierModel(
+  size: string | Partial<ClassifierConfig>,
+  options: ModelOptions & Partial<ClassifierConfig> = {},
+): ClassifierModel {
+  const { device = "cpu", dtype = "f32", seed, recompute, position, ...overrides } = options;
+  rejectUnknownOptions("classifierModel", overrides, classifierFields);
+  if (device !== "cpu") {
+    throw new VideomaeError({ op: "classifierModel", expected: 'the device "cpu"', got: `"${device}"` });
+  }
+  if (dtype !== "f32" && dtype !== "f64") {
+    throw new VideomaeError({ op: "classifierModel", expected: 'a dtype out of "f32", "f64"', got: `"${dtype}"` });
+  }
+  return new ClassifierModel(resolveClassifierConfig(size, overrides), { dtype, seed, recompute, position });
+}
