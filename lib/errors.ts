@@ -33,16 +33,24 @@ function describe({ op, expected, got, hint }: ErrorParts): string {
   return `${op}: ${facts}${hint ? `${facts ? ". " : ""}Hint: ${hint}` : ""}`;
 }
 
-/** The candidate nearest to `word` by edit distance, when it is near enough to be a misspelling of it. */
+/**
+ * The candidate that `word` begins, or else the nearest by edit distance, when that is near enough to be a misspelling.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  if (word.length > MOST_LETTERS) return undefined;
+  const begun = word.length > 3 ? candidates.find((candidate) => candidate.startsWith(word)) : undefined;
+  if (begun !== undefined) return begun;
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  let bestDistance = Math.max(word.length > 3 ? 2 : 1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
     const d = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (d < bestDistance) [best, bestDistance] = [candidate, d];
   }
   return best;
 }
+
+/** No name is longer; what is, is no misspelling. */
+const MOST_LETTERS = 100;
 
 /** Throws when `options` has a key that is not in `known`, naming the nearest known one. */
 export function rejectUnknownOptions(op: string, options: object, known: readonly string[]): void {

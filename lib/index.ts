@@ -8,6 +8,8 @@ export { gradEnabled, noGrad, withGrad } from "./autograd/grad-mode.js";
 export type { VectorJacobianProduct } from "./autograd/node.js";
 export { type RandomKey, randomKey, withRandomKey } from "./autograd/random-key.js";
 export { type PretrainRunConfig, type PretrainRunOptions, parsePretrainConfig } from "./config/pretrain-config.js";
+export { formatRecipe, loadRecipe, parseRecipe } from "./config/recipe-file.js";
+export { type PretrainRecipe, type RecipeName, type RecipeOptions, recipe, recipes } from "./config/recipes.js";
 export type { DecoderName } from "./data/find-decoder.js";
 export { readSources } from "./data/lists.js";
 export {
@@ -24,6 +26,8 @@ export {
   VideoDataset,
 } from "./data/loader.js";
 export type { Source } from "./data/source.js";
+export { examineMachine } from "./doctor/examine.js";
+export type { Finding, Status } from "./doctor/finding.js";
 export { VideomaeError } from "./errors.js";
 export { type EvaluationClip, evaluationClips } from "./eval/clips.js";
 export { evaluateHeldOut, type HeldOutReport, type Ratio } from "./eval/held-out.js";
@@ -76,12 +80,16 @@ export { type PositionMode, sinusoid } from "./nn/position-table.js";
 export * from "./ops/index.js";
 export { AdamW, type AdamWOptions, type OptimizerGroup, parameterGroups, type StepResult } from "./optim/adamw.js";
 export { type CosineScheduleOptions, cosineSchedule, type Schedule, scaleLearningRate } from "./optim/schedule.js";
+export { type CleanList, writeCleanList } from "./survey/clean-list.js";
+export { type SurveySummary, summarize } from "./survey/summary.js";
+export { type Survey, type SurveyedEntry, type SurveyOptions, survey } from "./survey/survey.js";
 export type { Device, DType } from "./tensor/dtype.js";
 export {
   emptyCache,
   instructionSet,
   type MemoryReport,
   memory,
+  rehearse,
   resetPeakMemory,
   runSingleThreaded,
   threads,
@@ -89,6 +97,7 @@ export {
 export { nativeOp } from "./tensor/native-op.js";
 export { scope, unscoped } from "./tensor/scope.js";
 export { keep, Tensor } from "./tensor/tensor.js";
+export { forecastMemory, type MemoryForecast } from "./train/memory-forecast.js";
 export { masksOf, type PretrainControl, type PretrainSummary, pretrain } from "./train/pretrain.js";
 export { loadPretrainModel } from "./train/pretrain-state.js";
 export type { TrainingStep } from "./train/training-loop.js";

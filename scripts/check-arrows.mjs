@@ -3,7 +3,7 @@
 // files that have outgrown one idea. Prints each offence as `path:line reason` and fails when there is one.
 //
 // TypeScript, each room importing only from the levels below its own:
-//   cli -> train, eval -> models, data, optim, io, dist, log -> nn, masking -> ops -> autograd -> tensor -> addon
+//   cli -> train, eval, doctor, survey -> models, data, optim, io, dist, log -> nn, masking -> ops -> autograd -> tensor -> addon
 // Native: addon -> core, ops; cpu, cuda -> ops -> core; napi.h only in addon/, CUDA headers only in cuda/, and there
 // only in .cu and .cuh: a .h of cuda/ is plain C++, which tests (and an emulator) may include.
 import { readdirSync, readFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import ts from "typescript";
 
 const LEVELS = [
   ["cli"],
-  ["train", "eval"],
+  ["train", "eval", "doctor", "survey"],
   ["models", "data", "optim", "io", "dist", "log"],
   ["nn", "masking"],
   ["ops"],
@@ -22,7 +22,7 @@ const LEVELS = [
   ["addon"],
 ];
 /** What anyone may import; they import only each other. */
-const LEAVES = ["config", "errors.ts", "random.ts"];
+const LEAVES = ["config", "machine", "errors.ts", "random.ts"];
 
 /** What a native room may include beside itself. Tests and benchmarks may include all but the addon. */
 const NATIVE_ROOMS = {

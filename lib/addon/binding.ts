@@ -30,6 +30,8 @@ export interface NativeMemory {
   readonly peak: number;
   readonly cached: number;
   readonly arena: number;
+  /** The most that was live and cached together: what the operating system had to give. */
+  readonly reserved: number;
   /** How often the operating system was asked for memory since the start of the process. */
   readonly systemAllocations: number;
 }
@@ -48,6 +50,7 @@ interface Binding {
   memory(): NativeMemory;
   resetPeak(): void;
   emptyCache(): void;
+  rehearse<T>(body: () => T): T;
   threads(count?: number): number;
   singleThreaded(on: boolean): void;
   instructionSet(name?: string): string;

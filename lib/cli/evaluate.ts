@@ -15,7 +15,6 @@ interface EvaluateOptions {
 
 export function evaluateCommand(): Command {
   return new Command("evaluate")
-    .description("loss on held-out clips with fixed masks, against that of predicting each patch's mean")
     .argument("<clips>", "a folder of clips, or a list file")
     .requiredOption("--weights <path>", "a checkpoint, or the folder of a run")
     .option("--root <folder>", "folder that relative paths of a list file start from")

@@ -1,28 +1,87 @@
 #!/usr/bin/env node
-// The command line: one file a command. A mistake of the user's ends with one line that says what to do, status 1.
+// The command line: one file a command, loaded only when it is asked for, so that help and mistakes answer at once.
+// A mistake of the user's ends with one line that says what to do, status 1.
 import { readFileSync } from "node:fs";
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
 import { VideomaeError } from "../errors.js";
-import { evaluateCommand } from "./evaluate.js";
-import { inspectCommand } from "./inspect.js";
-import { pretrainCommand } from "./pretrain.js";
-import { reconstructCommand } from "./reconstruct.js";
 
-const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+/** Every command: what help says of it, and its file. */
+const commands: readonly (readonly [name: string, description: string, load: () => Promise<Command>])[] = [
+  [
+    "pretrain",
+    "pre-train a model on a folder of clips or a list file",
+    async () => (await import("./pretrain.js")).pretrainCommand(),
+  ],
+  [
+    "reconstruct",
+    "show what a pre-trained model makes of a clip",
+    async () => (await import("./reconstruct.js")).reconstructCommand(),
+  ],
+  [
+    "evaluate",
+    "loss on held-out clips with fixed masks, against that of predicting each patch's mean",
+    async () => (await import("./evaluate.js")).evaluateCommand(),
+  ],
+  ["inspect", "look into data, models and weights before a run", async () => (await import("./inspect.js")).inspectCommand()],
+  [
+    "recipes",
+    "named recipes for pretrain, as YAML to start from",
+    async () => (await import("./recipes.js")).recipesCommand(),
+  ],
+  [
+    "doctor",
+    "what this machine has, and what is in the way of a run",
+    async () => (await import("./doctor.js")).doctorCommand(),
+  ],
+];
 
-const program = new Command("videomae")
-  .description("VideoMAE V2: masked video pre-training")
-  .version(manifest.version)
-  .showSuggestionAfterError()
-  .addCommand(pretrainCommand())
-  .addCommand(reconstructCommand())
-  .addCommand(evaluateCommand())
-  .addCommand(inspectCommand());
+async function program(args: readonly string[]): Promise<Command> {
+  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  const words = args.filter((arg) => !arg.startsWith("-"));
+  const asked = words[0] === "help" ? words[1] : words[0];
+  const root = new Command("videomae")
+    .description("VideoMAE V2: masked video pre-training")
+    .version(manifest.version)
+    .addHelpText("after", "\nvideomae <command> --help says more of each.");
+  for (const [name, description, load] of commands) {
+    root.addCommand((name === asked ? await load() : new Command(name)).description(description));
+  }
+  return throwing(root);
+}
+
+/** Commander's mistakes thrown, to be told like all others. */
+function throwing(command: Command): Command {
+  for (const child of command.commands) throwing(child);
+  return command.configureOutput({ outputError: () => {} }).exitOverride();
+}
+
+/** A mistake in one line; of a published option, what it is called here. */
+async function mistakeText(error: CommanderError): Promise<string> {
+  const [first, ...rest] = error.message.replace(/^error: /, "").split("\n");
+  const flag = error.code === "commander.unknownOption" ? /'(--[^']+)'/.exec(first)?.[1] : undefined;
+  const hint = flag && (await import("../config/official-options.js")).adviceOnKey(flag, await spelling());
+  return [first, hint ? `Hint: ${hint}` : rest.join(" ")].filter(Boolean).join(". ");
+}
+
+async function spelling(): Promise<(name: string) => string> {
+  const { flagOf } = await import("./values.js");
+  return flagOf;
+}
+
+// A reader that has seen enough (`| head`) is no mistake.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
 
 try {
-  await program.parseAsync();
+  await (await program(process.argv.slice(2))).parseAsync();
 } catch (error) {
-  if (!(error instanceof VideomaeError)) throw error;
-  process.stderr.write(`videomae: ${error.message}\n`);
-  process.exitCode = 1;
+  if (error instanceof CommanderError && error.exitCode === 0) process.exitCode = 0;
+  else if (error instanceof CommanderError && error.code === "commander.help") process.exitCode = 1;
+  else if (error instanceof CommanderError || error instanceof VideomaeError) {
+    const message = error instanceof CommanderError ? await mistakeText(error) : error.message;
+    process.stderr.write(`videomae: ${message}\n`);
+    process.exitCode = 1;
+  } else throw error;
 }

@@ -1,59 +1,45 @@
 // `videomae pretrain <data>`: trains with a progress bar, leaves checkpoints, a log and a loss plot.
 import path from "node:path";
-import { Command, Option } from "commander";
-import { describePretrainOptions, type PretrainRunOptions } from "../config/pretrain-config.js";
+import type { Command } from "commander";
+import type { PretrainRunConfig } from "../config/pretrain-config.js";
+import { formatRecipe } from "../config/recipe-file.js";
 import { readJsonl } from "../log/jsonl.js";
 import { type LossPoint, writeLossPlot } from "../log/loss-plot.js";
 import { Progress } from "../log/progress.js";
+import { machineLimits, memoryLimit } from "../machine/limits.js";
+import { scaleLearningRate } from "../optim/schedule.js";
+import { forecastMemory } from "../train/memory-forecast.js";
 import { pretrain } from "../train/pretrain.js";
 import { interruptible } from "./interrupt.js";
-import { parseNumber, parseNumbers } from "./values.js";
+import { configOf, pretrainOptions } from "./pretrain-options.js";
+import { bytesText } from "./values.js";
 
 export function pretrainCommand(): Command {
-  const command = new Command("pretrain")
-    .description("pre-train a model on a folder of clips or a list file")
-    .argument("<data...>", "folder of clips, list file with one clip a line, or mixture file; several are a mixture");
-  for (const { name, description, default: preset } of describePretrainOptions()) {
-    if (name !== "data") command.addOption(optionFor(name, description, preset));
-  }
-  return command.action((data: string[], options: Record<string, unknown>) =>
-    runPretraining({ ...options, data: data.length === 1 ? data[0] : data } as PretrainRunOptions),
+  return pretrainOptions().action((data: string[], _options: object, command: Command) =>
+    runPretraining(configOf(command, data)),
   );
 }
 
-/** One option of the schema as the command line spells it: `maskRatio` is `--mask-ratio <value>`. */
-function optionFor(name: string, description: string, preset: unknown): Option {
-  const flag = `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
-  if (name === "resume") {
-    return new Option("--no-resume", "start anew even when the folder holds a checkpoint");
-  }
-  if (preset === false) return new Option(flag, description);
-  if (preset === true) return new Option(flag.replace("--", "--no-"), `do not ${description}`);
-  const option = new Option(
-    `${flag} <value>`,
-    preset === undefined ? description : `${description} (default: ${preset})`,
-  );
-  if (Array.isArray(preset)) return option.argParser(parseNumbers);
-  return typeof preset === "string" || name === "root" ? option : option.argParser(parseNumber);
-}
-
-async function runPretraining(options: PretrainRunOptions): Promise<void> {
+async function runPretraining(config: PretrainRunConfig): Promise<void> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const onStop = () => say("\nstopping after this update (again to stop at once)");
-  await interruptible((signal) => pretrainAndShow(options, say, signal), onStop);
+  await interruptible((signal) => pretrainAndShow(config, say, signal), onStop);
 }
 
 async function pretrainAndShow(
-  options: PretrainRunOptions,
+  config: PretrainRunConfig,
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
   let progress: Progress | undefined;
   let badFiles = 0;
+  const { lines, warning } = introduce(config);
+  if (warning) say(warning); // before any memory is taken
   try {
-    const { steps, done, skipped, checkpoint, log, data } = await pretrain(options, {
+    const { steps, done, skipped, checkpoint, log, data } = await pretrain(config, {
       signal,
       onStart: ({ start, steps, clips, model }) => {
+        for (const line of lines) say(line);
         const resumed = start > 0 ? `, resumed after update ${start}` : "";
         say(
           `${clips} clips, ${model.config.frames} x ${model.config.image} x ${model.config.image}, ${steps} updates${resumed}`,
@@ -86,6 +72,25 @@ async function pretrainAndShow(
   } finally {
     progress?.stop();
   }
+}
+
+/** All options, what an update is made of, and what memory the run will take; a warning when that is too much. */
+function introduce(config: PretrainRunConfig): { lines: string[]; warning: string | undefined } {
+  const { batchSize, accumulate, views, lr, recompute } = config;
+  const videos = batchSize * accumulate;
+  const peakRate = Number(scaleLearningRate(lr, videos).toPrecision(6));
+  const { peak, total } = forecastMemory(config);
+  const limit = memoryLimit(machineLimits());
+  const allowed = limit === undefined ? "" : `; this machine allows ${bytesText(limit)}`;
+  const memory = `memory: about ${bytesText(total)}, of which ${bytesText(peak)} for tensors${allowed}`;
+  const lines = [
+    formatRecipe(config).trimEnd(),
+    `an update: ${videos} videos (${batchSize} x ${accumulate}), ${videos * views} clips; peak learning rate ${peakRate}`,
+    memory,
+  ];
+  if (limit === undefined || total <= limit) return { lines, warning: undefined };
+  const advice = `${recompute ? "give" : "give --recompute, or"} a smaller --batch-size with a larger --accumulate`;
+  return { lines, warning: `warning: ${memory}, so the run may be killed: ${advice}` };
 }
 
 function lossPoints(log: string): LossPoint[] {

@@ -19,7 +19,6 @@ interface ReconstructOptions {
 
 export function reconstructCommand(): Command {
   return new Command("reconstruct")
-    .description("show what a pre-trained model makes of a clip")
     .argument("<clip>", "a video")
     .requiredOption("--weights <path>", "a checkpoint, or the folder of a run")
     .option("--out <file>", "the animation, .webp; a .png sheet is written beside it", "reconstruction.webp")

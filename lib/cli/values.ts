@@ -1,4 +1,4 @@
-// How option values are read from the command line.
+// How options are spelt, and their values read, on the command line.
 import { InvalidArgumentError } from "commander";
 
 /** A finite number. */
@@ -11,4 +11,17 @@ export function parseNumber(text: string): number {
 /** "0.9,0.95" -> [0.9, 0.95] */
 export function parseNumbers(text: string): number[] {
   return text.split(",").map(parseNumber);
+}
+
+/** "maskRatio" -> "--mask-ratio" */
+export function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
+}
+
+/** 1536000 -> "1.5 MB" */
+export function bytesText(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const unit = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(bytes, 1)) / 3)));
+  const value = bytes / 1000 ** unit;
+  return `${value.toFixed(unit > 0 && value < 100 ? 1 : 0)} ${units[unit]}`;
 }

@@ -3,7 +3,9 @@
 // for a misspelt one, the nearest real one. Sizes of the model and kinds of masks are checked where they are used.
 
 import { z } from "zod";
-import { nearest, VideomaeError } from "../errors.js";
+import { VideomaeError } from "../errors.js";
+import { firstMistake, type Mistake, pathText } from "./explain-issue.js";
+import { adviceOnKey, adviceOnWord } from "./official-options.js";
 
 const DEFAULT_EPOCHS = 300;
 const DEFAULT_WARMUP_EPOCHS = 40;
@@ -114,6 +116,7 @@ const shape = {
     .describe("updates in a row with a loss or gradient that is not finite that end the run"),
   spikeRatio: z.number().gt(1).default(2).describe("a loss so many times the median of the last 100 is reported"),
   saveEvery: count().default(1000).describe("updates between two checkpoints"),
+  saveEpochs: count().optional().describe("epochs between two checkpoints, instead of saveEvery"),
   keep: count().default(3).describe("checkpoints kept, besides the best one"),
   logEvery: count().default(10).describe("updates between two lines of the log"),
   resume: z
@@ -122,16 +125,30 @@ const shape = {
     .describe("continue from the newest checkpoint in out, or from this file; false: start anew"),
 };
 
-const schema = z
-  .strictObject(shape)
-  .refine(({ epochs, steps }) => epochs === undefined || steps === undefined, {
-    path: ["steps"],
-    message: "expected epochs or steps, not both",
-  })
-  .refine(({ warmupEpochs, warmupSteps }) => warmupEpochs === undefined || warmupSteps === undefined, {
-    path: ["warmupSteps"],
-    message: "expected warmupEpochs or warmupSteps, not both",
-  });
+/** What no schema of single options can say: pairs of which a run takes one. */
+function notBoth<S extends z.ZodType<object>>(object: S): S {
+  return alternatives.reduce(
+    (checked, [name, other]) =>
+      checked.refine((options) => !(isGiven(options, name) && isGiven(options, other)), {
+        path: [other],
+        message: `expected ${name} or ${other}, not both`,
+      }),
+    object,
+  );
+}
+
+const alternatives = [
+  ["epochs", "steps"],
+  ["warmupEpochs", "warmupSteps"],
+] as const;
+
+function isGiven(options: object, name: string): boolean {
+  return (options as Record<string, unknown>)[name] !== undefined;
+}
+
+const schema = notBoth(z.strictObject(shape));
+/** Some of the options, as a recipe has them. */
+const partialSchema = notBoth(z.strictObject(shape).partial());
 
 /** The options of a run with every default filled in. */
 export type PretrainRunConfig = z.output<typeof schema>;
@@ -144,6 +161,8 @@ export interface OptionDescription {
   readonly name: string;
   readonly description: string;
   readonly required: boolean;
+  /** What its values are; `object` for those that only scripts and recipes can give. */
+  readonly kind: "number" | "string" | "boolean" | "numbers" | "object";
   /** Absent when the option has none. */
   readonly default?: unknown;
 }
@@ -154,8 +173,20 @@ export function describePretrainOptions(): OptionDescription[] {
     const empty = type.safeParse(undefined);
     const preset = empty.success ? empty.data : undefined;
     const description = type.description ?? "";
-    return { name, description, required: !empty.success, ...(preset !== undefined && { default: preset }) };
+    const kind = kindOf(type);
+    return { name, description, required: !empty.success, kind, ...(preset !== undefined && { default: preset }) };
   });
+}
+
+/** Of several types the last simple one counts: true, or a path, is written as a path. */
+function kindOf(type: z.ZodType): OptionDescription["kind"] {
+  const { def, options } = type as { def: { type: string; innerType?: z.ZodType }; options?: readonly z.ZodType[] };
+  if (def.innerType) return kindOf(def.innerType);
+  if (def.type === "number" || def.type === "boolean") return def.type;
+  if (def.type === "string" || def.type === "enum") return "string";
+  if (def.type === "tuple") return "numbers";
+  const kinds = def.type === "union" ? (options ?? []).map(kindOf).filter((kind) => kind !== "object") : [];
+  return kinds.at(-1) ?? "object";
 }
 
 /**
@@ -167,69 +198,53 @@ export function describePretrainOptions(): OptionDescription[] {
 export function parsePretrainConfig(options: unknown, op = "pretrain"): PretrainRunConfig {
   const result = schema.safeParse(options);
   if (result.success) return result.data;
-  throw explainIssue(op, options, result.error.issues[0]);
+  const { path, ...parts } = firstMistake(schema, options, advice)!;
+  throw new VideomaeError({ op: mistakeAt(op, path, parts), ...parts });
 }
 
-/** The updates of a run: all of them, and those of the warm-up. */
+/** The first mistake in a part of the options, such as a recipe, where nothing is required. */
+export function mistakeInPart(options: unknown): Mistake | undefined {
+  return firstMistake(partialSchema, options, advice);
+}
+
+const advice = { key: adviceOnKey, word: adviceOnWord };
+
+/** An unknown key is in `got`; it stands in `op` only where it is inside another. */
+function mistakeAt(op: string, path: readonly PropertyKey[], { expected }: Pick<Mistake, "expected">): string {
+  const shown = expected === "a known option" ? path.slice(0, -1) : path;
+  return shown.length > 0 ? `${op} ${pathText(shown)}` : op;
+}
+
+/**
+ * Options with others on top. Of two that exclude each other, such as epochs and steps, the one on top counts.
+ * Undefined means not given.
+ */
+export function overrideOptions<O extends object>(options: O, top: Partial<PretrainRunOptions>): O & typeof top {
+  const given = Object.entries(top).filter(([, value]) => value !== undefined);
+  const replaced = alternatives.flatMap((pair) => (pair.some((name) => isGiven(top, name)) ? pair : []) as string[]);
+  const kept = Object.entries(options).filter(([name]) => !replaced.includes(name));
+  return Object.fromEntries([...kept, ...given]) as O & typeof top;
+}
+
+/** The JSON Schema of recipes, for editors that complete and check YAML. */
+export function recipeJsonSchema(): object {
+  return z.toJSONSchema(partialSchema, { io: "input" });
+}
+
+/** The updates of a run: all of them, those of the warm-up, and those from one checkpoint to the next. */
 export interface StepPlan {
   readonly steps: number;
   readonly warmupSteps: number;
+  readonly saveEvery: number;
 }
 
 /** Turns epochs into updates, for data that makes `stepsPerEpoch` updates an epoch; a fraction with accumulation. */
 export function planSteps(config: PretrainRunConfig, stepsPerEpoch: number): StepPlan {
   const steps = config.steps ?? Math.max(1, Math.floor((config.epochs ?? DEFAULT_EPOCHS) * stepsPerEpoch));
-  if (config.warmupSteps !== undefined) return { steps, warmupSteps: config.warmupSteps };
+  const saveEvery =
+    config.saveEpochs === undefined ? config.saveEvery : Math.max(1, Math.round(config.saveEpochs * stepsPerEpoch));
+  if (config.warmupSteps !== undefined) return { steps, warmupSteps: config.warmupSteps, saveEvery };
   const asked = config.warmupEpochs === undefined ? undefined : Math.round(config.warmupEpochs * stepsPerEpoch);
   const warmupSteps = asked ?? Math.min(Math.round(DEFAULT_WARMUP_EPOCHS * stepsPerEpoch), Math.floor(steps / 10));
-  return { steps, warmupSteps };
-}
-
-function explainIssue(op: string, options: unknown, found: z.core.$ZodIssue): VideomaeError {
-  const issue = innermost(found);
-  const [first, ...rest] = issue.path;
-  const name = [first, ...rest].filter((part) => part !== undefined).join(".");
-  if (issue.code === "unrecognized_keys") {
-    const known = Object.keys(first === "data" ? dataSource.shape : shape);
-    const near = nearest(issue.keys[0], known);
-    const hint = near ? `did you mean "${near}"?` : `the options are ${known.join(", ")}`;
-    return new VideomaeError({
-      op: name ? `${op} ${name}` : op,
-      expected: "a known option",
-      got: `"${issue.keys[0]}"`,
-      hint,
-    });
-  }
-  const value = issue.path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown>)?.[part], options);
-  const field = Object.hasOwn(shape, String(first)) ? shape[first as keyof typeof shape] : undefined;
-  return new VideomaeError({
-    op: name ? `${op} ${name}` : op,
-    expected: expectation(issue),
-    got: value === undefined ? "nothing" : JSON.stringify(value),
-    hint: misspelt(issue, value) ?? field?.description,
-  });
-}
-
-/** What is wrong with a value of one of several types: that of the type whose parts it has, when it is of one. */
-function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue {
-  if (issue.code !== "invalid_union") return issue;
-  const branches = issue.errors.flatMap(([first]) => (first ? [innermost(first)] : []));
-  const best = branches.reduce((a, b) => (b.path.length > a.path.length ? b : a));
-  if (best.path.length === 0) return issue; // it is of none of the types
-  return { ...best, path: [...issue.path, ...best.path] };
-}
-
-function expectation(issue: z.core.$ZodIssue): string {
-  if (issue.code === "invalid_value") return `one of ${issue.values.join(", ")}`;
-  if (issue.code === "invalid_union") {
-    return [...new Set(issue.errors.flatMap(([first]) => (first ? [expectation(first)] : [])))].join(" or ");
-  }
-  const text = issue.message.replace(/^(Invalid input|Too small|Too big): /, "").replace(/^expected /, "");
-  return text.replace(/, received .*$/, "").replace(/^int$/, "an integer");
-}
-
-function misspelt(issue: z.core.$ZodIssue, value: unknown): string | undefined {
-  if (issue.code !== "invalid_value" || typeof value !== "string") return undefined;
-  const near = nearest(value, issue.values.map(String));
-  return near && `did you mean "${near}"?`;
+  return { steps, warmupSteps, saveEvery };
 }

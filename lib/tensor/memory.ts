@@ -1,5 +1,6 @@
 // What memory and threads the package uses.
 import { binding, type NativeMemory } from "../addon/binding.js";
+import { VideomaeError } from "../errors.js";
 import { leakedTensors } from "./leaks.js";
 import { liveTensors } from "./tensor.js";
 
@@ -24,6 +25,21 @@ export function resetPeakMemory(): void {
 /** Gives cached native memory back to the operating system. */
 export function emptyCache(): void {
   binding.emptyCache();
+}
+
+/**
+ * Runs `body` without computing anything and without taking memory: what it allocates is only counted, and `memory()`
+ * inside it reports the counted blocks. Values read in it mean nothing, and its tensors cannot be used after it. For
+ * forecasts: what a step would take, to the byte.
+ * @param body  synchronous
+ */
+export function rehearse<T>(body: () => T): T {
+  const result = binding.rehearse(body);
+  if (result instanceof Promise) {
+    result.catch(() => {}); // what it goes on to do fails outside the rehearsal; the error below says why
+    throw new VideomaeError({ op: "rehearse", expected: "a synchronous body", got: "an async one" });
+  }
+  return result;
 }
 
 /** The number of threads kernels use; sets it first when given (1 to 256). Results do not depend on it. */

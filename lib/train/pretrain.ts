@@ -15,7 +15,7 @@ import { type PretrainModel, pretrainModel } from "../models/pretrain.js";
 import { publishedGrid, tokenGrid } from "../models/sizes.js";
 import { AdamW, parameterGroups } from "../optim/adamw.js";
 import { cosineSchedule, scaleLearningRate } from "../optim/schedule.js";
-import { threads } from "../tensor/memory.js";
+import { emptyCache, threads } from "../tensor/memory.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { CheckpointSaver } from "./checkpoint-saver.js";
 import { Guards } from "./guards.js";
@@ -25,6 +25,7 @@ import { QuarantineList } from "./quarantine-list.js";
 import { continueFolder, openResumePoint, prepareFolder } from "./run-folder.js";
 import { lockFolder } from "./run-lock.js";
 import { RunLog } from "./run-log.js";
+import { storeRecipe } from "./run-recipe.js";
 import { type Procedure, type TrainingStep, train } from "./training-loop.js";
 import { trainingSteps } from "./training-steps.js";
 
@@ -69,6 +70,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
     weightDecay: config.weightDecay,
     clipNorm: config.clipNorm,
   });
+  emptyCache(); // the parameters' own blocks, now that the optimiser has gathered them
   const dataset = datasetOf(config, model);
   const plan = planSteps(config, loader(dataset, { batchSize }).stepsPerEpoch / accumulate);
   const schedules = schedulesOf(config, plan);
@@ -89,6 +91,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
     ...moved,
     ...positionNotes(config, model),
     ...dataNotes(config, dataset),
+    ...storeRecipe(config, before !== undefined),
     ...changed,
   ]) {
     log.event("note", note, { note });
@@ -133,7 +136,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
       known = batches.quarantine();
       return countsOf(batches.report());
     },
-    ...{ logEvery: config.logEvery, saveEvery: config.saveEvery, onStep: control.onStep, signal: control.signal },
+    ...{ logEvery: config.logEvery, saveEvery: plan.saveEvery, onStep: control.onStep, signal: control.signal },
   });
   const data = batches.report();
   if (data.length > 1 || data.some(({ bad }) => bad > 0)) log.write({ event: "data read", parts: data });
@@ -164,7 +167,8 @@ function countsOf(parts: readonly PartReport[]): { data?: object } {
   };
 }
 
-function modelOf(config: PretrainRunConfig): PretrainModel {
+/** The model that a run's options describe, with fresh weights. The caller disposes of it. */
+export function modelOf(config: PretrainRunConfig): PretrainModel {
   const { image, patch, frames, tubelet, width, depth, heads, decoderWidth, decoderDepth, decoderHeads } = config;
   const { dropPath, normalizeTarget, seed, recompute, position } = config;
   const encoder = { image, patch, frames, tubelet, width, depth, heads, dropPath };

@@ -123,30 +123,36 @@ Tensor live(const Value& value, const char* op) {
   return t;
 }
 
+/// Hands a tensor's elements to `body`, unless there are none. In a rehearsal nothing is read or written.
+template <class Body>
+void touch(const Tensor& t, const Body& body) {
+  if (!rehearsing() && t.bytes() > 0) body(t.data());
+}
+
 Value from_array(const CallbackInfo& info) {
   const Tensor t = Tensor::empty(to_shape(info[1], "fromArray", "shape"), to_dtype(info[2], "fromArray"));
   const void* data = array_bytes(info[0], t, "fromArray");
-  if (t.bytes() > 0) std::memcpy(t.data(), data, t.bytes());
+  touch(t, [&](void* elements) { std::memcpy(elements, data, t.bytes()); });
   return handle::wrap(info.Env(), t);
 }
 
 Value zeros(const CallbackInfo& info) {
   const Tensor t = Tensor::empty(to_shape(info[0], "zeros", "shape"), to_dtype(info[1], "zeros"));
-  std::memset(t.data(), 0, t.bytes());
+  touch(t, [&](void* elements) { std::memset(elements, 0, t.bytes()); });
   return handle::wrap(info.Env(), t);
 }
 
 Value read_into(const CallbackInfo& info) {
   const Tensor t = live(info[0], "read");
   void* data = array_bytes(info[1], t, "read");
-  if (t.bytes() > 0) std::memcpy(data, t.data(), t.bytes());
+  touch(t, [&](void* elements) { std::memcpy(data, elements, t.bytes()); });
   return info[1];
 }
 
 Value write(const CallbackInfo& info) {
   const Tensor t = live(info[0], "write");
   const void* data = array_bytes(info[1], t, "write");
-  if (t.bytes() > 0) std::memcpy(t.data(), data, t.bytes());
+  touch(t, [&](void* elements) { std::memcpy(elements, data, t.bytes()); });
   return info.Env().Undefined();
 }
 
@@ -180,12 +186,20 @@ Value memory(const CallbackInfo& info) {
   o.Set("peak", static_cast<double>(m.peak));
   o.Set("cached", static_cast<double>(m.cached));
   o.Set("arena", static_cast<double>(m.arena));
+  o.Set("reserved", static_cast<double>(m.reserved));
   o.Set("systemAllocations", static_cast<double>(m.system));
   return o;
 }
 
 Value reset_peak_memory(const CallbackInfo& info) { return reset_peak(), info.Env().Undefined(); }
 Value empty_memory_cache(const CallbackInfo& info) { return empty_cache(), info.Env().Undefined(); }
+
+/// Calls info[0] in a rehearsal and returns what it returns.
+Value rehearse(const CallbackInfo& info) {
+  check(info[0].IsFunction(), "rehearse", "a function", kind_of(info[0]));
+  const Rehearsal rehearsal;
+  return info[0].As<Napi::Function>().Call({});
+}
 
 Value threads(const CallbackInfo& info) {
   if (info.Length() > 0 && !info[0].IsUndefined()) {
@@ -254,6 +268,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   define<memory>(exports, "memory");
   define<reset_peak_memory>(exports, "resetPeak");
   define<empty_memory_cache>(exports, "emptyCache");
+  define<rehearse>(exports, "rehearse");
   define<threads>(exports, "threads");
   define<single_threaded>(exports, "singleThreaded");
   define<choose_instruction_set>(exports, "instructionSet");

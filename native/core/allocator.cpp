@@ -1,5 +1,9 @@
 #include "core/allocator.h"
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 #include <cstdlib>
 #include <map>
@@ -24,11 +28,10 @@ std::string megabytes(size_t bytes) { return std::to_string((bytes + (1 << 20) -
 
 class CachingAllocator {
  public:
-  /// Never destroyed: blocks may be released while the process ends.
-  static CachingAllocator& instance() {
-    static CachingAllocator* allocator = new CachingAllocator;
-    return *allocator;
-  }
+  /// @param counting  whether blocks are only counted, and have no memory
+  explicit CachingAllocator(bool counting) : counting_(counting) {}
+
+  bool counting() const { return counting_; }
 
   void* take(size_t size) {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -43,6 +46,7 @@ class CachingAllocator {
     }
     live_ += size;
     peak_ = std::max(peak_, live_);
+    reserved_ = std::max(reserved_, live_ + cached_);
     return data;
   }
 
@@ -65,17 +69,19 @@ class CachingAllocator {
 
   MemoryStatistics statistics() {
     std::lock_guard<std::mutex> lock(mutex_);
-    return {live_, peak_, cached_, arena_, system_};
+    return {live_, peak_, cached_, arena_, reserved_, system_};
   }
 
   void reset_peak() {
     std::lock_guard<std::mutex> lock(mutex_);
     peak_ = live_;
+    reserved_ = live_ + cached_;
   }
 
  private:
   void* ask_system(size_t size) {
     ++system_;
+    if (counting_) return reinterpret_cast<void*>(alignment);  // an address that is never followed
     void* data = std::aligned_alloc(alignment, size);
     if (data == nullptr) {
       release_cached();
@@ -89,25 +95,51 @@ class CachingAllocator {
   }
 
   void release_cached() {
-    for (auto& [size, blocks] : free_)
-      for (void* block : blocks) std::free(block);
+    if (!counting_)
+      for (auto& [size, blocks] : free_)
+        for (void* block : blocks) std::free(block);
     free_.clear();
     cached_ = 0;
+#if defined(__GLIBC__)
+    // The C library keeps what was freed below other blocks of its heap: hundreds of megabytes after a first step.
+    if (!counting_) malloc_trim(0);
+#endif
   }
 
+  const bool counting_;
   std::mutex mutex_;
   std::map<size_t, std::vector<void*>> free_;
-  size_t live_ = 0, peak_ = 0, cached_ = 0, arena_ = 0;
+  size_t live_ = 0, peak_ = 0, cached_ = 0, arena_ = 0, reserved_ = 0;
   uint64_t system_ = 0;
 };
 
+using Home = std::shared_ptr<CachingAllocator>;  // what a block came from, and returns to
+
+thread_local Home rehearsal;
 thread_local Arena* open_arena = nullptr;
+
+/// The allocator of the process, or of this thread's rehearsal.
+const Home& home() {
+  // Never destroyed: blocks may be released while the process ends.
+  static const Home* process = new Home(std::make_shared<CachingAllocator>(false));
+  return rehearsal ? rehearsal : *process;
+}
 
 }  // namespace
 
-MemoryStatistics memory_statistics() { return CachingAllocator::instance().statistics(); }
-void reset_peak() { CachingAllocator::instance().reset_peak(); }
-void empty_cache() { CachingAllocator::instance().empty(); }
+Rehearsal::Rehearsal() {
+  if (rehearsal) throw Error("rehearse", "one rehearsal at a time", "one inside another");
+  if (open_arena != nullptr) throw Error("rehearse", "no compiled step under way", "one inside it");
+  rehearsal = std::make_shared<CachingAllocator>(true);
+}
+
+Rehearsal::~Rehearsal() { rehearsal.reset(); }
+
+bool rehearsing() { return rehearsal != nullptr; }
+
+MemoryStatistics memory_statistics() { return home()->statistics(); }
+void reset_peak() { home()->reset_peak(); }
+void empty_cache() { home()->empty(); }
 
 struct Arena::State {
   struct Use {
@@ -125,12 +157,13 @@ struct Arena::State {
   bool planned = false;
   bool diverged = false;  // a replay released something earlier or later than the recorded pass
   void* base = nullptr;
+  Home base_home;
   size_t bytes = 0;
 
   ~State() {
     if (base == nullptr) return;
-    CachingAllocator::instance().count_arena(-static_cast<int64_t>(bytes));
-    CachingAllocator::instance().give_back(base, bytes);
+    base_home->count_arena(-static_cast<int64_t>(bytes));
+    base_home->give_back(base, bytes);
   }
 
   static std::shared_ptr<Block> allocate(const std::shared_ptr<State>& state, size_t bytes) {
@@ -138,11 +171,12 @@ struct Arena::State {
     std::lock_guard<std::mutex> lock(state->mutex);
     if (!state->planned) {
       const size_t use = state->uses.size();
-      void* data = CachingAllocator::instance().take(size);
+      const Home from = home();
+      void* data = from->take(size);
       state->uses.push_back({size, state->clock++});
       ++state->alive;
-      return {new Block{data, bytes}, [state, use, size](Block* block) {
-                CachingAllocator::instance().give_back(block->data, size);
+      return {new Block{data, bytes, from->counting()}, [state, use, size, from](Block* block) {
+                from->give_back(block->data, size);
                 delete block;
                 std::lock_guard<std::mutex> lock(state->mutex);
                 state->uses[use].until = state->clock++;
@@ -154,7 +188,7 @@ struct Arena::State {
     ++state->clock;
     ++state->alive;
     void* data = static_cast<char*>(state->base) + state->uses[use].offset;
-    return {new Block{data, bytes}, [state, use, pass = state->pass](Block* block) {
+    return {new Block{data, bytes, state->base_home->counting()}, [state, use, pass = state->pass](Block* block) {
               delete block;
               std::lock_guard<std::mutex> lock(state->mutex);
               if (pass != state->pass) return;
@@ -196,9 +230,10 @@ struct Arena::State {
                     use);
     }
     bytes = rounded(bytes);
-    CachingAllocator::instance().empty();  // what the recorded passes used would otherwise stay beside the plan
-    base = CachingAllocator::instance().take(bytes);
-    CachingAllocator::instance().count_arena(static_cast<int64_t>(bytes));
+    base_home = home();
+    base_home->empty();  // what the recorded passes used would otherwise stay beside the plan
+    base = base_home->take(bytes);
+    base_home->count_arena(static_cast<int64_t>(bytes));
     planned = true;
   }
 };
@@ -252,9 +287,10 @@ size_t Arena::bytes() const { return state_->bytes; }
 std::shared_ptr<Block> allocate(size_t bytes) {
   if (open_arena != nullptr) return Arena::State::allocate(open_arena->state_, bytes);
   const size_t size = rounded(bytes);
-  void* data = CachingAllocator::instance().take(size);
-  return {new Block{data, bytes}, [size](Block* block) {
-            CachingAllocator::instance().give_back(block->data, size);
+  const Home from = home();
+  void* data = from->take(size);
+  return {new Block{data, bytes, from->counting()}, [size, from](Block* block) {
+            from->give_back(block->data, size);
             delete block;
           }};
 }

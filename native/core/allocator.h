@@ -16,6 +16,7 @@ struct MemoryStatistics {
   size_t peak;      // the most bytes ever handed out at once since the last reset_peak()
   size_t cached;    // bytes kept for reuse
   size_t arena;     // bytes held by planned arenas
+  size_t reserved;  // the most bytes ever handed out and cached together: what the operating system has to give
   uint64_t system;  // how often the operating system was asked
 };
 
@@ -24,12 +25,28 @@ void reset_peak();
 /// Gives cached blocks back to the operating system.
 void empty_cache();
 
+/// Until the end of its life, this thread's allocations are counted and not made: blocks have sizes and no memory, and
+/// the statistics are those of the counted blocks alone. Nothing may read or write such a block. Kernels are left out
+/// (ops/execute.h), so a step that is rehearsed says what memory it would take, to the byte, in no time.
+class Rehearsal {
+ public:
+  /// Throws Error inside another one.
+  Rehearsal();
+  ~Rehearsal();
+  Rehearsal(const Rehearsal&) = delete;
+  Rehearsal& operator=(const Rehearsal&) = delete;
+};
+
+/// Whether this thread is in a rehearsal.
+bool rehearsing();
+
 class Arena;
 
 /// A block of memory, owned: it returns to its allocator when the last reference goes.
 struct Block {
   void* data = nullptr;
-  size_t bytes = 0;  // as asked for
+  size_t bytes = 0;      // as asked for
+  bool counted = false;  // of a rehearsal: there is no memory at `data`
 };
 
 /// Allocates `bytes` on the CPU, 64-byte aligned, from this thread's arena while one is open. Throws Error when memory

@@ -42,4 +42,6 @@ Tensor Tensor::view(int64_t offset, const Shape& shape) const {
   return t;
 }
 
+void Tensor::refuse_counted() { throw Error("rehearse", "a tensor with memory behind it", "one of a rehearsal"); }
+
 }  // namespace videomae

@@ -23,13 +23,19 @@ class Tensor {
   Tensor view(int64_t offset, const Shape& shape) const;
 
   bool defined() const { return block_ != nullptr; }
+  /// Whether it is of a rehearsal and has no memory.
+  bool counted() const { return block_->counted; }
   DType dtype() const { return dtype_; }
   DeviceKind device() const { return device_; }
   const Shape& shape() const { return shape_; }
   int64_t elements() const { return shape_.elements(); }
   size_t bytes() const { return static_cast<size_t>(elements()) * size_of(dtype_); }
 
-  void* data() const { return static_cast<char*>(block_->data) + offset_; }
+  /// Throws Error for a tensor of a rehearsal, which has no memory.
+  void* data() const {
+    if (block_->counted) refuse_counted();
+    return static_cast<char*>(block_->data) + offset_;
+  }
   template <class T>
   T* data() const {
     return static_cast<T*>(data());
@@ -39,6 +45,8 @@ class Tensor {
   std::string text() const { return defined() ? name_of(dtype_) + shape_.text() : "a freed tensor"; }
 
  private:
+  [[noreturn]] static void refuse_counted();
+
   std::shared_ptr<Block> block_;
   size_t offset_ = 0;  // bytes
   Shape shape_;

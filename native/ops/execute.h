@@ -1,5 +1,5 @@
 // Runs an op: checks that its operands are alive and on one device, infers, allocates the outputs and the scratch
-// memory, and calls the kernel of that device.
+// memory, and calls the kernel of that device. In a rehearsal (core/allocator.h) all but the kernel.
 #pragma once
 
 #include "ops/all.h"
@@ -35,6 +35,7 @@ struct OperandCheck {
   void one(const char* operand, const Tensor& t) {
     check(t.defined(), op, std::string("a live tensor as ") + operand, "a freed one",
           "it was disposed of, or its scope() has ended: use keep() to carry a tensor out of a scope");
+    check(rehearsing() || !t.counted(), op, std::string("memory behind ") + operand, "a tensor of a rehearsal");
     if (first == nullptr) first = operand, device = t.device();
     check(t.device() == device, op, std::string(operand) + " on " + name_of(device) + ", where " + first + " is",
           name_of(t.device()), "make it on the same device");
@@ -71,6 +72,7 @@ void execute(Op& op) {
   op.visit(outputs);
   std::shared_ptr<Block> scratch;
   if (const size_t bytes = op.workspace(operands.device)) scratch = allocate(bytes);
+  if (rehearsing()) return;  // memory is counted, and nothing is computed
   kernel(&op, Context{scratch ? scratch->data : nullptr});
 }
 

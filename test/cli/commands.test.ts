@@ -1,10 +1,13 @@
 // The commands as a user runs them.
 import { execFile, spawn } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
+import { parsePretrainConfig } from "#lib/config/pretrain-config.js";
+import { formatRecipe, loadRecipe } from "#lib/config/recipe-file.js";
+import { recipe } from "#lib/config/recipes.js";
 import { latestCheckpoint } from "#lib/io/checkpoint-folder.js";
 import { readJsonl } from "#lib/log/jsonl.js";
 import { makeClips } from "../../examples/make-clips.js";
@@ -49,6 +52,136 @@ describe("inspect model", () => {
 
   it("names the nearest size", async () => {
     expect(await failing("inspect", "model", "hugee")).toMatch(/did you mean "huge"/);
+  });
+});
+
+describe("inspect model", () => {
+  it("forecasts memory", async () => {
+    const { stdout } = await videomae("inspect", "model", "S", "--batch-size", "2");
+    expect(stdout).toMatch(/memory of pre-training, dual masking, 2 videos x 1 views, accumulate 1, 2 workers/);
+    expect(stdout).toMatch(/parameters +96\.1 MB +96\.1 MB/);
+    expect(await failing("inspect", "model", "S", "--batch-size", "0")).toMatch(
+      /inspect model batchSize: .*>=1; got 0/,
+    );
+  });
+});
+
+describe("inspect data", () => {
+  it("tells of every line, in words and in JSON", async () => {
+    const list = path.join(folder, "list.csv");
+    writeFileSync(list, "clips/clip-000.mp4 0 -1\nclips/none.mp4 0 -1\n");
+    const words = await videomae("inspect", "data", list).catch((error) => error);
+    expect([words.code, words.stderr]).toEqual([1, ""]);
+    expect(words.stdout).toMatch(/^bad {6}\S+list\.csv:2 clips\/none\.mp4: expected a video file; got no such file/m);
+    expect(words.stdout).toMatch(/^lines +2: 1 good, 1 bad \(50\.0 %\), 0 duplicates$/m);
+    const json = await videomae("inspect", "data", list, "--json").catch((error) => error);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      ...{ schema: "videomae.inspect-data/1", total: 2, interrupted: false, summary: { good: 1, bad: 1 } },
+      lines: [{ good: true, frames: 20, width: 64 }, { good: false }],
+    });
+  });
+
+  it("writes a clean list", async () => {
+    const clean = path.join(folder, "clean.csv");
+    const { stderr } = await videomae("inspect", "data", path.join(folder, "list.csv"), "--fix", clean);
+    expect(stderr).toMatch(/dropped \S+list\.csv:2: expected a video file/);
+    expect(readFileSync(clean, "utf8")).toBe("clips/clip-000.mp4 0 -1\n");
+  });
+});
+
+describe("doctor", () => {
+  it("finds what this machine has", async () => {
+    const { stdout } = await videomae("doctor", "--data", clips, "--json");
+    const report = JSON.parse(stdout);
+    expect(report).toMatchObject({ schema: "videomae.doctor/1", ok: true });
+    for (const finding of report.findings) {
+      expect(finding).toMatchObject({
+        check: expect.any(String),
+        found: expect.any(String),
+        details: expect.any(Object),
+      });
+    }
+    expect((await videomae("doctor")).stdout).toMatch(/^ok +native binary +\S+\.node/m);
+  });
+
+  it("fails where something is missing, and goes on to the end", async () => {
+    const env = { ...process.env, VIDEOMAE_ISA: "mmx" };
+    const error = await run(process.execPath, [main, "doctor"], { env }).catch((e) => e);
+    expect(error.code).toBe(1);
+    expect(error.stdout).toMatch(/^PROBLEM kernels/m);
+    expect(error.stdout).toMatch(/fix: +unset VIDEOMAE_ISA/);
+    expect(error.stdout).toMatch(/gpus/);
+  });
+});
+
+describe("recipes", () => {
+  it("are listed, and printed to begin with", async () => {
+    expect((await videomae("recipes")).stdout).toMatch(/^vit-g-hybrid-1200e +ViT-g on UnlabeledHybrid/m);
+    const file = path.join(folder, "g.yaml");
+    writeFileSync(file, (await videomae("recipes", "vit-g-hybrid-1200e")).stdout);
+    expect(loadRecipe(file)).toEqual(recipe("vit-g-hybrid-1200e").options);
+    expect(JSON.parse((await videomae("recipes", "--schema")).stdout).properties.lr.description).toMatch(/256 videos/);
+    expect(await failing("recipes", "vit-g")).toMatch(/did you mean "vit-g-hybrid-1200e"/);
+  });
+
+  it("come before the defaults and after the command line", async () => {
+    const file = path.join(folder, "mine.yaml");
+    const out = path.join(folder, "from-recipe");
+    writeFileSync(
+      file,
+      `data: ${clips}\nout: ${out}\nmodel: vit-tiny\nbatchSize: 2\nepochs: 9\nrecompute: true\nnormalizeTarget: false\nstride: 2\n`,
+    );
+    const { stderr } = await videomae("pretrain", "--recipe", file, "--steps", "2", "--no-recompute", "--lr", "0.5");
+    const stored = parsePretrainConfig(loadRecipe(path.join(out, "recipe.yaml")));
+    expect(stored).toEqual(
+      parsePretrainConfig({
+        ...{ data: clips, out, model: "vit-tiny", batchSize: 2, stride: 2, normalizeTarget: false },
+        ...{ steps: 2, lr: 0.5, recompute: false },
+      }),
+    );
+    expect(stderr).toContain(formatRecipe(stored)); // printed in full
+    expect(stderr).toMatch(/an update: 2 videos \(2 x 1\), 2 clips; peak learning rate 0\.00390625/);
+    expect(stderr).toMatch(/memory: about \d+ MB, of which [\d.]+ MB for tensors/);
+
+    const again = await videomae("pretrain", "--recipe", path.join(out, "recipe.yaml"), "--steps", "3", "--keep", "5");
+    expect(again.stderr).toMatch(/options changed since \S+recipe\.yaml was written: keep 3 -> 5$/m);
+    expect(again.stderr).toMatch(/3 of 3 updates/);
+  });
+
+  it("with mistakes are refused by line", async () => {
+    const file = path.join(folder, "wrong.yaml");
+    writeFileSync(file, "lr: 1\nmaskRatoi: 0.9\n");
+    expect(await failing("pretrain", clips, "--recipe", file)).toMatch(/wrong\.yaml:2:1: .*did you mean "maskRatio"/);
+  });
+});
+
+describe("mistakes on the command line", () => {
+  it.each([
+    [["pretian"], /unknown command 'pretian'.*Did you mean pretrain/],
+    [["pretrain", "x", "--batch_size", "3"], /it is called --batch-size here/],
+    [["pretrain", "x", "--dist_url", "env://"], /there is no such option: a run is one process/],
+    [["pretrain", "x", "--batch-sise", "3"], /Did you mean --batch-size/],
+    [["pretrain", "x", "--decoder-mask", "run_cell"], /it is called "running-cell" here/],
+    [["pretrain", "x", "--lr", "fast"], /--lr <value>' argument 'fast' is invalid/],
+    [["pretrain"], /pretrain data: expected/],
+    [["inspect", "dta", "x"], /Did you mean data/],
+    [["inspect", "data"], /missing required argument 'data'/],
+  ])("%o", async (args, message) => {
+    const stderr = await failing(...args);
+    expect(stderr).toMatch(message);
+    expect(stderr.trim().split("\n").length).toBe(1);
+  });
+
+  it("help loads neither the native binary nor the libraries of other commands", async () => {
+    const { stdout } = await run(process.execPath, [
+      ...["--input-type=module", "--eval"],
+      `process.argv.splice(1, 9, "node", "videomae", "--help");
+       const write = process.stdout.write; process.stdout.write = () => true;
+       await import(${JSON.stringify(main)}); process.stdout.write = write;
+       const loaded = process.report.getReport().sharedObjects.filter((file) => file.endsWith(".node"));
+       console.log(JSON.stringify(loaded));`,
+    ]);
+    expect(JSON.parse(stdout)).toEqual([]);
   });
 });
 

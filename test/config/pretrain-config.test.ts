@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { describePretrainOptions, parsePretrainConfig, planSteps } from "#lib/config/pretrain-config.js";
+import {
+  describePretrainOptions,
+  overrideOptions,
+  parsePretrainConfig,
+  planSteps,
+  recipeJsonSchema,
+} from "#lib/config/pretrain-config.js";
 import { VideomaeError } from "#lib/errors.js";
 
 test("defaults", () => {
@@ -24,15 +30,15 @@ test("a parsed configuration survives JSON and parses to itself", () => {
 test.each([
   [{}, /pretrain data: expected string or array; got nothing/],
   [{ data: 3 }, /pretrain data: expected string or array; got 3/],
-  [{ data: ["x", {}] }, /pretrain data\.1\.path: expected string; got nothing/],
-  [{ data: [{ path: "x", weight: 0 }] }, /pretrain data\.0\.weight: expected number to be >0; got 0/],
-  [{ data: ["x", { path: "y", wieght: 2 }] }, /pretrain data\.1: .*got "wieght".*did you mean "weight"/],
+  [{ data: ["x", {}] }, /pretrain data\[1\]\.path: expected string; got nothing/],
+  [{ data: [{ path: "x", weight: 0 }] }, /pretrain data\[0\]\.weight: expected number to be >0; got 0/],
+  [{ data: ["x", { path: "y", wieght: 2 }] }, /pretrain data\[1\]: .*got "wieght".*did you mean "weight"/],
   [{ data: "x", bachSize: 4 }, /got "bachSize".*did you mean "batchSize"/],
   [{ data: "x", mask: "tub" }, /mask: expected one of tube.*did you mean "tube"/],
   [{ data: "x", batchSize: 1.5 }, /batchSize: expected an integer; got 1.5/],
   [{ data: "x", batchSize: "4" }, /batchSize: expected number; got "4"/],
   [{ data: "x", maskRatio: 1 }, /maskRatio.*<1; got 1/],
-  [{ data: "x", betas: [0.9, 2] }, /betas\.1.*<1; got 2/],
+  [{ data: "x", betas: [0.9, 2] }, /betas\[1\].*<1; got 2/],
   [{ data: "x", epochs: 1, steps: 3 }, /epochs or steps, not both/],
   [{ data: "x", warmupEpochs: 1, warmupSteps: 3 }, /warmupEpochs or warmupSteps, not both/],
   [{ data: "x", lr: Number.NaN }, /lr: expected number/],
@@ -51,9 +57,29 @@ test("every option has a description; only data is required", () => {
 
 test("epochs become steps", () => {
   const plan = (options: object) => planSteps(parsePretrainConfig({ data: "x", ...options }), 10);
-  expect(plan({})).toEqual({ steps: 3000, warmupSteps: 300 });
-  expect(plan({ epochs: 800 })).toEqual({ steps: 8000, warmupSteps: 400 });
-  expect(plan({ epochs: 100, warmupEpochs: 2.5 })).toEqual({ steps: 1000, warmupSteps: 25 });
-  expect(plan({ steps: 50 })).toEqual({ steps: 50, warmupSteps: 5 });
-  expect(plan({ steps: 50, warmupSteps: 0 })).toEqual({ steps: 50, warmupSteps: 0 });
+  expect(plan({})).toEqual({ steps: 3000, warmupSteps: 300, saveEvery: 1000 });
+  expect(plan({ epochs: 800 })).toEqual({ steps: 8000, warmupSteps: 400, saveEvery: 1000 });
+  expect(plan({ epochs: 100, warmupEpochs: 2.5 })).toEqual({ steps: 1000, warmupSteps: 25, saveEvery: 1000 });
+  expect(plan({ steps: 50 })).toEqual({ steps: 50, warmupSteps: 5, saveEvery: 1000 });
+  expect(plan({ steps: 50, warmupSteps: 0 })).toEqual({ steps: 50, warmupSteps: 0, saveEvery: 1000 });
+  expect(plan({ steps: 50, saveEpochs: 2 }).saveEvery).toBe(20);
+});
+
+test("options on top replace those they exclude", () => {
+  expect(overrideOptions({ epochs: 3, lr: 1, warmupSteps: 2 }, { steps: 5, lr: undefined })).toEqual({
+    ...{ lr: 1, warmupSteps: 2, steps: 5 },
+  });
+  expect(overrideOptions({ warmupSteps: 2 }, { warmupEpochs: 1 })).toEqual({ warmupEpochs: 1 });
+});
+
+test("what an option's values are", () => {
+  const kinds = Object.fromEntries(describePretrainOptions().map(({ name, kind }) => [name, kind]));
+  expect(kinds).toMatchObject({
+    ...{ lr: "number", framesTemplate: "string", recompute: "boolean", betas: "numbers", mask: "string" },
+    ...{ resume: "string", clipNorm: "number" },
+  });
+});
+
+test("the schema of recipes can be written as JSON Schema", () => {
+  expect(recipeJsonSchema()).toMatchObject({ type: "object", properties: { maskRatio: { default: 0.9 } } });
 });
