@@ -22,7 +22,11 @@ const commands: readonly (readonly [name: string, description: string, load: () 
     "loss on held-out clips with fixed masks, against that of predicting each patch's mean",
     async () => (await import("./evaluate.js")).evaluateCommand(),
   ],
-  ["inspect", "look into data, models and weights before a run", async () => (await import("./inspect.js")).inspectCommand()],
+  [
+    "inspect",
+    "look into data, models and weights before a run",
+    async () => (await import("./inspect.js")).inspectCommand(),
+  ],
   [
     "recipes",
     "named recipes for pretrain, as YAML to start from",
