@@ -8,6 +8,7 @@ import type { ResultRow } from "./recorder.js";
 const NATIVE = ["probe", "ceiling"];
 
 export function completeRow(row: ResultRow, reading: GpuReading | undefined): ResultRow {
+  if (row.verdict === "no usable GPU") return { bench: "unavailable", what: "a GPU", reason: row.detail };
   if (!NATIVE.includes(String(row.bench)) || "machine" in row) return row;
   const { probe, ...rest } = row;
   const { machine, ...with_ } = origin();

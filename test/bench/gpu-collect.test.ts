@@ -62,3 +62,11 @@ it("leaves complete rows as they are", () => {
   expect(completeRow(row, reading)).toBe(row);
   expect(completeRow({ bench: "gemm" }, reading)).toEqual({ bench: "gemm" });
 });
+
+it("counts a machine without a GPU as no measurement", () => {
+  const detail = "cudaErrorNoDevice: no CUDA-capable device is detected";
+  const row = completeRow({ bench: "probe", verdict: "no usable GPU", detail }, undefined);
+  expect(row).toEqual({ bench: "unavailable", what: "a GPU", reason: detail });
+  const failed = completeRow({ bench: "ceiling", error: detail }, undefined);
+  expect(collect(brought("none", [row, failed]), path.join(folder, "no-gpu"))).toHaveLength(1);
+});
