@@ -23,7 +23,7 @@ async function inspectWeights(file: string, { container, json }: InspectWeightsO
     { container },
     json ? undefined : (tensor) => console.log(tensorLine(tensor)),
   );
-  if (json) console.log(JSON.stringify(report, jsonValue, 2));
+  if (json) console.log(JSON.stringify({ schema: "videomae.inspect-weights/1", ...report }, jsonValue, 2));
   else for (const line of summary(report)) console.log(line);
 }
 

@@ -50,6 +50,7 @@ test("lost biases of queries and values, NaN, infinity and zeros are warned of",
   expect(stdout).toContain("mask_token  F32 [1, 1, 24]  24 infinite\n");
   expect(stdout).toContain("decoder.head.bias  F32 [384]  384 NaN\n");
   const report = JSON.parse((await inspect(file, "--json")).stdout);
+  expect(report.schema).toBe("videomae.inspect-weights/1");
   expect(report.warnings).toHaveLength(3);
   expect(report.recognized).toMatchObject({ size: "vit-tiny", kind: "pre-training model" });
   const norm = report.tensors.find((tensor: { name: string }) => tensor.name === "encoder.norm.bias");

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { openPytorch } from "#lib/io/pytorch/pytorch-file.js";
 import { readFloats, readIntegers } from "#lib/io/stored-numbers.js";
 import { openWeights } from "#lib/io/weights.js";
@@ -120,8 +120,12 @@ const number = (text: string) =>
   text === "inf" ? Number.POSITIVE_INFINITY : text === "nan" ? Number.NaN : Number(text);
 
 describe.runIf(havePython("torch", "numpy"))("PyTorch's own files", () => {
-  python(code, folder);
-  const expected = JSON.parse(readFileSync(join(folder, "expected.json"), "utf8"));
+  let expected: Record<"tensors" | "new", Record<string, Described>>;
+
+  beforeAll(() => {
+    python(code, folder);
+    expected = JSON.parse(readFileSync(join(folder, "expected.json"), "utf8"));
+  });
 
   async function compare(file: string, described: Record<string, Described>) {
     using weights = await openWeights(join(folder, file));
