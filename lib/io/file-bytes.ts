@@ -27,7 +27,10 @@ export class FileBytes {
     try {
       file = openSync(path, "r");
       const status = fstatSync(file);
-      if (!status.isFile()) throw new VideomaeError({ op: `open ${path}`, expected: "a file", got: "something else" });
+      if (!status.isFile()) {
+        const got = status.isDirectory() ? "the path is a folder" : "something else";
+        throw new VideomaeError({ op: `open ${path}`, expected: "a file", got });
+      }
       return new FileBytes(path, file, status.size);
     } catch (cause) {
       if (file !== undefined) closeSync(file);
