@@ -14,6 +14,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { loader, runSingleThreaded, VideoDataset } from "videomae";
+import { ClipOrder } from "#lib/data/clip-order.js";
 import { ClipReader } from "#lib/data/clip-reader.js";
 import { clipBytes } from "#lib/data/clip-request.js";
 import type { DecoderName } from "#lib/data/find-decoder.js";
@@ -30,28 +31,37 @@ interface Cost {
   readonly processorMs: number;
 }
 
+interface ThreadData {
+  readonly work: Work;
+  readonly index: number;
+  readonly threads: number;
+}
+
 const shape = { frames: 16, stride: 4, size: 224 };
 const BATCH = 4;
 
-/** Reads a thread's share of the clips: that of thread `index` of `count`, as the loader would key them. */
-async function readBare({ data, root, clips, decoder }: Work, index: number, count: number): Promise<void> {
-  runSingleThreaded(true);
-  const { sources, clip } = VideoDataset.from(data, { root, ...shape });
-  const reader = new ClipReader(decoder);
+/**
+ * Reads a thread's share of some steps, exactly the clips that the loader makes for them: which frames of a video a clip
+ * has decides what it costs.
+ */
+async function readBare({ data, root }: Work, reader: ClipReader, steps: readonly number[]): Promise<void> {
+  const { index, threads } = workerData as ThreadData;
+  const { sources, clip, parts } = VideoDataset.from(data, { root, ...shape });
+  const order = new ClipOrder(parts, BATCH, 0, false);
   const memory = new SharedArrayBuffer(clipBytes(clip));
-  for (let place = index; place < clips; place += count) {
-    const source = sources[place % sources.length];
-    const key = { seed: 0, epoch: 0, place, attempt: 0, evaluation: false };
+  const places = steps.flatMap((step) => order.places(step)).filter((_, i) => i % threads === index);
+  for (const place of places) {
+    const key = { seed: 0, ...place, attempt: 0, evaluation: false };
+    const source = sources[order.at(place).source];
     const outcome = await reader.make({ source, clip, ...key, memory, offset: 0 });
     if (!outcome.made) throw new Error(outcome.reason);
   }
-  await reader.close();
 }
 
-/** Threads start before the clock does, and read one clip each to load what they need. */
+/** Threads start before the clock does, and read the first batch to load what they need. */
 async function bare(work: Work, threads: number): Promise<Cost> {
   const workers = Array.from({ length: threads }, (_, index) => {
-    return new Worker(new URL(import.meta.url), { workerData: { work, index, threads } });
+    return new Worker(new URL(import.meta.url), { workerData: { work, index, threads } satisfies ThreadData });
   });
   const all = (action: (worker: Worker) => void) =>
     Promise.all(
@@ -158,9 +168,12 @@ async function main(): Promise<void> {
 if (isMainThread) {
   await main();
 } else {
-  const { work, index, threads } = workerData as { work: Work; index: number; threads: number };
+  runSingleThreaded(true); // as the loader's threads are
+  const { work } = workerData as ThreadData;
+  const reader = new ClipReader(work.decoder);
+  const timed = Array.from({ length: work.clips / BATCH }, (_, i) => i + 1);
   parentPort!.on("message", async (message: "warm up" | "read") => {
-    await readBare(message === "read" ? work : { ...work, clips: threads }, index, threads);
+    await readBare(work, reader, message === "read" ? timed : [0]);
     parentPort!.postMessage("done");
   });
 }
