@@ -1,6 +1,7 @@
 // `videomae inspect data <list|folder>`: a dry run of every line.
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { DecoderName } from "../data/find-decoder.js";
+import type { PictureFields } from "../data/list-line.js";
 import { Counter } from "../log/counter.js";
 import { writeCleanList } from "../survey/clean-list.js";
 import { type SurveySummary, summarize } from "../survey/summary.js";
@@ -16,6 +17,8 @@ interface InspectDataOptions {
   readonly thorough?: boolean;
   readonly root?: string;
   readonly framesTemplate?: string;
+  readonly pictures?: PictureFields;
+  readonly startIndex?: number;
   readonly frames: number;
   readonly stride: number;
   readonly views: number;
@@ -33,6 +36,13 @@ export function inspectDataCommand(): Command {
     .option("--timeout <seconds>", "longest time for one video; one that takes longer is bad", parseNumber, 60)
     .option("--root <folder>", "folder that relative paths of a list file start from")
     .option("--frames-template <name>", "file names of raw frames (default: img_{:05}.jpg)")
+    .addOption(
+      new Option("--pictures <form>", "what two numbers after a folder are (default: start-total)").choices([
+        "start-total",
+        "total-label",
+      ]),
+    )
+    .option("--start-index <number>", "number of the first picture where a line does not say it", parseNumber)
     .option("--frames <count>", "frames of a clip", parseNumber, 16)
     .option("--stride <frames>", "video frames from one clip frame to the next", parseNumber, 4)
     .option("--views <count>", "clips taken from a video each time it is decoded", parseNumber, 1)

@@ -81,6 +81,12 @@ describe("inspect data", () => {
     });
   });
 
+  it("knows the forms of lines with two numbers", async () => {
+    const list = path.join(folder, "list.csv");
+    const wrong = ["inspect", "data", list, "--pictures", "label-total"];
+    expect(await failing(...wrong)).toMatch(/label-total.*start-total, total-label/);
+  });
+
   it("writes a clean list", async () => {
     const clean = path.join(folder, "clean.csv");
     const { stderr } = await videomae("inspect", "data", path.join(folder, "list.csv"), "--fix", clean);

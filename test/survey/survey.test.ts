@@ -38,6 +38,16 @@ beforeAll(async () => {
   writeFileSync(list, lines.join("\n"));
 });
 
+it("reads lists for classification when told so", async () => {
+  const classes = path.join(folder, "classes.csv");
+  writeFileSync(classes, "whole 3 7\nwhole 4 7\n");
+  const { entries } = await run(classes, { pictures: "total-label", startIndex: 1 });
+  expect(entries.map(({ label, probed }) => [label, probed.good])).toEqual([
+    [7, true],
+    [7, false],
+  ]);
+});
+
 describe("every line", () => {
   it("is told of, in order, with what is wrong or unusual", async () => {
     const progress: string[] = [];
