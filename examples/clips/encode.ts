@@ -57,14 +57,18 @@ async function encodeByLibrary(av: NodeAv, path: string, { frames, size, fps }: 
 async function* videoFrames(av: NodeAv, { frames, size, fps }: EncodeOptions): AsyncGenerator<Frame | null> {
   const bytes = size * size * 3;
   const shape = { width: size, height: size, format: av.AV_PIX_FMT_YUV420P, timeBase: { num: 1, den: fps } };
+  // A frame refers to the memory of its planes, which the encoder looks ahead at, so they live until it is done.
+  const held: Buffer[] = [];
   for (let t = 0; t * bytes < frames.length; t++) {
     const planes = toYuv420(frames.subarray(t * bytes, (t + 1) * bytes), size);
+    held.push(planes);
     using frame = av.Frame.fromVideoBuffer(planes, shape);
     frame.pts = BigInt(t);
     frame.duration = 1n;
     yield frame;
   }
   yield null;
+  held.length = 0;
 }
 
 /**
