@@ -79,8 +79,7 @@ it("stops a run that waits for data", async () => {
   // A decoder that does not answer, as when the storage behind the clips hangs.
   const bin = path.join(folder, "bin");
   mkdirSync(bin);
-  const program =
-    '#!/bin/sh\ncase "$1" in -h|-version) echo "ffmpeg version 1 -fps_mode";; *) exec sleep 30;; esac\n';
+  const program = '#!/bin/sh\ncase "$1" in -h|-version) echo "ffmpeg version 1 -fps_mode";; *) exec sleep 30;; esac\n';
   for (const name of ["ffmpeg", "ffprobe"]) writeFileSync(path.join(bin, name), program, { mode: 0o755 });
   const out = path.join(folder, "waiting");
   const args = [clips, ...small, "--steps", "10", "--decoder", "ffmpeg", "--workers", "1", "--out", out];
