@@ -18,6 +18,7 @@ import { ClipOrder } from "#lib/data/clip-order.js";
 import { ClipReader } from "#lib/data/clip-reader.js";
 import { clipBytes } from "#lib/data/clip-request.js";
 import type { DecoderName } from "#lib/data/find-decoder.js";
+import { batchesAhead } from "#lib/data/loader-options.js";
 
 interface Work {
   readonly data: string;
@@ -83,7 +84,7 @@ async function bare(work: Work, threads: number): Promise<Cost> {
 
 async function loaded({ data, root, clips, decoder }: Work, workers: number): Promise<Cost> {
   const dataset = VideoDataset.from(data, { root, ...shape });
-  const ahead = Math.max(2, Math.ceil((2 * workers) / BATCH));
+  const ahead = batchesAhead(workers, BATCH);
   const steps = clips / BATCH + ahead + 1;
   // The first batch warms the threads up. When it is given out the next ones are under way, and when the clock stops
   // as many are: what was begun before makes up for what is not finished.

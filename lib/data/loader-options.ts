@@ -53,6 +53,11 @@ export interface LoaderOptions {
   readonly evaluation?: boolean;
 }
 
+/** Batches that are made while one is in use: at least two, and at least two videos for each worker. */
+export function batchesAhead(workers: number, batchSize: number): number {
+  return workers === 0 ? 0 : Math.max(2, Math.ceil((2 * workers) / batchSize));
+}
+
 const OPTIONS = [
   ...["batchSize", "workers", "seed", "startStep", "epochs", "steps"],
   ...["decoder", "decodeTimeout", "onBadFile", "maxBadFraction", "quarantine", "evaluation"],

@@ -12,7 +12,13 @@ import { ClipOrder, type Place } from "./clip-order.js";
 import { type ClipPool, openPool } from "./clip-pool.js";
 import { clipBytes } from "./clip-request.js";
 import type { VideoDataset } from "./dataset.js";
-import { type BadFile, checkLoaderOptions, type LoaderOptions, type LoaderSettings } from "./loader-options.js";
+import {
+  type BadFile,
+  batchesAhead,
+  checkLoaderOptions,
+  type LoaderOptions,
+  type LoaderSettings,
+} from "./loader-options.js";
 import { type PartReport, Quarantine, type QuarantineState } from "./quarantine.js";
 import { type Source, sourcePath } from "./source.js";
 
@@ -53,8 +59,7 @@ export class Loader implements AsyncIterable<ClipBatch> {
     this.#dataset = dataset;
     this.#order = new ClipOrder(dataset.parts, batchSize, seed, evaluation);
     this.#quarantine = this.#newQuarantine();
-    // At least two batches, and at least two videos for each worker.
-    this.#batchesAhead = workers === 0 ? 0 : Math.max(2, Math.ceil((2 * workers) / batchSize));
+    this.#batchesAhead = batchesAhead(workers, batchSize);
     this.bufferBytes = (1 + this.#batchesAhead) * batchSize * clipBytes(dataset.clip);
     this.stepsPerEpoch = this.#order.stepsPerEpoch;
     const passes = epochs ?? (evaluation ? 1 : Number.POSITIVE_INFINITY);

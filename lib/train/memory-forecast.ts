@@ -4,6 +4,7 @@
 // block of the model.
 
 import type { PretrainRunConfig } from "../config/pretrain-config.js";
+import { batchesAhead } from "../data/loader-options.js";
 import { AdamW, parameterGroups } from "../optim/adamw.js";
 import { emptyCache, memory, rehearse } from "../tensor/memory.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -40,9 +41,6 @@ const WORKER_BYTES = 22e6;
 const VIDEO_PIXELS = 340 * 256;
 const DECODED_COPIES = 3;
 
-/** The batch in use and the two made ahead. */
-const BUFFERS = 3;
-
 /**
  * Forecasts the memory of a run.
  * @throws VideomaeError for a model or masks that cannot be
@@ -50,7 +48,7 @@ const BUFFERS = 3;
 export function forecastMemory(config: PretrainRunConfig): MemoryForecast {
   const tensors = rehearse(() => rehearseRun(config));
   const { batchBytes, frames, reserved, ...parts } = tensors;
-  const loader = (config.workers > 0 ? BUFFERS : 1) * batchBytes;
+  const loader = (1 + batchesAhead(config.workers, config.batchSize)) * batchBytes;
   const decoded = DECODED_COPIES * frames * VIDEO_PIXELS * 3;
   const workers = config.workers * WORKER_BYTES + Math.max(1, config.workers) * decoded;
   // The first steps run without a plan, so more was reserved than a planned step uses. A checkpoint takes no more: it is
