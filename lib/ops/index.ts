@@ -29,7 +29,7 @@ export {
   type UniformOptions,
 } from "./random.js";
 export { reshape } from "./reshape.js";
-export { interpolate, resizeLinear } from "./resize.js";
+export { type InterpolateOptions, interpolate, resizeLinear } from "./resize.js";
 export { pad, slice } from "./slice.js";
 export { logSoftmax, softmax } from "./softmax.js";
 export { expand, mean, type ReductionOptions, sum } from "./sum.js";
