@@ -75,9 +75,10 @@ struct Plugin {
   /// Kernels, by the number of the op in ops.def: the op is its struct, the context a Context (ops/execute.h).
   bool (*workspace)(int32_t id, const void* op, size_t* bytes, PluginError*);
   bool (*run)(int32_t device, int32_t id, void* op, const void* context, PluginError*);
+  const char* (*op_name)(int32_t id);
 };
 
-/// The one exported symbol. Null when the plug-in does not speak this version.
+/// The one exported symbol: a table that lives as long as the plug-in.
 extern "C" typedef const Plugin* (*PluginEntry)();
 constexpr const char* plugin_entry = "videomae_plugin";
 
