@@ -30,6 +30,7 @@ template <int block>
 struct SimtShape {
   static constexpr int k_step = 16, stages = 3;
   static constexpr int across = block / 8, threads = across * across;
+  static constexpr int blocks = block == 128 ? 2 : 4;  ///< that share a multiprocessor
   static constexpr int row = block + 4;  ///< floats of one k in shared memory
   static constexpr int operand_floats = k_step * row;
   static constexpr int pitch = block + 8;  ///< of the finished tile
@@ -51,7 +52,7 @@ __device__ __forceinline__ void copy_operand(float* to, const SimtOperand& opera
   const int next_mn = by_k ? Shape::threads / Shape::k_step : 0, next_k = by_k ? 0 : Shape::threads / block;
   const float* from = operand.data + (mn0 + first_mn) * operand.mn_step + (k0 + first_k) * operand.k_step;
   const int64_t step = next_mn * operand.mn_step + next_k * operand.k_step;
-#pragma unroll
+#pragma unroll 2
   for (int pass = 0; pass < block * Shape::k_step / Shape::threads; ++pass) {
     const int mn = first_mn + pass * next_mn, k = first_k + pass * next_k;
     cp_async<4>(to + k * Shape::row + mn, from, mn < mn_left && k < k_left ? 4 : 0);
@@ -61,7 +62,7 @@ __device__ __forceinline__ void copy_operand(float* to, const SimtOperand& opera
 
 /// Block (x, y, z): tile of C, item of the batch, part of k.
 template <int block>
-__global__ void __launch_bounds__(SimtShape<block>::threads) gemm_simt(SimtArguments g) {
+__global__ void __launch_bounds__(SimtShape<block>::threads, SimtShape<block>::blocks) gemm_simt(SimtArguments g) {
   using Shape = SimtShape<block>;
   float* const shared = shared_memory<float>();
   const int tiles_n = (g.n + block - 1) / block;
@@ -93,7 +94,7 @@ __global__ void __launch_bounds__(SimtShape<block>::threads) gemm_simt(SimtArgum
     const float* const a_tile = shared + stage * Shape::stage_floats;
     const float* const b_tile = a_tile + Shape::operand_floats;
     stage = (stage + 1) % Shape::stages;
-#pragma unroll 4
+#pragma unroll 2
     for (int k = 0; k < Shape::k_step; ++k) {
       float a[2][4], b[2][4];
 #pragma unroll

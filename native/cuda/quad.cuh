@@ -35,7 +35,7 @@ template <class T>
 __device__ __forceinline__ void load_quad(float (&v)[4], const T* from, bool whole, int count) {
   if (whole) return load_quad(v, from);
 #pragma unroll
-  for (int i = 0; i < 4; ++i) v[i] = i < count ? to_float(from[i]) : 0.0f;
+  for (int i = 0; i < 4; ++i) v[i] = i < count ? cuda::to_float(from[i]) : 0.0f;
 }
 
 template <class T>
