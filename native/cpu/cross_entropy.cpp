@@ -39,8 +39,8 @@ void run(CrossEntropyBackward& op, const Context&) {
       const W log_sum_exp = op.log_sum_exp.data<W>()[r];
       T* grad = op.grad_logits.data<T>() + r * classes;
       for (int64_t i = 0; i < classes; ++i)
-        grad[i] = convert<T>(scale *
-                             (std::exp(widen(x[i]) - log_sum_exp) - on_every - (i == target[r] ? on_class : 0)));
+        grad[i] =
+            convert<T>(scale * (std::exp(widen(x[i]) - log_sum_exp) - on_every - (i == target[r] ? on_class : 0)));
     });
   });
 }

@@ -3,6 +3,7 @@
 #include "core/thread_pool.h"
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
+#include "cpu/widened.h"
 
 namespace videomae {
 
@@ -76,7 +77,8 @@ void scatter(const EmbedVisibleVideoGrad& op) {
 }  // namespace
 
 void run(EmbedVisible& op, const Context& context) {
-  with_real(op.weight.dtype(), [&](auto t) { forward<decltype(t)>(op, context.workspace); });
+  if (op.weight.dtype() == DType::bf16) return run_widened(op, context);
+  with_wide(op.weight.dtype(), [&](auto t) { forward<decltype(t)>(op, context.workspace); });
 }
 
 void run(EmbedVisibleVideoGrad& op, const Context&) {

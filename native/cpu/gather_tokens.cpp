@@ -1,4 +1,5 @@
-// Token gather and scatter-add on the CPU: row copies, bound by memory. Rows that name the same token are added in order.
+// Token gather and scatter-add on the CPU: row copies, bound by memory. Rows that name the same token are added in
+// order.
 #include <vector>
 
 #include "core/thread_pool.h"

@@ -74,7 +74,8 @@ void run(LayerNorm& op, const Context&) {
 }
 
 void run(LayerNormBackward& op, const Context& context) {
-  with_real(op.x.dtype(), [&](auto t) { backward<decltype(t)>(op, static_cast<wide_t<decltype(t)>*>(context.workspace)); });
+  with_real(op.x.dtype(),
+            [&](auto t) { backward<decltype(t)>(op, static_cast<wide_t<decltype(t)>*>(context.workspace)); });
 }
 
 }  // namespace videomae::cpu

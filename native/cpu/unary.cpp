@@ -95,7 +95,7 @@ void run_backward(const UnaryBackward& op) {
       return backward<T>(op, [](W, W) { return W{0}; });
     default:
       return backward<T>(op, [](W g, W x) {
-        const T density = std::exp(x * x / -2) * W(0.39894228040143267794);
+        const W density = std::exp(x * x / -2) * W(0.39894228040143267794);
         return g * (normal_cdf(x) + x * density);
       });
   }
