@@ -8,6 +8,7 @@ namespace videomae::cpu {
 using videomae::Boolean;
 using videomae::convert;
 using videomae::to_odd_float;
+using videomae::widen;
 using videomae::with_element;
 
 }  // namespace videomae::cpu
