@@ -2,11 +2,9 @@
 // blocks in order. How rows are cut is a function of the shape, so the bits are the same every time.
 #pragma once
 
-#include "cuda/device/launch.cuh"
 #include "cuda/device/shared_memory.cuh"
 #include "cuda/gelu.cuh"
 #include "cuda/quad.cuh"
-#include "ops/execute.h"
 
 namespace videomae::cuda {
 
@@ -32,27 +30,24 @@ __global__ void __launch_bounds__(kSumThreads) gradient_rows(GradientRows<T> g) 
   const int col = (static_cast<int>(blockIdx.y) * across + quad) * 4, row0 = static_cast<int>(blockIdx.x) * kSumRows;
   const int count = g.n - col < 4 ? g.n - col : 4;
   const bool whole = g.quads && count == 4;
-  float sums[4] = {};
+  Quad sums{};
   if (count > 0) {
 #pragma unroll 4
     for (int row = row0 + group; row < row0 + kSumRows; row += groups) {
       if (row >= g.m) break;
       const int64_t at = static_cast<int64_t>(row) * g.n + col;
-      float v[4];
-      load_quad(v, g.gradient + at, whole, count);
+      Quad v = load_quad(g.gradient + at, whole, count);
       if (g.preactivation) {
-        float pre[4];
-        load_quad(pre, g.preactivation + at, whole, count);
+        const Quad pre = load_quad(g.preactivation + at, whole, count);
 #pragma unroll
-        for (int i = 0; i < 4; ++i) v[i] *= gelu_derivative(pre[i]);
+        for (int i = 0; i < 4; ++i) v.at[i] *= gelu_derivative(pre.at[i]);
         store_quad(g.before + at, v, whole, count);
       }
-#pragma unroll
-      for (int i = 0; i < 4; ++i) sums[i] += v[i];
+      add_quad(sums, v);
     }
   }
   float* const shared = shared_memory<float>();  // (groups, 4 across)
-  store_quad(shared + (group * across + quad) * 4, sums);
+  store_floats<4>(shared + (group * across + quad) * 4, sums);
   block_sync();
   const int mine = static_cast<int>(blockIdx.y) * across * 4 + static_cast<int>(threadIdx.x);
   if (mine >= g.n) return;
@@ -84,14 +79,13 @@ __global__ void __launch_bounds__(kSumThreads) add_partial_rows(const T* partial
 /// Starts the first stage. n > 0, m > 0.
 template <class T>
 void start_gradient_rows(const Context& context, const GradientRows<T>& g) {
-  const auto blocks = [](int count, int each) { return static_cast<unsigned>((count + each - 1) / each); };
-  launch(context, gradient_rows<T>, {dim3(blocks(g.m, kSumRows), blocks(g.n, 256)), dim3(kSumThreads), 4 * kSumThreads * 4},
-         g);
+  const dim3 grid(static_cast<unsigned>(ceil_div(g.m, kSumRows)), static_cast<unsigned>(ceil_div(g.n, 256)));
+  launch(context, gradient_rows<T>, {grid, dim3(kSumThreads), kSumThreads * sizeof(Quad)}, g);
 }
 
 /// Starts the second stage.
 inline void start_add_partial_rows(const Context& context, const float* partials, int64_t rows, int64_t n, float* sums) {
-  launch(context, add_partial_rows<float>, {dim3(static_cast<unsigned>((n + 31) / 32)), dim3(kSumThreads), 4 * kSumThreads},
+  launch(context, add_partial_rows<float>, {dim3(static_cast<unsigned>(ceil_div(n, 32))), dim3(kSumThreads), kSumThreads * sizeof(float)},
          partials, static_cast<int>(rows), static_cast<int>(n), sums);
 }
 

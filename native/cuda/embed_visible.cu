@@ -1,8 +1,6 @@
 // Patch embedding of the visible tokens on a GPU: one kernel reads their cubes, and nothing else of the clip, and writes
 // the product's operand, normalised; then one product whose epilogue adds the bias and the rows of the positional table.
-#include "cuda/device/launch.cuh"
 #include "cuda/gemm.h"
-#include "cuda/kernels.h"
 #include "cuda/quad.cuh"
 
 namespace videomae::cuda {
@@ -56,7 +54,7 @@ struct Normalisation {
 };
 
 /// Three channels of up to four pixels that lie in a row.
-__device__ __forceinline__ void load_pixels(float (&v)[3][4], const uint8_t* from, int count, const Normalisation& to) {
+__device__ __forceinline__ void load_pixels(Quad (&v)[3], const uint8_t* from, int count, const Normalisation& to) {
   uint32_t bytes[12];
   if (count == 4 && reinterpret_cast<uintptr_t>(from) % 4 == 0) {
     const uint32_t* const words = reinterpret_cast<const uint32_t*>(from);
@@ -68,7 +66,7 @@ __device__ __forceinline__ void load_pixels(float (&v)[3][4], const uint8_t* fro
     for (int i = 0; i < 12; ++i) bytes[i] = i < 3 * count ? from[i] : 0;
   }
 #pragma unroll
-  for (int i = 0; i < 12; ++i) v[i % 3][i / 3] = static_cast<float>(bytes[i]) * to.scale[i % 3] + to.shift[i % 3];
+  for (int i = 0; i < 12; ++i) v[i % 3].at[i / 3] = static_cast<float>(bytes[i]) * to.scale[i % 3] + to.shift[i % 3];
 }
 
 /// Block i writes row i of the operand, the cube of visible token i: columns (channel, dt, dy, dx).
@@ -86,7 +84,7 @@ __global__ void __launch_bounds__(kThreads) gather_patches(Clips clips, bool byt
   if (!known && threadIdx.x == 0) *fault = fault_code;
   for (int group = static_cast<int>(threadIdx.x); group < groups_of(clips); group += kThreads) {
     const PixelGroup at(clips, known ? token : 0, group);
-    float v[3][4] = {};
+    Quad v[3] = {};
     if (known && bytes) {
       const int64_t pixel = (clip * clips.frames + at.t) * clips.frame + static_cast<int64_t>(at.y) * clips.width + at.x;
       load_pixels(v, static_cast<const uint8_t*>(clips.video) + 3 * pixel, at.count, normalisation);
@@ -95,36 +93,31 @@ __global__ void __launch_bounds__(kThreads) gather_patches(Clips clips, bool byt
 #pragma unroll
       for (int c = 0; c < 3; ++c) {
         const int64_t frame = (clip * 3 + c) * clips.frames + at.t;
-        load_quad(v[c], video + frame * clips.frame + static_cast<int64_t>(at.y) * clips.width + at.x, false, at.count);
+        v[c] = load_quad(video + frame * clips.frame + static_cast<int64_t>(at.y) * clips.width + at.x, false, at.count);
       }
     }
 #pragma unroll
-    for (int c = 0; c < 3; ++c) store_quad(to + c * channel + at.column, v[c], whole_rows, at.count);
+    for (int c = 0; c < 3; ++c) store_quad(to + c * channel + at.column, v[c], whole_rows && at.count == 4, at.count);
   }
 }
 
-/// Block (n, b) writes the cube of token n of clip b, whether it was visible or not: the sum of the rows that name it, in
+/// Block b * N + n writes the cube of token n of clip b, whether it was visible or not: the sum of the rows that name it, in
 /// order.
 template <class T>
 __global__ void __launch_bounds__(kThreads) scatter_patches(Clips clips, const T* patches, const int32_t* visible,
                                                             int visible_count, float* video, int32_t* fault,
                                                             int32_t fault_code) {
-  const int token = static_cast<int>(blockIdx.x);
-  const int64_t clip = blockIdx.y, channel = clips.tubelet * clips.patch * clips.patch;
+  const int token = static_cast<int>(blockIdx.x % clips.tokens);
+  const int64_t clip = blockIdx.x / clips.tokens, channel = clips.tubelet * clips.patch * clips.patch;
   const int32_t* const names = visible + clip * visible_count;
   for (int group = static_cast<int>(threadIdx.x); group < groups_of(clips); group += kThreads) {
     const PixelGroup at(clips, token, group);
-    float sums[3][4] = {};
+    Quad sums[3] = {};
     for (int i = 0; i < visible_count; ++i) {
       if (names[i] != token) continue;
       const T* const from = patches + (clip * visible_count + i) * 3 * channel + at.column;
 #pragma unroll
-      for (int c = 0; c < 3; ++c) {
-        float v[4];
-        load_quad(v, from + c * channel, false, at.count);
-#pragma unroll
-        for (int x = 0; x < 4; ++x) sums[c][x] += v[x];
-      }
+      for (int c = 0; c < 3; ++c) add_quad(sums[c], load_quad(from + c * channel, false, at.count));
     }
 #pragma unroll
     for (int c = 0; c < 3; ++c) {
@@ -148,11 +141,10 @@ Normalisation normalisation() {
 
 Gemm embedding_product(const EmbedVisible& op) {
   const int64_t columns = 3 * op.grid().pixels(), width = op.width();
-  Gemm g{op.weight.dtype(),       op.rows(), width, columns,    op.patches.tensor.data(), columns, false,
-         op.weight.tensor.data(), columns,   true,  op.y.dtype, op.y.tensor.data(),       width};
-  g.bias = op.bias.data<float>();
-  g.residual = op.position.tensor.data(), g.residual_dtype = op.position.dtype(), g.residual_ld = width;
-  g.residual_rows = op.visible.data<int32_t>(), g.residual_count = op.position.shape()[0];
+  Gemm g{op.weight.dtype(), op.rows(), width, columns};
+  g.lda = columns;
+  g.ldb = columns, g.b_transposed = true;
+  g.c_dtype = op.y.dtype, g.ldc = width;
   return g;
 }
 
@@ -167,8 +159,8 @@ void gather(const EmbedVisible& op, const Context& context) {
 template <class T>
 void scatter(const EmbedVisibleVideoGrad& op, const Context& context) {
   const TokenGrid g = op.grid();
-  const dim3 grid(static_cast<unsigned>(g.tokens()), static_cast<unsigned>(g.batch));
-  launch(context, scatter_patches<T>, {grid, dim3(kThreads)}, clips_of(g, nullptr), op.grad_patches.data<T>(),
+  const dim3 cubes(static_cast<unsigned>(g.batch * g.tokens()));
+  launch(context, scatter_patches<T>, {cubes, dim3(kThreads)}, clips_of(g, nullptr), op.grad_patches.data<T>(),
          op.visible.data<int32_t>(), static_cast<int>(op.visible.shape()[1]), op.grad_video.data<float>(), context.fault,
          fault_code<EmbedVisibleVideoGrad>());
 }
@@ -180,19 +172,18 @@ size_t workspace(const EmbedVisibleVideoGrad&) { return 0; }
 
 void run(EmbedVisible& op, const Context& context) {
   if (op.rows() == 0) return;
-  if (op.weight.dtype() == DType::bf16)
-    gather<bf16>(op, context);
-  else
-    gather<float>(op, context);
-  gemm(context, embedding_product(op), context.workspace);
+  with_real(op.name, op.weight.dtype(), [&](auto t) { gather<decltype(t)>(op, context); });
+  Gemm g = embedding_product(op);
+  g.a = op.patches.tensor.data(), g.b = op.weight.tensor.data(), g.c = op.y.tensor.data();
+  g.bias = op.bias.data<float>();
+  g.residual = op.position.tensor.data(), g.residual_dtype = op.position.dtype(), g.residual_ld = op.width();
+  g.residual_rows = op.visible.data<int32_t>(), g.residual_count = op.position.shape()[0];
+  gemm(context, g, context.workspace);
 }
 
 void run(EmbedVisibleVideoGrad& op, const Context& context) {
   if (op.video.elements() == 0) return;
-  if (op.grad_patches.dtype() == DType::bf16)
-    scatter<bf16>(op, context);
-  else
-    scatter<float>(op, context);
+  with_real(op.name, op.grad_patches.dtype(), [&](auto t) { scatter<decltype(t)>(op, context); });
 }
 
 }  // namespace videomae::cuda

@@ -12,7 +12,6 @@ namespace {
 constexpr int kMaxGridY = 65535;
 
 size_t padded(size_t bytes) { return (bytes + 255) / 256 * 256; }
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// Rows of f32 sums of a part: whole quads.
 int64_t part_pitch(const Gemm& g) { return ceil_div(g.n, 4) * 4; }
@@ -169,14 +168,11 @@ void gemm(const Context& context, const Gemm& g, void* workspace) {
   for (int64_t first = 0; first < g.batch; first += kMaxGridY) {
     Gemm items = g;
     items.batch = std::min<int64_t>(g.batch - first, kMaxGridY);
-    const int64_t size = g.dtype == DType::f32 ? 4 : 2, c_size = g.c_dtype == DType::f32 ? 4 : 2;
+    const int64_t size = size_of(g.dtype), c_size = size_of(g.c_dtype);
     items.a = static_cast<const char*>(g.a) + first * g.a_step * size;
     items.b = static_cast<const char*>(g.b) + first * g.b_step * size;
     items.c = static_cast<char*>(g.c) + first * g.c_step * c_size;
-    if (g.dtype == DType::bf16)
-      run_product<bf16>(context, items, static_cast<char*>(workspace));
-    else
-      run_product<float>(context, items, static_cast<char*>(workspace));
+    with_real("gemm", g.dtype, [&](auto t) { run_product<decltype(t)>(context, items, static_cast<char*>(workspace)); });
   }
 }
 

@@ -17,15 +17,15 @@ namespace videomae::cuda {
 struct Gemm {
   DType dtype;  // of A and B: f32 or bf16
   int64_t m, n, k;
-  const void* a;  // (m, k), or stored (k, m) when transposed; rows lda elements apart
-  int64_t lda;
-  bool a_transposed;
-  const void* b;  // (k, n), or stored (n, k) when transposed (a linear layer's weight); rows ldb elements apart
-  int64_t ldb;
-  bool b_transposed;
-  DType c_dtype;  // f32 or that of A and B
-  void* c;        // (m, n), rows ldc elements apart
-  int64_t ldc;
+  const void* a = nullptr;  // (m, k), or stored (k, m) when transposed; rows lda elements apart
+  int64_t lda = 0;
+  bool a_transposed = false;
+  const void* b = nullptr;  // (k, n), or stored (n, k) when transposed (a linear layer's weight); rows ldb elements apart
+  int64_t ldb = 0;
+  bool b_transposed = false;
+  void* c = nullptr;  // (m, n), rows ldc elements apart
+  int64_t ldc = 0;
+  DType c_dtype = DType::f32;  // f32 or that of A and B
 
   // Items of a batch are so many elements apart; plain products only.
   int64_t batch = 1, a_step = 0, b_step = 0, c_step = 0;
@@ -49,7 +49,7 @@ struct Gemm {
   }
 };
 
-/// Bytes of workspace, a function of dtypes, sizes and of what the epilogue has.
+/// Bytes of workspace: a function of sizes, and of whether there are column sums. Other pointers may still be null.
 size_t gemm_workspace(const Gemm& product);
 
 /// Starts the product on the context's stream. `workspace`: gemm_workspace() bytes, 16-byte aligned.

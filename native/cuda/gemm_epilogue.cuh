@@ -28,40 +28,26 @@ struct Epilogue {
 
   /// Turns sums into elements of C at (row, col) to (row, col + 3) and stores those that exist; `v` then holds them,
   /// unrounded. row < m, col < n, col a multiple of 4.
-  __device__ __forceinline__ void finish(float (&v)[4], int row, int col) const {
+  __device__ __forceinline__ void finish(Quad& v, int row, int col) const {
     const int count = n - col < 4 ? n - col : 4;
     const bool whole = quads && count == 4;
     const int64_t at = row * ldc + col;
-    float other[4];
-    if (accumulate) {
-      if (c_wide)
-        load_quad(other, static_cast<const float*>(c) + at, whole, count);
-      else
-        load_quad(other, static_cast<const T*>(c) + at, whole, count);
-      add(v, other);
-    }
-    if (bias) {
-      load_quad(other, bias + col, whole, count);
-      add(v, other);
-    }
+    if (accumulate) add_quad(v, load_either(c, c_wide, at, whole, count));
+    if (bias) add_quad(v, load_quad(bias + col, whole, count));
     if (preactivation) store_quad(preactivation + at, v, whole, count);
     if (gelu) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) v[i] = cuda::gelu(v[i]);
+      for (int i = 0; i < 4; ++i) v.at[i] = cuda::gelu(v.at[i]);
     }
     if (gate) {
-      load_quad(other, gate + at, whole, count);
+      const Quad before = load_quad(gate + at, whole, count);
 #pragma unroll
-      for (int i = 0; i < 4; ++i) v[i] *= gelu_derivative(other[i]);
+      for (int i = 0; i < 4; ++i) v.at[i] *= gelu_derivative(before.at[i]);
     }
-    const int64_t residual_row = residual_rows ? residual_rows[row] : row;
-    if (residual && residual_row >= 0 && residual_row < residual_count) {
-      const int64_t there = residual_row * residual_ld + col;
-      if (residual_wide)
-        load_quad(other, static_cast<const float*>(residual) + there, whole, count);
-      else
-        load_quad(other, static_cast<const T*>(residual) + there, whole, count);
-      add(v, other);
+    if (residual) {
+      const int64_t from = residual_rows ? residual_rows[row] : row;
+      if (from >= 0 && from < residual_count)
+        add_quad(v, load_either(residual, residual_wide, from * residual_ld + col, whole, count));
     }
     if (c_wide)
       store_quad(static_cast<float*>(c) + at, v, whole, count);
@@ -69,9 +55,9 @@ struct Epilogue {
       store_quad(static_cast<T*>(c) + at, v, whole, count);
   }
 
-  static __device__ __forceinline__ void add(float (&v)[4], const float (&other)[4]) {
-#pragma unroll
-    for (int i = 0; i < 4; ++i) v[i] += other[i];
+  static __device__ __forceinline__ Quad load_either(const void* from, bool wide, int64_t at, bool whole, int count) {
+    return wide ? load_quad(static_cast<const float*>(from) + at, whole, count)
+                : load_quad(static_cast<const T*>(from) + at, whole, count);
   }
 };
 
@@ -83,20 +69,19 @@ __device__ __forceinline__ void finish_tile(const Epilogue<T>& epilogue, float* 
                                             int tile_row) {
   constexpr int quads = block_n / 4, groups = threads / quads;
   const int quad = static_cast<int>(threadIdx.x) % quads * 4, group = static_cast<int>(threadIdx.x) / quads;
-  float sums[4] = {};
+  Quad sums{};
   if (col0 + quad < epilogue.n) {
 #pragma unroll 2
     for (int row = group; row < block_m; row += groups) {
       if (row0 + row >= epilogue.m) break;
-      float v[4];
-      load_quad(v, tile + row * pitch + quad);
+      Quad v = load_floats<4>(tile + row * pitch + quad);
       epilogue.finish(v, row0 + row, col0 + quad);
-      Epilogue<T>::add(sums, v);
+      add_quad(sums, v);
     }
   }
   if (!epilogue.column_partials) return;
   block_sync();
-  store_quad(tile + group * block_n + quad, sums);
+  store_floats<4>(tile + group * block_n + quad, sums);
   block_sync();
   for (int col = static_cast<int>(threadIdx.x); col < block_n && col0 + col < epilogue.n; col += threads) {
     float sum = 0;
@@ -115,13 +100,8 @@ __global__ void __launch_bounds__(256) gemm_add_parts(const float* parts, int co
   const int row = static_cast<int>(index / quads), col = static_cast<int>(index % quads) * 4;
   const int64_t step = static_cast<int64_t>(epilogue.m) * pitch;
   const float* at = parts + static_cast<int64_t>(row) * pitch + col;
-  float v[4];
-  load_quad(v, at);
-  for (int part = 1; part < count; ++part) {
-    float other[4];
-    load_quad(other, at += step);
-    Epilogue<T>::add(v, other);
-  }
+  Quad v = load_floats<4>(at);
+  for (int part = 1; part < count; ++part) add_quad(v, load_floats<4>(at += step));
   epilogue.finish(v, row, col);
 }
 

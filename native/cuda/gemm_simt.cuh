@@ -96,16 +96,16 @@ __global__ void __launch_bounds__(SimtShape<block>::threads, SimtShape<block>::b
     stage = (stage + 1) % Shape::stages;
 #pragma unroll 2
     for (int k = 0; k < Shape::k_step; ++k) {
-      float a[2][4], b[2][4];
+      Quad a[2], b[2];
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        load_quad(a[half], a_tile + k * Shape::row + half * (block / 2) + y);
-        load_quad(b[half], b_tile + k * Shape::row + half * (block / 2) + x);
+        a[half] = load_floats<4>(a_tile + k * Shape::row + half * (block / 2) + y);
+        b[half] = load_floats<4>(b_tile + k * Shape::row + half * (block / 2) + x);
       }
 #pragma unroll
       for (int m = 0; m < 8; ++m)
 #pragma unroll
-        for (int n = 0; n < 8; ++n) sums[m][n] += a[m / 4][m % 4] * b[n / 4][n % 4];
+        for (int n = 0; n < 8; ++n) sums[m][n] += a[m / 4].at[m % 4] * b[n / 4].at[n % 4];
     }
   }
 
@@ -115,8 +115,8 @@ __global__ void __launch_bounds__(SimtShape<block>::threads, SimtShape<block>::b
   for (int m = 0; m < 8; ++m)
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const float quad[4] = {sums[m][4 * half], sums[m][4 * half + 1], sums[m][4 * half + 2], sums[m][4 * half + 3]};
-      store_quad(shared + (m / 4 * (block / 2) + y + m % 4) * Shape::pitch + half * (block / 2) + x, quad);
+      const Quad quad{{sums[m][4 * half], sums[m][4 * half + 1], sums[m][4 * half + 2], sums[m][4 * half + 3]}};
+      store_floats<4>(shared + (m / 4 * (block / 2) + y + m % 4) * Shape::pitch + half * (block / 2) + x, quad);
     }
   block_sync();
   Epilogue<float>& epilogue = g.epilogue;

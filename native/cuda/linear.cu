@@ -2,35 +2,37 @@
 // through the GELU and is summed by columns on the way, and two products.
 #include "cuda/column_sums.cuh"
 #include "cuda/gemm.h"
-#include "cuda/kernels.h"
 
 namespace videomae::cuda {
 namespace {
 
 size_t padded(size_t bytes) { return (bytes + 255) / 256 * 256; }
 
+/// x W^T, without its pointers, which are not there yet when the workspace is asked for.
 Gemm forward_product(const Linear& op) {
-  Gemm g{op.x.dtype(),        op.rows(),   op.outputs(), op.inputs(),      op.x.tensor.data(), op.inputs(), false,
-         op.weight.tensor.data(), op.inputs(), true,         op.y.dtype, op.y.tensor.data(), op.outputs()};
-  g.bias = op.bias.data<float>();
-  g.gelu = op.gelu;
-  if (op.preactivation.wanted) g.preactivation = op.preactivation.tensor.data();
-  if (op.residual.given()) {
-    g.residual = op.residual.tensor.data(), g.residual_dtype = op.residual.dtype(), g.residual_ld = op.outputs();
-  }
+  Gemm g{op.x.dtype(), op.rows(), op.outputs(), op.inputs()};
+  g.lda = op.inputs();
+  g.ldb = op.inputs(), g.b_transposed = true;
+  g.ldc = op.outputs(), g.c_dtype = op.y.dtype;
   return g;
 }
 
-/// gradX = gradY W.
-Gemm input_product(const LinearBackward& op, const void* grad) {
-  return {op.x.dtype(), op.rows(), op.inputs(), op.outputs(), grad, op.outputs(), false, op.weight.tensor.data(),
-          op.inputs(), false, op.grad_x.dtype, op.grad_x.tensor.data(), op.inputs()};
+/// gradX = gradY W, likewise.
+Gemm input_product(const LinearBackward& op) {
+  Gemm g{op.x.dtype(), op.rows(), op.inputs(), op.outputs()};
+  g.lda = op.outputs();
+  g.ldb = op.inputs();
+  g.ldc = op.inputs(), g.c_dtype = op.grad_x.dtype;
+  return g;
 }
 
-/// gradWeight = gradY^T x.
-Gemm weight_product(const LinearBackward& op, const void* grad) {
-  return {op.x.dtype(), op.outputs(), op.inputs(), op.rows(), grad, op.outputs(), true, op.x.tensor.data(),
-          op.inputs(), false, op.grad_weight.dtype, op.grad_weight.tensor.data(), op.inputs()};
+/// gradWeight = gradY^T x, likewise.
+Gemm weight_product(const LinearBackward& op) {
+  Gemm g{op.x.dtype(), op.outputs(), op.inputs(), op.rows()};
+  g.lda = op.outputs(), g.a_transposed = true;
+  g.ldb = op.inputs();
+  g.ldc = op.inputs(), g.c_dtype = op.grad_weight.dtype;
+  return g;
 }
 
 /// Where the parts of the backward pass's scratch memory begin.
@@ -39,7 +41,7 @@ struct BackwardScratch {
 
   explicit BackwardScratch(const LinearBackward& op) {
     const size_t m = static_cast<size_t>(op.rows()), n = static_cast<size_t>(op.outputs());
-    gradient = std::max(gemm_workspace(input_product(op, nullptr)), gemm_workspace(weight_product(op, nullptr)));
+    gradient = std::max(gemm_workspace(input_product(op)), gemm_workspace(weight_product(op)));
     partials = gradient + (op.preactivation.given() ? padded(m * n * size_of(op.x.dtype())) : 0);
     total = partials + padded(static_cast<size_t>(op.blocks()) * n * sizeof(float));
   }
@@ -64,7 +66,15 @@ void through_epilogue(const LinearBackward& op, const Context& context, T* befor
 size_t workspace(const Linear& op) { return gemm_workspace(forward_product(op)); }
 size_t workspace(const LinearBackward& op) { return BackwardScratch(op).total; }
 
-void run(Linear& op, const Context& context) { gemm(context, forward_product(op), context.workspace); }
+void run(Linear& op, const Context& context) {
+  Gemm g = forward_product(op);
+  g.a = op.x.tensor.data(), g.b = op.weight.tensor.data(), g.c = op.y.tensor.data();
+  g.bias = op.bias.data<float>();
+  g.gelu = op.gelu;
+  g.preactivation = op.preactivation.data<void>();
+  g.residual = op.residual.data<void>(), g.residual_dtype = op.x.dtype(), g.residual_ld = op.outputs();
+  gemm(context, g, context.workspace);
+}
 
 void run(LinearBackward& op, const Context& context) {
   char* const scratch = static_cast<char*>(context.workspace);
@@ -73,14 +83,21 @@ void run(LinearBackward& op, const Context& context) {
   if (op.preactivation.given() || op.grad_bias.wanted) {
     void* const before = op.preactivation.given() ? scratch + at.gradient : nullptr;
     float* const partials = reinterpret_cast<float*>(scratch + at.partials);
-    if (op.x.dtype() == DType::bf16)
-      through_epilogue<bf16>(op, context, static_cast<bf16*>(before), partials);
-    else
-      through_epilogue<float>(op, context, static_cast<float*>(before), partials);
+    with_real(op.name, op.x.dtype(), [&](auto t) {
+      through_epilogue<decltype(t)>(op, context, static_cast<decltype(t)*>(before), partials);
+    });
     if (before) gradient = before;
   }
-  if (op.grad_x.wanted) gemm(context, input_product(op, gradient), scratch);
-  if (op.grad_weight.wanted) gemm(context, weight_product(op, gradient), scratch);
+  if (op.grad_x.wanted) {
+    Gemm g = input_product(op);
+    g.a = gradient, g.b = op.weight.tensor.data(), g.c = op.grad_x.tensor.data();
+    gemm(context, g, scratch);
+  }
+  if (op.grad_weight.wanted) {
+    Gemm g = weight_product(op);
+    g.a = gradient, g.b = op.x.tensor.data(), g.c = op.grad_weight.tensor.data();
+    gemm(context, g, scratch);
+  }
 }
 
 }  // namespace videomae::cuda

@@ -30,11 +30,14 @@ struct EvenRun {
   }
 };
 
-Gemm product_of(const Matmul& op, int64_t batch) {
+/// A run's product, without its pointers.
+Gemm product_of(const Matmul& op, const EvenRun& run) {
   const int64_t m = op.m(), n = op.n(), k = op.k();
-  Gemm g{op.a.dtype(),        m, n, k, op.a.tensor.data(), op.transpose_a ? m : k, op.transpose_a, op.b.tensor.data(),
-         op.transpose_b ? k : n, op.transpose_b, op.y.dtype, op.y.tensor.data(), n};
-  g.batch = batch;
+  Gemm g{op.a.dtype(), m, n, k};
+  g.lda = op.transpose_a ? m : k, g.a_transposed = op.transpose_a;
+  g.ldb = op.transpose_b ? k : n, g.b_transposed = op.transpose_b;
+  g.ldc = n, g.c_dtype = op.y.dtype;
+  g.batch = run.length, g.a_step = run.a_step * m * k, g.b_step = run.b_step * k * n, g.c_step = m * n;
   return g;
 }
 
@@ -42,7 +45,7 @@ Gemm product_of(const Matmul& op, int64_t batch) {
 
 size_t workspace(const Matmul& op) {
   const EvenRun run(op.batch(), Matmul::batch(op.a), Matmul::batch(op.b));
-  return gemm_workspace(product_of(op, run.length));
+  return gemm_workspace(product_of(op, run));
 }
 
 void run(Matmul& op, const Context& context) {
@@ -50,7 +53,6 @@ void run(Matmul& op, const Context& context) {
   if (op.y.shape.elements() == 0) return;
   const EvenRun run(batch, a, b);
   const size_t size = size_of(op.a.dtype());
-  const int64_t a_size = op.m() * op.k(), b_size = op.k() * op.n(), c_size = op.m() * op.n();
   for (int64_t first = 0; first < batch.elements(); first += run.length) {
     int64_t a_item = 0, b_item = 0;
     for (int64_t axis = run.first_axis - 1, rest = first / run.length; axis >= 0; --axis) {
@@ -58,11 +60,10 @@ void run(Matmul& op, const Context& context) {
       rest /= batch[axis];
       a_item += index * step_along(a, batch, axis), b_item += index * step_along(b, batch, axis);
     }
-    Gemm g = product_of(op, run.length);
-    g.a = static_cast<const char*>(g.a) + a_item * a_size * size;
-    g.b = static_cast<const char*>(g.b) + b_item * b_size * size;
-    g.c = static_cast<char*>(g.c) + first * c_size * size;
-    g.a_step = run.a_step * a_size, g.b_step = run.b_step * b_size, g.c_step = c_size;
+    Gemm g = product_of(op, run);
+    g.a = op.a.data<char>() + a_item * g.m * g.k * size;
+    g.b = op.b.data<char>() + b_item * g.k * g.n * size;
+    g.c = op.y.data<char>() + first * g.m * g.n * size;
     gemm(context, g, context.workspace);
   }
 }
