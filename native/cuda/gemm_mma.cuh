@@ -152,8 +152,10 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks) gemm_mma(MmaArg
 
   cp_async_wait<Shape::stages - 2>();
   block_sync();
-  load_fragments<ATile, a_major>(a[0], shared, a_offset, 0);
-  load_fragments<BTile, b_major>(b[0], shared, b_offset, 0);
+  if (k_size > 0) {
+    load_fragments<ATile, a_major>(a[0], shared, a_offset, 0);
+    load_fragments<BTile, b_major>(b[0], shared, b_offset, 0);
+  }
   unsigned char* const end = shared + Shape::stages * Shape::stage_bytes;
   unsigned char *reading = shared, *writing = end - Shape::stage_bytes;
   for (int k = 0; k < k_size; k += kStep) {
@@ -169,8 +171,10 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks) gemm_mma(MmaArg
         block_sync();
       }
       const int next = (j + 1) % 2, now = j % 2;
-      load_fragments<ATile, a_major>(a[next], reading, a_offset, (j + 1) % steps);
-      load_fragments<BTile, b_major>(b[next], reading, b_offset, (j + 1) % steps);
+      if (j < steps - 1 || k + kStep < k_size) {
+        load_fragments<ATile, a_major>(a[next], reading, a_offset, (j + 1) % steps);
+        load_fragments<BTile, b_major>(b[next], reading, b_offset, (j + 1) % steps);
+      }
 #pragma unroll
       for (int m = 0; m < a_count; ++m)
 #pragma unroll
