@@ -2,6 +2,7 @@
 #include "cuda/gemm.h"
 
 #include "cuda/column_sums.cuh"
+#include "cuda/cublaslt.h"
 #include "cuda/gemm_mma.cuh"
 #include "cuda/gemm_plan.h"
 #include "cuda/gemm_simt.cuh"
@@ -156,15 +157,17 @@ void check_size(const char* what, int64_t size) {
 
 }  // namespace
 
-size_t gemm_workspace(const Gemm& g) {
+size_t gemm_workspace(const Gemm& g, bool plain) {
   const int parts = parts_of(g);
   const int64_t floats = g.column_sums ? partial_rows(g) * g.n : parts > 1 ? parts * g.m * part_pitch(g) : 0;
-  return padded(static_cast<size_t>(floats) * 4);
+  const size_t ours = padded(static_cast<size_t>(floats) * 4);
+  return plain ? std::max(ours, cublaslt_workspace()) : ours;
 }
 
 void gemm(const Context& context, const Gemm& g, void* workspace) {
   check_size("m", g.m), check_size("n", g.n), check_size("k", g.k);
   if (g.m == 0 || g.n == 0) return;
+  if (g.plain() && cublaslt_product(context, g, workspace)) return;
   for (int64_t first = 0; first < g.batch; first += kMaxGridY) {
     Gemm items = g;
     items.batch = std::min<int64_t>(g.batch - first, kMaxGridY);

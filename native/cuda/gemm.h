@@ -49,8 +49,9 @@ struct Gemm {
   }
 };
 
-/// Bytes of workspace: a function of sizes, and of whether there are column sums. Other pointers may still be null.
-size_t gemm_workspace(const Gemm& product);
+/// Bytes of workspace: a function of dtypes and sizes, and of whether there are column sums. Pointers may still be null.
+/// @param plain  what plain() will say
+size_t gemm_workspace(const Gemm& product, bool plain);
 
 /// Starts the product on the context's stream. `workspace`: gemm_workspace() bytes, 16-byte aligned.
 /// @throws Error for f64

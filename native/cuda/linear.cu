@@ -41,7 +41,7 @@ struct BackwardScratch {
 
   explicit BackwardScratch(const LinearBackward& op) {
     const size_t m = static_cast<size_t>(op.rows()), n = static_cast<size_t>(op.outputs());
-    gradient = std::max(gemm_workspace(input_product(op)), gemm_workspace(weight_product(op)));
+    gradient = std::max(gemm_workspace(input_product(op), true), gemm_workspace(weight_product(op), true));
     partials = gradient + (op.preactivation.given() ? padded(m * n * size_of(op.x.dtype())) : 0);
     total = partials + padded(static_cast<size_t>(op.blocks()) * n * sizeof(float));
   }
@@ -63,7 +63,7 @@ void through_epilogue(const LinearBackward& op, const Context& context, T* befor
 
 }  // namespace
 
-size_t workspace(const Linear& op) { return gemm_workspace(forward_product(op)); }
+size_t workspace(const Linear& op) { return gemm_workspace(forward_product(op), !op.bias.given() && !op.residual.given() && !op.gelu); }
 size_t workspace(const LinearBackward& op) { return BackwardScratch(op).total; }
 
 void run(Linear& op, const Context& context) {

@@ -1,12 +1,21 @@
 // Products on a GPU's kernels, as the emulator runs them, against plain sums in f64: every order of operands, tile and
 // epilogue at odd sizes, alignments and strides; bits in any order of threads; banks of shared memory.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "cuda/device/mma_layout.h"
 #include "cuda/emu/launch.h"
+#include "cuda/cublaslt.h"
 #include "cuda/gemm.h"
 #include "cuda/gemm_plan.h"
+#include "cuda/runtime.h"
 #include "test/check.h"
 
 namespace videomae::cuda {
+
+/// As where there is a driver: cuBLASLt is looked for, which the emulator's plug-in does not do.
+const bool runtime::needs_driver = true;
+
 namespace {
 
 using test::run_case;
@@ -82,8 +91,9 @@ std::vector<char> check_product(const Context& context, DType dtype, Size size, 
   if (e.sums) g.column_sums = sums.wide.data();
   if (e.residual) g.residual = table.at(o), g.residual_dtype = table.dtype, g.residual_ld = ldc;
   if (e.residual == 2) g.residual_rows = rows.data(), g.residual_count = m + 5;
-  test::Workspace workspace(gemm_workspace(g) + 256);
-  std::memset(workspace.get(), 0xA5, gemm_workspace(g));
+  const size_t bytes = gemm_workspace(g, g.plain());
+  test::Workspace workspace(bytes);
+  if (bytes) std::memset(workspace.get(), 0xA5, bytes);
   gemm(context, g, workspace.get());
 
   struct Error {
@@ -119,8 +129,8 @@ std::vector<char> check_product(const Context& context, DType dtype, Size size, 
   for (int64_t j = 0; j < n && e.sums; ++j) of_sums.add(sums.wide[j], columns[j], DType::f32);
   CHECK(of_c.good() && of_kept.good() && of_sums.good());
   CHECK(untouched);
-  const char* bytes = static_cast<char*>(c.at());
-  return {bytes, bytes + (o + m * ldc) * size_of(e.c)};
+  const char* elements = static_cast<char*>(c.at());
+  return {elements, elements + (o + m * ldc) * size_of(e.c)};
 }
 
 void orders_and_sizes(DType dtype) {
@@ -205,6 +215,40 @@ void not_numbers(DType dtype) {
   }
 }
 
+/// What a new process, in which VIDEOMAE_CUBLASLT has this value, says of a plain product.
+std::string with_cublaslt(const char* value) {
+  int pipe_ends[2];
+  if (pipe(pipe_ends) != 0) return "no pipe";
+  const pid_t child = fork();
+  if (child == 0) {
+    setenv("VIDEOMAE_CUBLASLT", value, 1);
+    std::string said;
+    try {
+      check_product(device(), DType::f32, {5, 6, 7}, false, true);
+      said = (test::failures ? "wrong; " : "right; ") + cublaslt_report();
+    } catch (const Error& error) {
+      said = error.what();
+    }
+    const ssize_t written = write(pipe_ends[1], said.data(), said.size());
+    _exit(written < 0);
+  }
+  close(pipe_ends[1]);
+  std::string text;
+  char part[512];
+  for (ssize_t got; (got = read(pipe_ends[0], part, sizeof part)) > 0;) text.append(part, static_cast<size_t>(got));
+  close(pipe_ends[0]);
+  waitpid(child, nullptr, 0);
+  return text;
+}
+
+/// cuBLASLt left out is said, and asked for in vain an error.
+void cublaslt_choice() {
+  CHECK(with_cublaslt("off") == "right; cuBLASLt is left out: VIDEOMAE_CUBLASLT=off\n");
+  const std::string text = with_cublaslt("/nowhere");
+  CHECK(text.find("cuBLASLt: expected the library that VIDEOMAE_CUBLASLT asks for") == 0);
+  CHECK(text.find("/nowhere/libcublasLt.so.13") != std::string::npos);
+}
+
 /// Every fragment's rows are where the tile's layout has them, and neither reading them nor copying the tile in meets a
 /// bank of shared memory twice: 8 rows, or chunks, of 16 bytes at a time.
 template <Major major, int mn, int threads>
@@ -255,6 +299,8 @@ void tile_layout() {
 int main() {
   using namespace videomae;
   using namespace videomae::cuda;
+  run_case("cuBLASLt asked for or left out", cublaslt_choice);
+  setenv("VIDEOMAE_CUBLASLT", "off", 1);
   run_case("fragments and banks", [] {
     tile_layout<Major::k, 256, 256>(), tile_layout<Major::mn, 256, 256>();
     tile_layout<Major::k, 128, 256>(), tile_layout<Major::mn, 128, 256>();
