@@ -6,6 +6,7 @@
 
 #include "addon/arguments.h"
 #include "addon/handle.h"
+#include "core/arena.h"
 #include "core/instruction_set.h"
 #include "core/thread_pool.h"
 #include "ops/execute.h"

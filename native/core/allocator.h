@@ -18,7 +18,8 @@ struct Block {
 };
 
 /// Allocates `bytes` on a device, from this thread's arena of the device while one is open. Aligned to 64 bytes on the
-/// CPU, to 256 elsewhere. Throws Error when memory is exhausted, saying what was asked, what is live and what is cached.
+/// CPU, to 256 elsewhere. Throws Error when memory is exhausted, saying what was asked, what is live and what is
+/// cached.
 std::shared_ptr<Block> allocate(size_t bytes, Device device = {});
 
 }  // namespace videomae
