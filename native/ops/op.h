@@ -183,6 +183,14 @@ class Draw {
     return in;
   }
 
+  /// The key of a training step: seed, update, micro-step.
+  static In step_key() {
+    In in{Tensor::empty({3}, DType::f64)};
+    const double key[] = {5e9, 70000, 3};
+    std::copy(key, key + 3, in.tensor.data<double>());
+    return in;
+  }
+
   In bytes(const Shape& shape) {
     In in{Tensor::empty(shape, DType::u8)};
     const PhiloxKey key{seed_, stream_++};
