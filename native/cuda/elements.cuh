@@ -42,39 +42,59 @@ struct alignas(run_alignment<T, width>) Run {
   T at[width];
 };
 
+/// A run of T in registers as it is stored: bf16 in pairs.
+template <int width, class T>
+using StoredRun =
+    std::conditional_t<sizeof(T) == 2 && width % 2 == 0, Run<uint32_t, width / 2>, Run<T, width>>;
+
 /// The elements p[0 ... width), which begin at a multiple of run_alignment.
 template <int width, class T>
-__device__ __forceinline__ Floats<width> load_floats(const T* p) {
+__device__ __forceinline__ StoredRun<width, T> load_run(const T* p) {
+  return *reinterpret_cast<const StoredRun<width, T>*>(p);
+}
+
+template <int width, class T>
+__device__ __forceinline__ Floats<width> floats_of(const Run<T, width>& run) {
   Floats<width> values;
-  if constexpr (sizeof(T) == 2 && width % 2 == 0) {
-    const Run<uint32_t, width / 2> pairs = *reinterpret_cast<const Run<uint32_t, width / 2>*>(p);
 #pragma unroll
-    for (int j = 0; j < width / 2; ++j) {
-      const float2 pair = unpack_bf16(pairs.at[j]);
-      values.at[2 * j] = pair.x, values.at[2 * j + 1] = pair.y;
-    }
-  } else {
-    const Run<T, width> run = *reinterpret_cast<const Run<T, width>*>(p);
+  for (int j = 0; j < width; ++j) values.at[j] = cuda::to_float(run.at[j]);
+  return values;
+}
+
+template <int width>
+__device__ __forceinline__ Floats<width> floats_of(const Run<uint32_t, width / 2>& pairs) {
+  Floats<width> values;
 #pragma unroll
-    for (int j = 0; j < width; ++j) values.at[j] = cuda::to_float(run.at[j]);
+  for (int j = 0; j < width / 2; ++j) {
+    const float2 pair = unpack_bf16(pairs.at[j]);
+    values.at[2 * j] = pair.x, values.at[2 * j + 1] = pair.y;
   }
   return values;
+}
+
+template <int width, class T>
+__device__ __forceinline__ Floats<width> load_floats(const T* p) {
+  return floats_of<width>(load_run<width>(p));
+}
+
+/// Each element rounded to T.
+template <class T, int width>
+__device__ __forceinline__ StoredRun<width, T> stored(const Floats<width>& values) {
+  StoredRun<width, T> run;
+  if constexpr (sizeof(T) == 2 && width % 2 == 0) {
+#pragma unroll
+    for (int j = 0; j < width / 2; ++j) run.at[j] = pack_bf16(values.at[2 * j], values.at[2 * j + 1]);
+  } else {
+#pragma unroll
+    for (int j = 0; j < width; ++j) run.at[j] = from_float<T>(values.at[j]);
+  }
+  return run;
 }
 
 /// Rounds once and writes p[0 ... width).
 template <int width, class T>
 __device__ __forceinline__ void store_floats(T* p, const Floats<width>& values) {
-  if constexpr (sizeof(T) == 2 && width % 2 == 0) {
-    Run<uint32_t, width / 2> pairs;
-#pragma unroll
-    for (int j = 0; j < width / 2; ++j) pairs.at[j] = pack_bf16(values.at[2 * j], values.at[2 * j + 1]);
-    *reinterpret_cast<Run<uint32_t, width / 2>*>(p) = pairs;
-  } else {
-    Run<T, width> run;
-#pragma unroll
-    for (int j = 0; j < width; ++j) run.at[j] = from_float<T>(values.at[j]);
-    *reinterpret_cast<Run<T, width>*>(p) = run;
-  }
+  *reinterpret_cast<StoredRun<width, T>*>(p) = stored<T>(values);
 }
 
 /// The same where only the first `left` elements are there; the others are 0.
