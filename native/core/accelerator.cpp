@@ -9,6 +9,8 @@
 namespace videomae {
 namespace {
 
+using StreamLock = std::lock_guard<std::recursive_mutex>;
+
 class DeviceMemory : public MemorySource {
  public:
   explicit DeviceMemory(Device device) : plugin_(plugin_of(device.kind)), device_(device) {}
@@ -71,6 +73,7 @@ void Accelerator::upload(void* to, const void* from, size_t bytes) {
   if (bytes == 0) return;
   const auto block = std::make_shared<PinnedMemory::Block>(pinned_, bytes);
   std::memcpy(block->data(), from, bytes);
+  const StreamLock lock(compute_stream_mutex_);
   call_plugin(plugin_.copy, device_.index, to, static_cast<const void*>(block->data()), bytes, Stream::compute);
   if (Graph* graph = Graph::capturing())
     graph->hold(block);  // it is read at every replay
@@ -88,17 +91,23 @@ void Accelerator::download(void* to, const void* from, size_t bytes) {
 std::shared_ptr<PinnedMemory::Block> Accelerator::begin_download(const void* from, size_t bytes) {
   refuse_in_capture("a read inside it");
   const auto block = std::make_shared<PinnedMemory::Block>(pinned_, bytes);
+  if (bytes == 0) return block;
+  const StreamLock lock(compute_stream_mutex_);
   call_plugin(plugin_.copy, device_.index, block->data(), from, bytes, Stream::compute);
   block->used_on(Stream::compute);
   return block;
 }
 
 void Accelerator::copy(void* to, const void* from, size_t bytes) {
-  if (bytes > 0) call_plugin(plugin_.copy, device_.index, to, from, bytes, Stream::compute);
+  if (bytes == 0) return;
+  const StreamLock lock(compute_stream_mutex_);
+  call_plugin(plugin_.copy, device_.index, to, from, bytes, Stream::compute);
 }
 
 void Accelerator::fill(void* to, uint8_t value, size_t bytes) {
-  if (bytes > 0) call_plugin(plugin_.fill, device_.index, to, value, bytes, Stream::compute);
+  if (bytes == 0) return;
+  const StreamLock lock(compute_stream_mutex_);
+  call_plugin(plugin_.fill, device_.index, to, value, bytes, Stream::compute);
 }
 
 void Accelerator::synchronize() {

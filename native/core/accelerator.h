@@ -41,6 +41,10 @@ class Accelerator {
   /// Throws Error when a kernel has met an index out of range, once.
   void report_fault();
 
+  /// Held while something is given to the compute stream, and for as long as a capture lasts: what other threads gave
+  /// to the stream meanwhile would become a part of it.
+  std::recursive_mutex& compute_stream_mutex() { return compute_stream_mutex_; }
+
  private:
   const Device device_;
   const Plugin& plugin_;
@@ -48,6 +52,7 @@ class Accelerator {
   Home memory_;
   PinnedMemory pinned_;
   std::unique_ptr<PinnedMemory::Block> fault_;
+  std::recursive_mutex compute_stream_mutex_;
 };
 
 }  // namespace videomae

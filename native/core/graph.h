@@ -5,18 +5,18 @@
 #include <memory>
 #include <vector>
 
-#include "core/plugin_loader.h"
+#include "core/accelerator.h"
 
 namespace videomae {
 
 class Graph {
  public:
-  explicit Graph(Device device) : device_(device), plugin_(plugin_of(device.kind)) {}
+  explicit Graph(Device device) : accelerator_(Accelerator::of(device)) {}
   ~Graph();
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
-  Device device() const { return device_; }
+  Device device() const { return accelerator_.device(); }
   bool captured() const { return graph_ != nullptr; }
 
   /// Records what this thread gives to the device from now on, instead of doing it.
@@ -34,8 +34,7 @@ class Graph {
   static Graph* capturing();
 
  private:
-  const Device device_;
-  const Plugin& plugin_;
+  Accelerator& accelerator_;
   void* graph_ = nullptr;
   std::vector<std::shared_ptr<const void>> held_;
 };

@@ -32,11 +32,11 @@ size_t workspace_of(Device device, OpId id, const void* op) {
 
 void run_kernel(Device device, OpId id, void* op, void* workspace) {
   if (device.is_cpu()) return cpu_kernel(id).run(op, Context{workspace});
-  const Accelerator& accelerator = Accelerator::of(device);
+  Accelerator& accelerator = Accelerator::of(device);
   const PluginDevice& description = accelerator.description();
   const Context context{workspace, description.compute_stream, description.limits, accelerator.fault()};
-  call_plugin(accelerator.plugin().run, device.index, static_cast<int32_t>(id), op,
-              static_cast<const void*>(&context));
+  const std::lock_guard<std::recursive_mutex> lock(accelerator.compute_stream_mutex());
+  call_plugin(accelerator.plugin().run, device.index, static_cast<int32_t>(id), op, static_cast<const void*>(&context));
 }
 
 void check_capture(Device device, const char* op) {

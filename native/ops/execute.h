@@ -101,6 +101,13 @@ struct OperandHold {
   void operator()(const char*, Other&) {}
 };
 
+/// Says of what an op has changed in place that it has changed.
+struct MarkWritten {
+  void operator()(const char*, InOut& x) { x.tensor.mark_written(); }
+  template <class Other>
+  void operator()(const char*, Other&) {}
+};
+
 template <class Op>
 void execute(Op& op) {
   constexpr OpId id = IdOf<Op>::value;
@@ -118,6 +125,8 @@ void execute(Op& op) {
     OperandHold hold{graph};
     op.visit(hold);
   }
+  MarkWritten written;
+  op.visit(written);
   run_kernel(device, id, &op, scratch ? scratch->data : nullptr);
 }
 
