@@ -31,6 +31,8 @@ export class Tensor implements Owned, Disposable {
   requiresGrad = false;
   /** The gradient of the last backward pass, same shape; only on leaves with requiresGrad. */
   grad: Tensor | undefined;
+  /** The leaf of which this one is a rounded copy: gradients with respect to the copy are added to those of the leaf. */
+  master: Tensor | undefined;
   /** How this tensor was made, when gradients flow through it. */
   history: History | undefined;
   #handle: Handle | undefined;
@@ -153,6 +155,14 @@ export class Tensor implements Owned, Disposable {
   /** Overwrites the elements in place. */
   write(data: NumberArray): void {
     binding.write(this.handle, data);
+  }
+
+  /**
+   * The version of the contents: another number after every write to the memory that the tensor lies in, which views and
+   * an optimiser's buffer may share. What is derived from the contents tells by it whether it is stale.
+   */
+  get version(): number {
+    return binding.version(this.handle);
   }
 
   /**
