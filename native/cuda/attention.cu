@@ -1,7 +1,17 @@
 #include "cuda/attention_forward.cuh"
+#include "cuda/attention_backward.cuh"
 namespace videomae::cuda {
-template __global__ void attention_forward_mma<RowTile<8>, 2>(AttentionForward);
-template __global__ void attention_forward_mma<RowTile<10>, 2>(AttentionForward);
-template __global__ void attention_forward_mma<RowTile<11>, 2>(AttentionForward);
-template __global__ void attention_forward_mma<RowTile<16>, 1>(AttentionForward);
+template __global__ void attention_forward_mma<RowTile<8>, false>(AttentionForwardArguments);
+template __global__ void attention_forward_mma<RowTile<10>, false>(AttentionForwardArguments);
+template __global__ void attention_forward_mma<RowTile<11>, false>(AttentionForwardArguments);
+template __global__ void attention_forward_mma<RowTile<16>,false>(AttentionForwardArguments);
+template __global__ void attention_forward_mma<RowTile<8>, true>(AttentionForwardArguments);
+template __global__ void attention_forward_mma<RowTile<16>,true>(AttentionForwardArguments);
+#define B(n,g) template __global__ void attention_backward_mma<RowTile<n>, false,g>(AttentionBackwardArguments);template __global__ void attention_backward_mma<RowTile<n>, true,g>(AttentionBackwardArguments);
+B(8,false)
+B(10,false)
+B(11,false)
+B(16,false)
+B(8,true)
+B(16,true)
 }

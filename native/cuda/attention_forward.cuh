@@ -11,16 +11,21 @@
 
 #include <cfloat>
 
-#include "cuda/attention_tile.cuh"
+#include "cuda/attention_accumulators.cuh"
 #include "cuda/device/exp2.cuh"
 #include "cuda/device/shared_memory.cuh"
 
 namespace videomae::cuda {
 
-constexpr int kRingRows = 64;  // of K and V, or of Q and gradY, in one stage
-constexpr int kStepRows = 32;  // of these handled at a time
+/// How the forward kernel is cut, so that the registers of several blocks fit: at width 64 a warp has 32 queries, which
+/// halves the traffic of keys and values between shared memory and the tensor core.
+template <class Tile, bool general>
+struct ForwardTiling {
+  static constexpr int blocks = Tile::chunks == 8 && !general ? 2 : 1;              // of 16 queries, in a warp
+  static constexpr int warps = blocks == 2 ? 6 : general || Tile::chunks == 16 ? 4 : 8;  // at most, in a block
+};
 
-struct AttentionForward {
+struct AttentionForwardArguments {
   AttentionShape shape;
   AttentionScale scale;
   const bf16* qkv;  // (B, N, 3, H, K)
@@ -80,76 +85,37 @@ struct SoftmaxRows {
   }
 };
 
-/// Columns from `valid` on become `value`.
-template <int blocks, int parts>
-__device__ __forceinline__ void mask_columns(float (&s)[blocks][parts][4], int valid, float value) {
-  const int first = static_cast<int>(threadIdx.x) % 4 * 2;
-#pragma unroll
-  for (int m = 0; m < blocks; ++m)
-#pragma unroll
-    for (int n = 0; n < parts; ++n)
-#pragma unroll
-      for (int r = 0; r < 4; ++r)
-        if (8 * n + first + r % 2 >= valid) s[m][n][r] = value;
-}
-
-/// Multiplies rows by `rows` and columns by `columns`, an array in shared memory.
-template <int blocks, int parts>
-__device__ __forceinline__ void scale_rows_columns(float (&s)[blocks][parts][4], const float (&rows)[blocks][2],
-                                                   const float* columns) {
-  const int first = static_cast<int>(threadIdx.x) % 4 * 2;
-#pragma unroll
-  for (int n = 0; n < parts; ++n) {
-    const float2 column = *reinterpret_cast<const float2*>(columns + 8 * n + first);
-#pragma unroll
-    for (int m = 0; m < blocks; ++m)
-#pragma unroll
-      for (int r = 0; r < 4; ++r) s[m][n][r] *= rows[m][r / 2] * (r % 2 ? column.y : column.x);
-  }
-}
-
-/// A number a row of this thread, from (N) in global memory; 0 beyond the last token.
-template <int blocks>
-__device__ __forceinline__ void read_row_terms(float (&terms)[blocks][2], const float* from, int row, int tokens) {
-  row += static_cast<int>(threadIdx.x) % 32 / 4;
-#pragma unroll
-  for (int m = 0; m < blocks; ++m)
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const int token = row + 16 * m + 8 * half;
-      terms[m][half] = token < tokens ? from[token] : 0;
-    }
-}
-
-template <class Tile, int blocks>
-__global__ void __launch_bounds__(256) attention_forward_mma(AttentionForward args) {
+/// @tparam general  any alignment and width, and cosine attention; else neither
+template <class Tile, bool general>
+__global__ void __launch_bounds__(32 * ForwardTiling<Tile, general>::warps, 2) attention_forward_mma(AttentionForwardArguments args) {
+  constexpr int blocks = ForwardTiling<Tile, general>::blocks;
   constexpr int kOwnRows = 16 * blocks;
   const AttentionShape& shape = args.shape;
   const int thread = static_cast<int>(threadIdx.x), lane = thread % 32;
   const int block_rows = static_cast<int>(blockDim.x) / 32 * kOwnRows;
   const int tiles = (shape.tokens + block_rows - 1) / block_rows;
-  const int64_t head = blockIdx.x / tiles;
-  const int first_of_block = static_cast<int>(blockIdx.x % tiles) * block_rows;
+  const int head = static_cast<int>(blockIdx.x) / tiles;
+  const int first_of_block = static_cast<int>(blockIdx.x) % tiles * block_rows;
   const int own = thread / 32 * kOwnRows, first = first_of_block + own;  // the warp's first row in the tile, and token
 
   unsigned char* queries = shared_memory<unsigned char>();
   unsigned char* ring = queries + block_rows * Tile::row_bytes;
   float* key_norms = reinterpret_cast<float*>(ring + 4 * kRingRows * Tile::row_bytes);
-  const bool cosine = args.scale.cosine();
+  const bool cosine = general && args.scale.cosine();
 
   const HeadRows<const bf16> k = packed_rows(args.qkv, shape, head, 1), v = packed_rows(args.qkv, shape, head, 2);
   const auto load_stage = [&](int key) {
     const int stage = key / kRingRows % 2, valid = shape.tokens - key;
     unsigned char* to = ring + stage * 2 * kRingRows * Tile::row_bytes;
-    load_rows<Tile>(to, kRingRows, k.from(key), valid, shape.width, shape.vector);
-    load_rows<Tile>(to + kRingRows * Tile::row_bytes, kRingRows, v.from(key), valid, shape.width, shape.vector);
+    load_rows<Tile, general>(to, kRingRows, k.from(key), valid, shape.width);
+    load_rows<Tile, general>(to + kRingRows * Tile::row_bytes, kRingRows, v.from(key), valid, shape.width);
     if (cosine)
       load_row_terms(key_norms + stage * kRingRows, kRingRows, args.scale.norms_of(shape, head, 1) + key, valid);
     cp_async_commit();
   };
 
-  load_rows<Tile>(queries, block_rows, packed_rows(args.qkv, shape, head, 0).from(first_of_block),
-                  shape.tokens - first_of_block, shape.width, shape.vector);
+  load_rows<Tile, general>(queries, block_rows, packed_rows(args.qkv, shape, head, 0).from(first_of_block),
+                  shape.tokens - first_of_block, shape.width);
   load_stage(0);
   const float scale = args.scale.of(head, shape.heads) * kLog2E;
   float row_factors[blocks][2];
@@ -159,7 +125,6 @@ __global__ void __launch_bounds__(256) attention_forward_mma(AttentionForward ar
     for (int m = 0; m < blocks; ++m) row_factors[m][0] *= scale, row_factors[m][1] *= scale;
   }
 
-  LeftRows<Tile, blocks, true> q;
   SoftmaxRows<blocks> softmax;
   float sum[blocks][Tile::chunks][4];
   softmax.begin();
@@ -167,7 +132,6 @@ __global__ void __launch_bounds__(256) attention_forward_mma(AttentionForward ar
   for (int key = 0; key < shape.tokens; key += kRingRows) {
     cp_async_wait<0>();
     block_sync();  // this stage has come; all have done with the other
-    if (key == 0) q.begin(queries, own);
     if (key + kRingRows < shape.tokens) load_stage(key + kRingRows);
     if (first >= shape.tokens) continue;
     const int stage = key / kRingRows % 2;
@@ -176,8 +140,8 @@ __global__ void __launch_bounds__(256) attention_forward_mma(AttentionForward ar
 #pragma unroll 1
     for (int step = 0; step < kRingRows && key + step < shape.tokens; step += kStepRows) {
       float s[blocks][kStepRows / 8][4];
-      multiply_rows<Tile>(s, q, keys, step);
-      if (cosine) scale_rows_columns(s, row_factors, key_norms + stage * kRingRows + step);
+      multiply_rows<Tile>(s, queries, own, keys, step);
+      if (cosine) scale_rows(s, row_factors), scale_columns(s, key_norms + stage * kRingRows + step);
       const int valid = shape.tokens - key - step;
       if (valid < kStepRows) mask_columns(s, valid, -INFINITY);
       softmax.exponentiate(s, cosine ? 1 : scale, sum);
@@ -189,7 +153,8 @@ __global__ void __launch_bounds__(256) attention_forward_mma(AttentionForward ar
   if (first >= shape.tokens) return;
 
   const float unit = cosine ? 1 : scale;
-  float* lse = args.lse + head * shape.tokens;
+  float inverse[blocks][2];
+  float* lse = args.lse + static_cast<int64_t>(head) * shape.tokens;
 #pragma unroll
   for (int m = 0; m < blocks; ++m)
 #pragma unroll
@@ -198,13 +163,14 @@ __global__ void __launch_bounds__(256) attention_forward_mma(AttentionForward ar
       const int token = first + 16 * m + 8 * half + lane / 4;
       if (lane % 4 == 0 && token < shape.tokens)
         lse[token] = (softmax.reference[m][half] * unit + log2f(total)) * kLn2;
-      softmax.total[m][half] = 1 / total;
+      inverse[m][half] = 1 / total;
     }
-  put_rows<Tile>(queries, own, sum, softmax.total);  // over its own queries, which no other warp reads
+  scale_rows(sum, inverse);
+  put_rows<Tile>(queries, own, sum, 1);  // over its own queries, which no other warp reads
   warp_sync();
   const int valid = shape.tokens - first;
-  store_rows<Tile>(merged_rows(args.y, shape, head).from(first), queries, own, valid < kOwnRows ? valid : kOwnRows,
-                   shape.width, shape.vector, lane, 32);
+  store_rows<Tile, general>(merged_rows(args.y, shape, head).from(first), queries, own, valid < kOwnRows ? valid : kOwnRows,
+                   shape.width, lane, 32);
 }
 
 }  // namespace videomae::cuda

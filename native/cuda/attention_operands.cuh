@@ -11,9 +11,7 @@ constexpr float kLog2E = 1.4426950408889634f, kLn2 = 0.6931471805599453f;
 constexpr float kLargestInverseNorm = 1 / 1e-12f;
 
 struct AttentionShape {
-  int64_t batch;
-  int tokens, heads, width;
-  bool vector;  ///< rows of every operand begin at multiples of 16 bytes, and the width is a multiple of 16 bytes
+  int batch, tokens, heads, width;
 };
 
 /// The scale of q.k. Cosine attention has one a head, and 1 / norm of every row of q and k.
@@ -23,12 +21,12 @@ struct AttentionScale {
   const float* inverse_norms;  ///< (2, B, H, N), of q and k; null without logit_scale
 
   __device__ __forceinline__ bool cosine() const { return logit_scale != nullptr; }
-  __device__ __forceinline__ float of(int64_t head, int heads) const {
+  __device__ __forceinline__ float of(int head, int heads) const {
     return cosine() ? logit_scale[head % heads] : constant;
   }
   /// (N) of q (0) or k (1).
-  __device__ __forceinline__ const float* norms_of(const AttentionShape& shape, int64_t head, int which) const {
-    return inverse_norms + (which * shape.batch * shape.heads + head) * shape.tokens;
+  __device__ __forceinline__ const float* norms_of(const AttentionShape& shape, int head, int which) const {
+    return inverse_norms + static_cast<int64_t>(which * shape.batch * shape.heads + head) * shape.tokens;
   }
 };
 
@@ -36,24 +34,26 @@ struct AttentionScale {
 template <class T>
 struct HeadRows {
   T* first;
-  int64_t stride;  // elements from row to row
+  int stride;  // elements from row to row
 
-  __device__ __forceinline__ HeadRows from(int row) const { return {first + row * stride, stride}; }
+  __device__ __forceinline__ HeadRows from(int row) const {
+    return {first + static_cast<int64_t>(row) * stride, stride};
+  }
 };
 
 /// q (0), k (1) or v (2) of packed projections (B, N, 3, H, K). `head` counts (clip, head) pairs.
 template <class T>
-__device__ __forceinline__ HeadRows<T> packed_rows(T* qkv, const AttentionShape& shape, int64_t head, int which) {
-  const int64_t stride = static_cast<int64_t>(3) * shape.heads * shape.width;
-  return {qkv + head / shape.heads * shape.tokens * stride + (which * shape.heads + head % shape.heads) * shape.width,
+__device__ __forceinline__ HeadRows<T> packed_rows(T* qkv, const AttentionShape& shape, int head, int which) {
+  const int stride = 3 * shape.heads * shape.width;
+  return {qkv + static_cast<int64_t>(head / shape.heads) * shape.tokens * stride + (which * shape.heads + head % shape.heads) * shape.width,
           stride};
 }
 
 /// A head of (B, N, H, K).
 template <class T>
 __device__ __forceinline__ HeadRows<T> merged_rows(T* y, const AttentionShape& shape, int64_t head) {
-  const int64_t stride = static_cast<int64_t>(shape.heads) * shape.width;
-  return {y + head / shape.heads * shape.tokens * stride + head % shape.heads * shape.width, stride};
+  const int stride = shape.heads * shape.width;
+  return {y + static_cast<int64_t>(head / shape.heads) * shape.tokens * stride + head % shape.heads * shape.width, stride};
 }
 
 }  // namespace videomae::cuda

@@ -11,7 +11,6 @@
 #include "cuda/device/cp_async.cuh"
 #include "cuda/device/ldmatrix.cuh"
 #include "cuda/device/mma_sync.cuh"
-#include "cuda/device/shuffle.cuh"
 
 namespace videomae::cuda {
 
@@ -19,16 +18,17 @@ namespace videomae::cuda {
 
 /// Starts to load `rows` rows into a tile, all threads of the block together. Rows from `valid` on are zero; `from` is
 /// row 0 of the tile and has to exist.
-/// @param vector  whether every row begins at a multiple of 16 bytes and the width is a multiple of 8
-template <class Tile>
+/// @tparam any  whether rows may begin anywhere and have any width; else both are multiples of 16 bytes
+template <class Tile, bool any>
 __device__ __forceinline__ void load_rows(unsigned char* tile, int rows, HeadRows<const bf16> from, int valid,
-                                          int width, bool vector) {
+                                          int width) {
+#pragma unroll 1  // the copies are asynchronous, and registers are short
   for (int i = static_cast<int>(threadIdx.x); i < rows * Tile::chunks; i += static_cast<int>(blockDim.x)) {
     const int row = i / Tile::chunks, chunk = i % Tile::chunks;
     const int columns = row < valid ? width - 8 * chunk : 0;
     unsigned char* to = tile + Tile::offset(row, chunk);
     const bf16* source = from.first + row * from.stride + 8 * chunk;
-    if (vector) {
+    if constexpr (!any) {
       cp_async<16>(to, columns > 0 ? source : from.first, columns > 0 ? 16 : 0);
     } else {
       uint32_t words[4];
@@ -50,14 +50,15 @@ __device__ __forceinline__ void load_row_terms(float* to, int rows, const float*
 }
 
 /// Writes rows [0, valid) of a tile; `threads` threads share the work, of which this is number `thread`.
-template <class Tile>
+template <class Tile, bool any>
 __device__ __forceinline__ void store_rows(HeadRows<bf16> to, const unsigned char* tile, int first_row, int valid,
-                                           int width, bool vector, int thread, int threads) {
+                                           int width, int thread, int threads) {
+#pragma unroll 1
   for (int i = thread; i < valid * Tile::chunks; i += threads) {
     const int row = i / Tile::chunks, chunk = i % Tile::chunks, columns = width - 8 * chunk;
     const uint4 bits = *reinterpret_cast<const uint4*>(tile + Tile::offset(first_row + row, chunk));
     bf16* target = to.first + row * to.stride + 8 * chunk;
-    if (vector) {
+    if constexpr (!any) {
       if (columns > 0) *reinterpret_cast<uint4*>(target) = bits;
     } else {
       const uint32_t words[4] = {bits.x, bits.y, bits.z, bits.w};
@@ -69,6 +70,7 @@ __device__ __forceinline__ void store_rows(HeadRows<bf16> to, const unsigned cha
 }
 
 // ---- fragments ----
+// The first row of a fragment is a multiple of 8, so the permutation of chunks depends on the lane alone.
 
 /// A, 16 rows by the columns of one step.
 template <class Tile>
@@ -76,10 +78,10 @@ __device__ __forceinline__ void load_a(uint32_t (&a)[4], const unsigned char* ti
   const int lane = static_cast<int>(threadIdx.x) % 32;
   if (Tile::half_step && step == Tile::steps - 1) {
     uint32_t half[2];
-    ldmatrix_x2(half, tile + Tile::offset(row + lane % 16, 2 * step));
+    ldmatrix_x2(half, tile + row * Tile::row_bytes + Tile::offset(lane % 16, 2 * step));
     a[0] = half[0], a[1] = half[1], a[2] = a[3] = 0;
   } else {
-    ldmatrix_x4(a, tile + Tile::offset(row + lane % 16, 2 * step + lane / 16));
+    ldmatrix_x4(a, tile + row * Tile::row_bytes + Tile::offset(lane % 16, 2 * step + lane / 16));
   }
 }
 
@@ -89,11 +91,11 @@ __device__ __forceinline__ void load_b(uint32_t (&b)[2][2], const unsigned char*
   const int lane = static_cast<int>(threadIdx.x) % 32;
   if (Tile::half_step && step == Tile::steps - 1) {
     uint32_t half[2];
-    ldmatrix_x2(half, tile + Tile::offset(row + lane % 16, 2 * step));
+    ldmatrix_x2(half, tile + row * Tile::row_bytes + Tile::offset(lane % 16, 2 * step));
     b[0][0] = half[0], b[1][0] = half[1], b[0][1] = b[1][1] = 0;
   } else {
     uint32_t four[4];
-    ldmatrix_x4(four, tile + Tile::offset(row + lane % 8 + lane / 16 * 8, 2 * step + lane / 8 % 2));
+    ldmatrix_x4(four, tile + row * Tile::row_bytes + Tile::offset(lane % 8 + lane / 16 * 8, 2 * step + lane / 8 % 2));
     b[0][0] = four[0], b[0][1] = four[1], b[1][0] = four[2], b[1][1] = four[3];
   }
 }
@@ -103,51 +105,19 @@ template <class Tile>
 __device__ __forceinline__ void load_b_transposed(uint32_t (&b)[2][2], const unsigned char* tile, int row, int step) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   if (Tile::half_step && step == Tile::steps - 1) {
-    ldmatrix_x2_transposed(b[0], tile + Tile::offset(row + lane % 16, 2 * step));
+    ldmatrix_x2_transposed(b[0], tile + row * Tile::row_bytes + Tile::offset(lane % 16, 2 * step));
   } else {
     uint32_t four[4];
-    ldmatrix_x4_transposed(four, tile + Tile::offset(row + lane % 16, 2 * step + lane / 16));
+    ldmatrix_x4_transposed(four, tile + row * Tile::row_bytes + Tile::offset(lane % 16, 2 * step + lane / 16));
     b[0][0] = four[0], b[0][1] = four[1], b[1][0] = four[2], b[1][1] = four[3];
   }
 }
 
-/// A warp's own rows, 16 `blocks` of them, as left operand: in registers from the beginning (`held`), or read again for
-/// every product.
-template <class Tile, int blocks, bool held>
-struct LeftRows {
-  const unsigned char* tile;
-  int row;
-  uint32_t fragments[held ? Tile::steps : 1][held ? blocks : 1][4];
-
-  /// Once, when the rows are there.
-  __device__ __forceinline__ void begin(const unsigned char* of_tile, int first_row) {
-    tile = of_tile, row = first_row;
-    if constexpr (held) {
-#pragma unroll
-      for (int step = 0; step < Tile::steps; ++step)
-#pragma unroll
-        for (int m = 0; m < blocks; ++m) load_a<Tile>(fragments[step][m], tile, row + 16 * m, step);
-    }
-  }
-
-  __device__ __forceinline__ void get(uint32_t (&a)[blocks][4], int step) const {
-#pragma unroll
-    for (int m = 0; m < blocks; ++m) {
-      if constexpr (held) {
-#pragma unroll
-        for (int r = 0; r < 4; ++r) a[m][r] = fragments[step][m][r];
-      } else {
-        load_a<Tile>(a[m], tile, row + 16 * m, step);
-      }
-    }
-  }
-};
-
 // ---- products ----
 
-/// s = A B^T for rows `row` to `row` + 8 parts - 1 of a tile of B.
-template <class Tile, int blocks, int parts, bool held>
-__device__ __forceinline__ void multiply_rows(float (&s)[blocks][parts][4], const LeftRows<Tile, blocks, held>& left,
+/// s = A B^T: 16 `blocks` rows of A from `left_row` on, 8 `parts` rows of B from `row` on.
+template <class Tile, int blocks, int parts>
+__device__ __forceinline__ void multiply_rows(float (&s)[blocks][parts][4], const unsigned char* left, int left_row,
                                               const unsigned char* tile, int row) {
 #pragma unroll
   for (int m = 0; m < blocks; ++m)
@@ -158,7 +128,8 @@ __device__ __forceinline__ void multiply_rows(float (&s)[blocks][parts][4], cons
 #pragma unroll
   for (int step = 0; step < Tile::steps; ++step) {
     uint32_t a[blocks][4];
-    left.get(a, step);
+#pragma unroll
+    for (int m = 0; m < blocks; ++m) load_a<Tile>(a[m], left, left_row + 16 * m, step);
 #pragma unroll
     for (int n = 0; n < parts; n += 2) {
       uint32_t b[2][2];
@@ -205,39 +176,6 @@ __device__ __forceinline__ void add_products(float (&sum)[blocks][Tile::chunks][
           mma_m16n8k16(sum[m][2 * step + 1], p[m][k], b[1], sum[m][2 * step + 1]);
       }
     }
-}
-
-template <int blocks, int chunks>
-__device__ __forceinline__ void clear(float (&sum)[blocks][chunks][4]) {
-#pragma unroll
-  for (int m = 0; m < blocks; ++m)
-#pragma unroll
-    for (int n = 0; n < chunks; ++n)
-#pragma unroll
-      for (int r = 0; r < 4; ++r) sum[m][n][r] = 0;
-}
-
-/// Accumulators rounded to bf16 into 16 `blocks` rows of a tile, rows [m][half] multiplied by factors[m][half].
-template <class Tile, int blocks>
-__device__ __forceinline__ void put_rows(unsigned char* tile, int row, const float (&sum)[blocks][Tile::chunks][4],
-                                         const float (&factors)[blocks][2]) {
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-#pragma unroll
-  for (int m = 0; m < blocks; ++m)
-#pragma unroll
-    for (int half = 0; half < 2; ++half)
-#pragma unroll
-      for (int n = 0; n < Tile::chunks; ++n) {
-        const int to = Tile::offset(row + 16 * m + 8 * half + lane / 4, n) + lane % 4 * 4;
-        *reinterpret_cast<uint32_t*>(tile + to) =
-            pack_bf16(sum[m][n][2 * half] * factors[m][half], sum[m][n][2 * half + 1] * factors[m][half]);
-      }
-}
-
-/// Sum over the four lanes that hold a row of an accumulator, on each of them.
-__device__ __forceinline__ float quad_sum(float value) {
-  value += shuffle_xor(value, 1);
-  return value + shuffle_xor(value, 2);
 }
 
 }  // namespace videomae::cuda
