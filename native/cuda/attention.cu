@@ -15,3 +15,10 @@ B(16,false)
 B(8,true)
 B(16,true)
 }
+#include "cuda/attention_backward_head.cuh"
+namespace videomae::cuda {
+template __global__ void attention_backward_head_mma<RowTile<8>>(AttentionBackwardArguments);
+template __global__ void attention_backward_head_mma<RowTile<10>>(AttentionBackwardArguments);
+template __global__ void attention_backward_head_mma<RowTile<11>>(AttentionBackwardArguments);
+template __global__ void attention_backward_head_mma<RowTile<16>>(AttentionBackwardArguments);
+}
