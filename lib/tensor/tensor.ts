@@ -156,6 +156,14 @@ export class Tensor implements Owned, Disposable {
   }
 
   /**
+   * The version of the contents: another number after every write to the memory that the tensor lies in, which views and
+   * an optimiser's buffer may share. What is derived from the contents tells by it whether it is stale.
+   */
+  get version(): number {
+    return binding.version(this.handle);
+  }
+
+  /**
    * Moves this tensor onto other memory, whose contents it takes on: how an optimiser gathers parameters in one buffer.
    * Views of the old memory stay with the old memory.
    */
