@@ -33,14 +33,9 @@ const GemmKernels<T>& kernels_of(const GemmKernelSet& set) {
 
 const GemmKernelSet& current_set() {
 #if defined(__x86_64__)
-  switch (current_instruction_set()) {
-    case InstructionSet::kAvx512:
-      return kGemmAvx512;
-    case InstructionSet::kAvx2:
-      return kGemmAvx2;
-    case InstructionSet::kPortable:
-      break;
-  }
+  const InstructionSet set = current_instruction_set();
+  if (set >= InstructionSet::kAvx512) return kGemmAvx512;
+  if (set >= InstructionSet::kAvx2) return kGemmAvx2;
 #endif
   return kGemmPortable;
 }
