@@ -6,24 +6,9 @@
 #include <limits>
 #include <type_traits>
 
-#include "core/dtype.h"
+#include "core/bfloat16.h"
 
 namespace videomae::cpu {
-
-inline float to_float(bf16 x) {
-  const uint32_t bits = uint32_t{x.bits} << 16;
-  float f;
-  std::memcpy(&f, &bits, sizeof f);
-  return f;
-}
-
-/// Rounds to nearest, ties to even. A NaN keeps its upper bits and stays a NaN.
-inline bf16 to_bf16(float x) {
-  uint32_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  if (x != x) return {static_cast<uint16_t>(bits >> 16 | 0x40)};
-  return {static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)};
-}
 
 /// The float next to x towards zero with its last bit set when it is not x itself ("round to odd"): rounding that once
 /// more to a shorter type gives what rounding x directly would.

@@ -1,6 +1,7 @@
 // The CPU kernels: one overload of run() an op, each in the file of the op's stem.
 #pragma once
 
+#include "core/error.h"
 #include "ops/execute.h"
 
 namespace videomae::cpu {
@@ -9,13 +10,15 @@ namespace videomae::cpu {
 #include "ops/ops.def"
 #undef OP
 
-/// Calls body(T{}) with the C++ type of a floating dtype, which infer() has checked to be f32 or f64.
+/// Calls body(T{}) with the C++ type of f32 or f64. Throws Error for bf16.
 template <class F>
 void with_real(DType dtype, F&& body) {
   if (dtype == DType::f64)
     body(double{});
-  else
+  else if (dtype == DType::f32)
     body(float{});
+  else
+    throw Error("kernel", "f32 or f64", name_of(dtype), "convert it with cast()");
 }
 
 /// Rows a piece of work takes so that it touches about 64 KiB: a function of shape only.

@@ -16,7 +16,7 @@ struct Accumulate {
   }
 
   void infer() {
-    check_float(name, "y", y);
+    check_real(name, "y", y);
     check_same_dtype(name, "x", x, y);
     check_shape(name, "x", x, y.shape());
   }

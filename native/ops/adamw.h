@@ -38,7 +38,7 @@ struct AdamW {
   }
 
   void infer() {
-    check_float(name, "parameters", parameters);
+    check_wide(name, "parameters", parameters);
     check_rank(name, "parameters", parameters, 1, "[P]");
     for (auto [operand, t] : {std::pair{"gradients", &gradients}, {"expAvg", &exp_avg}, {"expAvgSq", &exp_avg_sq}}) {
       check_same_dtype(name, operand, *t, parameters);
@@ -78,15 +78,15 @@ struct AdamW {
     for (const double loss : {1.5, static_cast<double>(NAN)}) {
       AdamW op;
       const int64_t count = 16 * 5000;
-      for (InOut* t : {&op.parameters, &op.gradients, &op.exp_avg}) t->tensor = draw.real({count}).tensor;
-      op.exp_avg_sq.tensor = draw.real({count}, 0, 2).tensor;
+      for (InOut* t : {&op.parameters, &op.gradients, &op.exp_avg}) t->tensor = draw.wide({count}).tensor;
+      op.exp_avg_sq.tensor = draw.wide({count}, 0, 2).tensor;
       op.segments.tensor = Tensor::empty({3, 2}, DType::i32);
       const int32_t table[] = {1, 1, 17, 0, 5000, 1};
       std::copy(table, table + 6, op.segments.tensor.data<int32_t>());
       op.rate_scales.tensor = Tensor::empty({3}, DType::f64);
       for (int i = 0; i < 3; ++i) op.rate_scales.tensor.data<double>()[i] = 1 - 0.25 * i;
-      op.gradient_norm.tensor = draw.real({}, 3, 4).tensor;
-      op.loss.tensor = draw.real({}, loss, loss).tensor;
+      op.gradient_norm.tensor = draw.wide({}, 3, 4).tensor;
+      op.loss.tensor = draw.wide({}, loss, loss).tensor;
       op.clip_norm = 1, op.weight_decay = 0.05, op.step = 3;
       list.push_back(op);
     }

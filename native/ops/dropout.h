@@ -24,7 +24,7 @@ struct Dropout {
   PhiloxKey key() const { return {static_cast<uint32_t>(seed), static_cast<uint32_t>(stream)}; }
 
   void infer() {
-    check_float(name, "x", x);
+    check_real(name, "x", x);
     check(probability >= 0 && probability <= 1, name, "a probability from 0 to 1", std::to_string(probability));
     check_key(name, seed, stream);
     check(!per_sample || x.shape().rank() >= 1, name, "x of shape [B, ...] with perSample", x.tensor.text());

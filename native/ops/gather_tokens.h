@@ -17,7 +17,7 @@ struct GatherTokens {
   }
 
   void infer() {
-    check_float(name, "x", x);
+    check_real(name, "x", x);
     check_rank(name, "x", x, 3, "[B, N, D]");
     check_token_index(name, "index", index, x.shape()[0], x.shape()[1]);
     y.set({x.shape()[0], index.shape()[1], x.shape()[2]}, x.dtype());
@@ -46,7 +46,7 @@ struct ScatterTokens {
   }
 
   void infer() {
-    check_float(name, "y", y);
+    check_real(name, "y", y);
     check_rank(name, "y", y, 3, "[B, V, D]");
     check(tokens >= 0, name, "tokens of 0 or more", std::to_string(tokens));
     check_token_index(name, "index", index, y.shape()[0], tokens);

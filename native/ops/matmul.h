@@ -31,7 +31,7 @@ struct Matmul {
   Shape batch() const { return broadcast_shape(name, batch(a), batch(b)); }
 
   void infer() {
-    check_float(name, "a", a);
+    check_real(name, "a", a);
     check_same_dtype(name, "b", b, a);
     check(a.shape().rank() >= 2, name, "a of two or more axes", a.tensor.text());
     check(b.shape().rank() >= 2, name, "b of two or more axes", b.tensor.text());

@@ -37,7 +37,7 @@ struct Random {
   PhiloxKey key() const { return {static_cast<uint32_t>(seed), static_cast<uint32_t>(stream)}; }
 
   void infer() {
-    check_float(name, "y", y);
+    check_real(name, "y", y);
     check_key(name, seed, stream);
     check(low <= high && std::isfinite(high - low), name, "finite low and high, low not above high",
           std::to_string(low) + " and " + std::to_string(high));

@@ -7,7 +7,7 @@ namespace videomae {
 
 /// What the four ops below share: rows along the last axis.
 inline void check_rows(const char* op, const char* operand, const In& x) {
-  check_float(op, operand, x);
+  check_real(op, operand, x);
   check(x.shape().rank() >= 1 && x.shape()[-1] > 0, op, std::string(operand) + " of shape [..., D] with D > 0",
         x.tensor.text());
 }
