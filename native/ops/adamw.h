@@ -50,8 +50,9 @@ struct AdamW {
     check_dtype(name, "rateScales", rate_scales, {DType::f64});
     check_shape(name, "rateScales", rate_scales, {segments.shape()[0]});
     int64_t from = 0;
-    // In a rehearsal there are no values to check.
-    for (int64_t s = 0; s < segments.shape()[0] && !rehearsing(); ++s) {
+    // In a rehearsal, and on another device, there are no values to check.
+    const bool visible = !rehearsing() && segments.tensor.device().is_cpu();
+    for (int64_t s = 0; s < segments.shape()[0] && visible; ++s) {
       const int64_t end = segments.data<int32_t>()[2 * s];
       check(end >= from && end * alignment <= parameters.elements(), name,
             "segments in ascending order within the buffer",
