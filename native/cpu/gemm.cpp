@@ -29,11 +29,11 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 template <class T>
 const GemmKernels<T>& kernels_of(const GemmKernelSet& set) {
   if constexpr (std::is_same_v<T, double>)
-    return set.f64;
+    return set.of_f64;
   else if constexpr (std::is_same_v<T, float>)
-    return set.f32;
+    return set.of_f32;
   else
-    return set.bf16;
+    return set.of_bf16;
 }
 
 /// The kernels of an instruction set.

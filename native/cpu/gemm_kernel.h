@@ -63,9 +63,9 @@ struct GemmKernels {
 
 /// One instruction set's formats for operands that are multiplied in f64 or f32.
 struct GemmKernelSet {
-  GemmKernels<double> f64;
-  GemmKernels<float> f32;
-  GemmKernels<bf16> bf16;
+  GemmKernels<double> of_f64;
+  GemmKernels<float> of_f32;
+  GemmKernels<bf16> of_bf16;
 };
 
 extern const GemmKernelSet kGemmPortable;
@@ -96,7 +96,7 @@ struct GemmKernel {
                    const GemmScratch& scratch) {
     const char* shared = static_cast<const char*>(packed);
     char* own = static_cast<char*>(scratch.panels);
-    typename Format::Session session;
+    [[maybe_unused]] typename Format::Session session;
     for (int64_t block = 0; block < plan.k_blocks; ++block) {
       const int64_t k0 = block * plan.k_block, depth = smaller(plan.k_block, g.k - k0);
       const int64_t padded = (depth + Format::depth_unit - 1) / Format::depth_unit * Format::depth_unit;
