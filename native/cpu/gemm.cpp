@@ -207,7 +207,7 @@ void gemm(const Gemm<T, C>& g, void* workspace) {
 
   const int64_t own_pitch = plan.own_b ? plan.tile_b * kernels.b_pitch : plan.tile_a * kernels.a_pitch;
   const size_t panels = padded_to_line(static_cast<size_t>(own_pitch * plan.k_block));
-  const int64_t blocks = plan.k_blocks > 1 ? plan.tile_a * plan.tile_b : 1;
+  const int64_t blocks = plan.k_blocks > 1 ? plan.tile_a * plan.tile_b : 2;
   const size_t sums = static_cast<size_t>(blocks * kernels.rows * kernels.columns) * sizeof(wide_t<T>);
   const Runs rows{plan.a_panels, plan.tile_a}, columns{plan.b_panels, plan.tile_b};
   each(parallel, rows.pieces() * columns.pieces(), [&](int64_t i) {

@@ -36,15 +36,18 @@ struct TileFormat {
     Packing::by_pair<columns, columns>(b, panels, k0, padded(depth), static_cast<uint32_t*>(to));
   }
 
-  static void multiply(int64_t, int64_t depth, const void* a, const void* b, float* sums, bool add, bool b_passes) {
+  template <class Epilogue>
+  static void multiply(int64_t, int64_t depth, const void* a, const void* b, float* sums, bool add, bool b_passes,
+                       Epilogue& epilogue) {
     const int64_t steps = depth / depth_unit;
     const char *panel_a = static_cast<const char*>(a), *panel_b = static_cast<const char*>(b);
-    b_passes ? tiles<true>(steps, panel_a, panel_b, sums, add) : tiles<false>(steps, panel_a, panel_b, sums, add);
+    b_passes ? tiles<true>(steps, panel_a, panel_b, sums, add, epilogue)
+             : tiles<false>(steps, panel_a, panel_b, sums, add, epilogue);
   }
 
  private:
-  template <bool b_passes>
-  static void tiles(int64_t steps, const char* a, const char* b, float* sums, bool add) {
+  template <bool b_passes, class Epilogue>
+  static void tiles(int64_t steps, const char* a, const char* b, float* sums, bool add, Epilogue& epilogue) {
     constexpr int64_t kSumPitch = columns * sizeof(float), kBPitch = columns * 4, kTile = 1024;
     if (add) {
       amx::load<0>(sums, kSumPitch), amx::load<1>(sums + 16, kSumPitch);
@@ -61,6 +64,7 @@ struct TileFormat {
       amx::load<5, !b_passes>(a + kTile, 64);
       amx::multiply<2, 5, 6>();
       amx::multiply<3, 5, 7>();
+      epilogue.advance(), epilogue.advance();
     }
     amx::store<0>(sums, kSumPitch), amx::store<1>(sums + 16, kSumPitch);
     amx::store<2>(sums + 16 * columns, kSumPitch), amx::store<3>(sums + 16 * columns + 16, kSumPitch);

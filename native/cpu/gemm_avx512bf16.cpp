@@ -31,6 +31,20 @@ struct DotFormat {
     Packing::by_pair<columns, columns>(b, panels, k0, (depth + 1) / 2 * 2, static_cast<uint32_t*>(to));
   }
 
+  template <class Epilogue>
+  static void multiply(int64_t height, int64_t depth, const void* a, const void* b, float* sums, bool add, bool,
+                       const Epilogue&) {
+    run_dot(height, depth / 2, static_cast<const uint32_t*>(a), static_cast<const uint32_t*>(b), sums, add);
+  }
+
+ private:
+  template <int Rows = rows>
+  static void run_dot(int64_t height, int64_t pairs, const uint32_t* a, const uint32_t* b, float* sums, bool add) {
+    if constexpr (Rows > 1)
+      if (height < Rows) return run_dot<Rows - 1>(height, pairs, a, b, sums, add);
+    dot<Rows>(pairs, a, b, sums, add);
+  }
+
   template <int Rows>
   [[gnu::noinline]] static void dot(int64_t pairs, const uint32_t* a, const uint32_t* b, float* sums, bool add) {
     __m512 sum[Rows][2];
@@ -55,13 +69,6 @@ struct DotFormat {
     }
   }
 
-  template <int Rows = rows>
-  static void multiply(int64_t height, int64_t depth, const void* a, const void* b, float* sums, bool add,
-                       bool own_b) {
-    if constexpr (Rows > 1)
-      if (height < Rows) return multiply<Rows - 1>(height, depth, a, b, sums, add, own_b);
-    dot<Rows>(depth / 2, static_cast<const uint32_t*>(a), static_cast<const uint32_t*>(b), sums, add);
-  }
 };
 
 }  // namespace

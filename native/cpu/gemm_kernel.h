@@ -97,6 +97,7 @@ struct GemmKernel {
     const char* shared = static_cast<const char*>(packed);
     char* own = static_cast<char*>(scratch.panels);
     [[maybe_unused]] typename Format::Session session;
+    Epilogue<Isa, T, C> epilogue(g);
     for (int64_t block = 0; block < plan.k_blocks; ++block) {
       const int64_t k0 = block * plan.k_block, depth = smaller(plan.k_block, g.k - k0);
       const int64_t padded = (depth + Format::depth_unit - 1) / Format::depth_unit * Format::depth_unit;
@@ -112,10 +113,12 @@ struct GemmKernel {
         const int64_t row = (rows.begin + p) * kRows, column = (columns.begin + q) * kColumns;
         const int64_t height = smaller(kRows, g.m - row), width = smaller(kColumns, g.n - column);
         const bool last = block + 1 == plan.k_blocks;
-        W* sums = static_cast<W*>(scratch.sums) + (plan.k_blocks > 1 ? (p * columns.size() + q) * kRows * kColumns : 0);
-        if (last) Epilogue<Isa, T, C>::request(g, row, height, column, width);
-        Format::multiply(height, padded, a + p * a_size, b + q * b_size, sums, block > 0, plan.own_b);
-        if (last) Epilogue<Isa, T, C>::write(g, row, height, column, width, sums, kColumns);
+        const int64_t place = plan.k_blocks > 1 ? p * columns.size() + q : (p + q) % 2;  // not that of the one before
+        W* sums = static_cast<W*>(scratch.sums) + place * kRows * kColumns;
+        if (last) epilogue.request(row, height, column, width);
+        Format::multiply(height, padded, a + p * a_size, b + q * b_size, sums, block > 0, plan.own_b, epilogue);
+        epilogue.finish();
+        if (last) epilogue.begin(row, height, column, width, sums, kColumns);
       };
       if (plan.own_b)
         for (int64_t p = 0; p < rows.size(); ++p)
@@ -124,6 +127,7 @@ struct GemmKernel {
         for (int64_t q = 0; q < columns.size(); ++q)
           for (int64_t p = 0; p < rows.size(); ++p) multiply(p, q);
     }
+    epilogue.finish();
   }
 
   static constexpr GemmKernels<T> table() {
