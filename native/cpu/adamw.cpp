@@ -82,7 +82,7 @@ bool step(const AdamW& op) {
 }  // namespace
 
 void run(AdamW& op, const Context&) {
-  with_real(op.parameters.dtype(), [&](auto t) { *op.skipped.data<int32_t>() = step<decltype(t)>(op) ? 0 : 1; });
+  with_wide(op.parameters.dtype(), [&](auto t) { *op.skipped.data<int32_t>() = step<decltype(t)>(op) ? 0 : 1; });
 }
 
 }  // namespace videomae::cpu

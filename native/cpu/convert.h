@@ -53,6 +53,12 @@ To convert(From x) {
   }
 }
 
+/// An element in the type that is computed with: f32 for bf16, otherwise its own.
+template <class T>
+wide_t<T> widen(T x) {
+  return convert<wide_t<T>>(x);
+}
+
 /// Calls body(T{}) with the C++ type that stores a dtype's elements.
 template <class F>
 void with_element(DType dtype, F&& body) {

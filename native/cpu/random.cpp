@@ -34,7 +34,7 @@ template <class T, class F>
 void fill(const Random& op, F f) {
   T* y = op.y.data<T>();
   for_elements(op.y.elements(), [&](int64_t from, int64_t until) {
-    for (int64_t i = from; i < until; ++i) y[i] = static_cast<T>(f(i));
+    for (int64_t i = from; i < until; ++i) y[i] = convert<T>(f(i));
   });
 }
 

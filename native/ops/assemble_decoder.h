@@ -42,7 +42,9 @@ struct AssembleDecoder {
     return {{draw.real({1, 1, 1}), draw.wide({1, 1, 1}), draw.wide({2, 1}), draw.ascending(1, 1, 2),
              draw.ascending(1, 1, 2)},
             {draw.real({2, 8, 24}), draw.wide({1, 1, 24}), draw.wide({32, 24}), draw.ascending(2, 8, 32),
-             draw.ascending(2, 16, 32)}};
+             draw.ascending(2, 16, 32)},
+            {draw.real({3, 3, 7}), draw.wide({1, 1, 7}), draw.wide({5, 7}), draw.ascending(3, 3, 5),
+             draw.ascending(3, 0, 5)}};
   }
 };
 

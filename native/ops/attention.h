@@ -10,8 +10,9 @@ namespace videomae {
 
 struct Attention {
   static constexpr const char* name = "attention";
-  In qkv;                  // (B, N, 3 * H * K), rows q | k | v, each head-major
-  OptionalIn logit_scale;  // (H), wide, cosine only: multiplies the cosine of q and k
+  static constexpr bool naive_intermediates = true;  // the probabilities
+  In qkv;                                            // (B, N, 3 * H * K), rows q | k | v, each head-major
+  OptionalIn logit_scale;                            // (H), wide, cosine only: multiplies the cosine of q and k
   int64_t heads = 1;
   Out y;    // (B, N, H * K)
   Out lse;  // (B, H, N), wide
@@ -54,6 +55,8 @@ struct Attention {
                               {1, 160, 2, 64},
                               {1, 65, 2, 80},
                               {1, 130, 1, 88},
+                              {2, 7, 2, 33},
+                              {0, 3, 1, 8},
                               {1, 40, 1, 128}})
       for (bool cosine : {false, true}) {
         Attention op{draw.real({b, n, 3 * h * k})};
@@ -67,11 +70,12 @@ struct Attention {
 
 struct AttentionBackward {
   static constexpr const char* name = "attentionBackward";
-  In grad_y;               // (B, N, H * K)
-  In qkv;                  // (B, N, 3 * H * K)
-  OptionalIn logit_scale;  // (H), wide
-  In y;                    // (B, N, H * K)
-  In lse;                  // (B, H, N), wide
+  static constexpr bool naive_intermediates = true;  // the probabilities and the gradients of the logits
+  In grad_y;                                         // (B, N, H * K)
+  In qkv;                                            // (B, N, 3 * H * K)
+  OptionalIn logit_scale;                            // (H), wide
+  In y;                                              // (B, N, H * K)
+  In lse;                                            // (B, H, N), wide
   int64_t heads = 1;
   Out grad_qkv;                  // (B, N, 3 * H * K)
   OptionalOut grad_logit_scale;  // (H), wide, cosine only
@@ -102,7 +106,14 @@ struct AttentionBackward {
   // Operands of the conformance cases need not come from a forward pass: the formula holds for any y and lse.
   static std::vector<AttentionBackward> cases(Draw& draw) {
     std::vector<AttentionBackward> list;
-    for (auto [b, n, h, k] : {std::array<int64_t, 4>{1, 1, 1, 1}, {2, 37, 3, 16}, {1, 160, 2, 64}, {1, 65, 2, 80}})
+    for (auto [b, n, h, k] : {std::array<int64_t, 4>{1, 1, 1, 1},
+                              {2, 37, 3, 16},
+                              {1, 160, 2, 64},
+                              {1, 65, 2, 80},
+                              {1, 70, 1, 88},
+                              {2, 7, 2, 33},
+                              {0, 3, 1, 8},
+                              {1, 40, 1, 128}})
       for (bool cosine : {false, true}) {
         AttentionBackward op{draw.real({b, n, h * k}), draw.real({b, n, 3 * h * k})};
         op.heads = h;

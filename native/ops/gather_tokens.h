@@ -28,7 +28,9 @@ struct GatherTokens {
   static std::vector<GatherTokens> cases(Draw& draw) {
     return {{draw.real({1, 1, 1}), draw.ascending(1, 1, 1)},
             {draw.real({2, 32, 24}), draw.ascending(2, 5, 32)},
-            {draw.real({3, 64, 40}), draw.integers({3, 100}, 64)}};
+            {draw.real({3, 64, 40}), draw.integers({3, 100}, 64)},
+            {draw.real({2, 5, 7}), draw.integers({2, 0}, 5)},
+            {draw.real({1, 9, 1408}), draw.ascending(1, 4, 9)}};
   }
 };
 
@@ -59,7 +61,9 @@ struct ScatterTokens {
   static std::vector<ScatterTokens> cases(Draw& draw) {
     return {{draw.real({1, 1, 1}), draw.ascending(1, 1, 1), 1},
             {draw.real({2, 5, 24}), draw.ascending(2, 5, 32), 32},
-            {draw.real({3, 100, 40}), draw.integers({3, 100}, 64), 64}};
+            {draw.real({3, 100, 40}), draw.integers({3, 100}, 64), 64},
+            {draw.real({2, 0, 7}), draw.integers({2, 0}, 5), 5},
+            {draw.real({1, 4, 1408}), draw.ascending(1, 4, 9), 9}};
   }
 };
 

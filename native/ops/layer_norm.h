@@ -39,7 +39,15 @@ struct LayerNorm {
 
   static std::vector<LayerNorm> cases(Draw& draw) {
     std::vector<LayerNorm> list;
-    for (auto [rows, width] : {std::pair<int64_t, int64_t>{1, 1}, {3, 7}, {5, 96}, {160, 384}, {33, 768}, {9, 1408}})
+    for (auto [rows, width] : {std::pair<int64_t, int64_t>{1, 1},
+                               {3, 7},
+                               {5, 96},
+                               {160, 384},
+                               {33, 768},
+                               {9, 1408},
+                               {7, 80},
+                               {2, 88},
+                               {0, 7}})
       list.push_back({draw.real({rows, width}), draw.wide({width}), draw.wide({width})});
     return list;
   }
@@ -84,7 +92,8 @@ struct LayerNormBackward {
 
   static std::vector<LayerNormBackward> cases(Draw& draw) {
     std::vector<LayerNormBackward> list;
-    for (auto [rows, width] : {std::pair<int64_t, int64_t>{1, 1}, {3, 7}, {160, 384}, {130, 768}, {9, 1408}})
+    for (auto [rows, width] :
+         {std::pair<int64_t, int64_t>{1, 1}, {3, 7}, {160, 384}, {130, 768}, {9, 1408}, {7, 80}, {65, 88}, {0, 7}})
       list.push_back({draw.real({rows, width}), draw.real({rows, width}), draw.wide({width}),
                       draw.wide({rows}, -0.1, 0.1), draw.wide({rows}, 0.9, 1.1)});
     return list;

@@ -47,7 +47,14 @@ struct Linear {
 
   static std::vector<Linear> cases(Draw& draw) {
     std::vector<Linear> list;
-    for (auto [m, n, k] : {std::array<int64_t, 3>{1, 1, 1}, {7, 13, 5}, {160, 96, 33}, {37, 257, 64}, {20, 48, 300}})
+    for (auto [m, n, k] : {std::array<int64_t, 3>{1, 1, 1},
+                           {7, 13, 5},
+                           {160, 96, 33},
+                           {37, 257, 64},
+                           {20, 48, 300},
+                           {33, 88, 80},
+                           {0, 5, 7},
+                           {5, 7, 0}})
       for (int epilogue = 0; epilogue < 4; ++epilogue) {
         Linear op{draw.real({m, k}), draw.real({n, k})};
         if (epilogue > 0) op.bias.tensor = draw.wide({n}).tensor;
@@ -62,13 +69,14 @@ struct Linear {
 /// Gradients of linear. With gelu, `preactivation` is what the forward pass kept. The residual's gradient is gradY.
 struct LinearBackward {
   static constexpr const char* name = "linearBackward";
-  In grad_y;                 // (..., O)
-  In x;                      // (..., I)
-  In weight;                 // (O, I)
-  OptionalIn preactivation;  // (..., O)
-  OptionalOut grad_x;        // (..., I)
-  OptionalOut grad_weight;   // (O, I), wide
-  OptionalOut grad_bias;     // (O), wide
+  static constexpr bool naive_intermediates = true;  // with gelu: the gradient before it
+  In grad_y;                                         // (..., O)
+  In x;                                              // (..., I)
+  In weight;                                         // (O, I)
+  OptionalIn preactivation;                          // (..., O)
+  OptionalOut grad_x;                                // (..., I)
+  OptionalOut grad_weight;                           // (O, I), wide
+  OptionalOut grad_bias;                             // (O), wide
 
   static constexpr int64_t rows_per_block = 64;  // of the bias gradient's two-stage sum
 
@@ -105,7 +113,8 @@ struct LinearBackward {
 
   static std::vector<LinearBackward> cases(Draw& draw) {
     std::vector<LinearBackward> list;
-    for (auto [m, n, k] : {std::array<int64_t, 3>{1, 1, 1}, {7, 13, 5}, {160, 96, 33}, {37, 257, 64}})
+    for (auto [m, n, k] :
+         {std::array<int64_t, 3>{1, 1, 1}, {7, 13, 5}, {160, 96, 33}, {37, 257, 64}, {65, 88, 80}, {0, 5, 7}})
       for (bool gelu : {false, true}) {
         LinearBackward op{draw.real({m, n}), draw.real({m, k}), draw.real({n, k})};
         if (gelu) op.preactivation.tensor = draw.real({m, n}).tensor;
