@@ -6,13 +6,19 @@
 namespace videomae {
 
 size_t Attention::workspace(DeviceKind) const {
-  return qkv.dtype() == DType::f64 ? flash_attention_workspace<double>(batch(), tokens(), heads, head_width())
-                                   : flash_attention_workspace<float>(batch(), tokens(), heads, head_width());
+  size_t bytes = 0;
+  cpu::with_real(qkv.dtype(), [&](auto t) {
+    bytes = flash_attention_workspace<decltype(t)>(batch(), tokens(), heads, head_width());
+  });
+  return bytes;
 }
 
 size_t AttentionBackward::workspace(DeviceKind) const {
-  return qkv.dtype() == DType::f64 ? flash_attention_backward_workspace<double>(batch(), tokens(), heads, head_width())
-                                   : flash_attention_backward_workspace<float>(batch(), tokens(), heads, head_width());
+  size_t bytes = 0;
+  cpu::with_real(qkv.dtype(), [&](auto t) {
+    bytes = flash_attention_backward_workspace<decltype(t)>(batch(), tokens(), heads, head_width());
+  });
+  return bytes;
 }
 
 namespace cpu {
@@ -26,10 +32,10 @@ void run(Attention& op, const Context& context) {
                            op.heads,
                            op.head_width(),
                            op.qkv.data<T>(),
-                           op.logit_scale.data<T>(),
+                           op.logit_scale.data<wide_t<T>>(),
                            op.logit_scale.given(),
                            op.y.data<T>(),
-                           op.lse.data<T>()};
+                           op.lse.data<wide_t<T>>()};
     flash_attention(args, context.workspace);
   });
 }
@@ -43,13 +49,13 @@ void run(AttentionBackward& op, const Context& context) {
                                    op.heads,
                                    op.head_width(),
                                    op.qkv.data<T>(),
-                                   op.logit_scale.data<T>(),
+                                   op.logit_scale.data<wide_t<T>>(),
                                    op.logit_scale.given(),
                                    op.y.data<T>(),
-                                   op.lse.data<T>(),
+                                   op.lse.data<wide_t<T>>(),
                                    op.grad_y.data<T>(),
                                    op.grad_qkv.data<T>(),
-                                   op.grad_logit_scale.data<T>()};
+                                   op.grad_logit_scale.data<wide_t<T>>()};
     flash_attention_backward(args, context.workspace);
   });
 }
