@@ -44,6 +44,7 @@ export type { ViewSampling } from "./data/view-sampling.js";
 export { examineMachine } from "./doctor/examine.js";
 export type { Finding, Status } from "./doctor/finding.js";
 export { VideomaeError } from "./errors.js";
+export { Accuracy } from "./eval/accuracy.js";
 export type { DecodedClip } from "./eval/clip-source.js";
 export { type EvaluationClip, evaluationClips } from "./eval/clips.js";
 export type { ClipFeatures, FeatureProgress } from "./eval/extract-features.js";
@@ -65,6 +66,7 @@ export {
 } from "./eval/predictor.js";
 export type { PredictorModel } from "./eval/predictor-messages.js";
 export { reconstructionPanels } from "./eval/reconstruct.js";
+export { type TestedClip, type TestOptions, type TestResult, testClassifier } from "./eval/test-classifier.js";
 export { bestCheckpointPath, latestCheckpoint } from "./io/checkpoint-folder.js";
 export { writeNpy } from "./io/npy.js";
 export { openSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./io/safetensors.js";
