@@ -20,13 +20,14 @@ struct Block {
   size_t bytes = 0;      // as asked for
   bool counted = false;  // of a rehearsal: there is no memory at `data`
   bool planned = false;  // a place in a planned arena, which holds the memory
-  /// Another number after every write to a tensor that lies in it: what was derived from its contents tells by it whether
-  /// it is stale.
+  /// Another number after every write to a tensor that lies in it: what was derived from its contents tells by it
+  /// whether it is stale.
   std::atomic<uint64_t> version{next_version()};
 };
 
 /// Allocates `bytes` on a device, from this thread's arena of the device while one is open. Aligned to 64 bytes on the
-/// CPU, to 256 elsewhere. Throws Error when memory is exhausted, saying what was asked, what is live and what is cached.
+/// CPU, to 256 elsewhere. Throws Error when memory is exhausted, saying what was asked, what is live and what is
+/// cached.
 std::shared_ptr<Block> allocate(size_t bytes, Device device = {});
 
 }  // namespace videomae

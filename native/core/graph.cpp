@@ -12,7 +12,7 @@ Graph* Graph::capturing() { return current; }
 Graph::~Graph() {
   if (current == this) discard();
   if (graph_ == nullptr) return;
-  PluginError ignored;  // a device that has failed has said so where it was used
+  PluginError ignored;                           // a device that has failed has said so where it was used
   plugin_.synchronize(device_.index, &ignored);  // a replay may be reading what is held
   plugin_.destroy_graph(device_.index, graph_, &ignored);
 }

@@ -33,9 +33,9 @@ struct PluginDevice {
 };
 
 struct Plugin {
-  uint32_t version;      // plugin_version; read before anything else
-  uint32_t needs_driver; // 1: of no use without NVIDIA's driver
-  uint64_t layout;       // what its ops look like in memory: ops_layout() of ops/all.h
+  uint32_t version;       // plugin_version; read before anything else
+  uint32_t needs_driver;  // 1: of no use without NVIDIA's driver
+  uint64_t layout;        // what its ops look like in memory: ops_layout() of ops/all.h
 
   /// How many devices there are.
   bool (*count)(int32_t* devices, PluginError*);

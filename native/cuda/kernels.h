@@ -7,7 +7,7 @@
 
 namespace videomae::cuda {
 
-#define OP(Type, stem)                       \
+#define OP(Type, stem)                        \
   void run(Type& op, const Context& context); \
   size_t workspace(const Type& op);
 #include "ops/ops.def"

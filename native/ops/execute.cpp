@@ -35,8 +35,7 @@ void run_kernel(Device device, OpId id, void* op, void* workspace) {
   const Accelerator& accelerator = Accelerator::of(device);
   const PluginDevice& description = accelerator.description();
   const Context context{workspace, description.compute_stream, description.limits, accelerator.fault()};
-  call_plugin(accelerator.plugin().run, device.index, static_cast<int32_t>(id), op,
-              static_cast<const void*>(&context));
+  call_plugin(accelerator.plugin().run, device.index, static_cast<int32_t>(id), op, static_cast<const void*>(&context));
 }
 
 void check_capture(Device device, const char* op) {

@@ -136,8 +136,8 @@ inline void check_rank(const char* op, const char* operand, const In& x, int ran
   check(x.shape().rank() == rank, op, std::string(operand) + " of shape " + axes, x.tensor.text());
 }
 
-/// That every element of an i32 index is in [0, limit). Index tensors are small; a wild index must not reach a kernel of
-/// the CPU. Those of other devices look at each index themselves, and report it (Context::fault).
+/// That every element of an i32 index is in [0, limit). Index tensors are small; a wild index must not reach a kernel
+/// of the CPU. Those of other devices look at each index themselves, and report it (Context::fault).
 inline void check_indices(const char* op, const char* operand, const In& index, int64_t limit) {
   if (rehearsing() || !index.tensor.device().is_cpu()) return;  // there are no values to be seen
   const int32_t* values = index.data<int32_t>();
