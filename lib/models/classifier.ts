@@ -17,7 +17,7 @@ import { scope } from "../tensor/scope.js";
 import { keep, Tensor } from "../tensor/tensor.js";
 import { type ClassifierConfig, classifierFields, resolveClassifierConfig } from "./classifier-config.js";
 import { dropPathRates, runBlocks } from "./encoder.js";
-import type { ModelOptions } from "./pretrain.js";
+import { checkModelDtype, type ModelOptions } from "./pretrain.js";
 import { mlpHidden, publishedGrid, tokenGrid } from "./sizes.js";
 
 /** Linear weights begin at N(0, 0.02), cut off at the absolute values 2: at no multiple of it that ever occurs. */
@@ -141,8 +141,6 @@ export function classifierModel(
   if (device !== "cpu") {
     throw new VideomaeError({ op: "classifierModel", expected: 'the device "cpu"', got: `"${device}"` });
   }
-  if (dtype !== "f32" && dtype !== "f64") {
-    throw new VideomaeError({ op: "classifierModel", expected: 'a dtype out of "f32", "f64"', got: `"${dtype}"` });
-  }
+  checkModelDtype("classifierModel", dtype);
   return new ClassifierModel(resolveClassifierConfig(size, overrides), { dtype, seed, recompute, position });
 }

@@ -10,12 +10,12 @@ export class Linear extends Module {
 
   constructor(inputs: number, outputs: number, options: { bias?: boolean; weight?: Initializer } = {}) {
     super();
-    this.weight = this.parameter("weight", [outputs, inputs], options.weight ?? xavierUniform);
+    this.weight = this.parameter("weight", [outputs, inputs], options.weight ?? xavierUniform, { matrix: true });
     this.bias = options.bias === false ? undefined : this.parameter("bias", [outputs], zeros);
   }
 
   /** (..., I) -> (..., O) */
   forward(x: Tensor, options: Pick<LinearOptions, "residual" | "gelu"> = {}): Tensor {
-    return linear(x, this.weight.value, { ...options, bias: this.bias?.value });
+    return linear(x, this.weight.operand, { ...options, bias: this.bias?.value });
   }
 }

@@ -31,6 +31,8 @@ export class Tensor implements Owned, Disposable {
   requiresGrad = false;
   /** The gradient of the last backward pass, same shape; only on leaves with requiresGrad. */
   grad: Tensor | undefined;
+  /** The leaf of which this one is a rounded copy: gradients with respect to the copy are added to those of the leaf. */
+  master: Tensor | undefined;
   /** How this tensor was made, when gradients flow through it. */
   history: History | undefined;
   #handle: Handle | undefined;
