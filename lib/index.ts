@@ -148,6 +148,7 @@ export { masksOf, type PretrainControl, type PretrainSummary, pretrain } from ".
 export { loadPretrainModel } from "./train/pretrain-state.js";
 export type { TrainingStep } from "./train/training-loop.js";
 export type { HubPreprocessing } from "./weights/hub-config.js";
+export { type HeadOrigin, type InitializeOptions, initializeClassifier } from "./weights/initialize-classifier.js";
 export { describeReport, type LoadReport, type Mismatch } from "./weights/load-report.js";
 export { type LoadOptions, loadWeights } from "./weights/load-weights.js";
 export {
