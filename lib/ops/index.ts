@@ -31,6 +31,7 @@ export {
 export { reshape } from "./reshape.js";
 export { type InterpolateOptions, interpolate, resizeLinear } from "./resize.js";
 export { pad, slice } from "./slice.js";
+export { type DistillationOptions, distillationLoss, softCrossEntropy } from "./soft-cross-entropy.js";
 export { logSoftmax, softmax } from "./softmax.js";
 export { expand, mean, type ReductionOptions, sum } from "./sum.js";
 export { toDevice } from "./to-device.js";
