@@ -8,6 +8,7 @@
 //
 // Segments begin at multiples of 16 elements. The gaps between them hold zeros and never change; nothing outside this
 // file sees them, and state is read and written by name, never by offset.
+import { onReplay } from "../autograd/compile-step.js";
 import { rejectUnknownOptions, VideomaeError } from "../errors.js";
 import type { Module, Parameter } from "../nn/module.js";
 import { nativeOp } from "../tensor/native-op.js";
@@ -160,7 +161,11 @@ export class AdamW implements Disposable {
         eps,
         clipNorm: clipNorm ?? 0,
       });
-      for (const parameter of this.#copied) parameter.markCopied();
+      const markCopied = () => {
+        for (const parameter of this.#copied) parameter.markCopied();
+      };
+      markCopied();
+      onReplay(markCopied);
       return { gradientNorm: keep(gradientNorm), skipped: keep(skipped), nonFinite: keep(nonFinite) };
     });
   }
