@@ -11,6 +11,7 @@
 import { onReplay } from "../autograd/compile-step.js";
 import { rejectUnknownOptions, VideomaeError } from "../errors.js";
 import type { Module, Parameter } from "../nn/module.js";
+import type { Device } from "../tensor/dtype.js";
 import { nativeOp } from "../tensor/native-op.js";
 import { scope, unscoped } from "../tensor/scope.js";
 import { keep, Tensor } from "../tensor/tensor.js";
@@ -152,8 +153,8 @@ export class AdamW implements Disposable {
       const { skipped, nonFinite } = nativeOp("adamw", {
         ...this.#flat,
         ...this.#table,
-        learningRate: scalar(values.learningRate ?? lr),
-        weightDecay: scalar(values.weightDecay ?? weightDecay),
+        learningRate: scalar(values.learningRate ?? lr, gradientNorm.device),
+        weightDecay: scalar(values.weightDecay ?? weightDecay, gradientNorm.device),
         gradientNorm,
         loss,
         beta1: betas[0],
@@ -242,8 +243,8 @@ export class AdamW implements Disposable {
 }
 
 /** f64 () */
-function scalar(value: number | Tensor): Tensor {
-  return typeof value === "number" ? Tensor.fromArray([value], [], "f64") : value;
+function scalar(value: number | Tensor, device: Device): Tensor {
+  return typeof value === "number" ? Tensor.fromArray([value], [], "f64", device) : value;
 }
 
 function refuseRepeats(names: readonly string[]): void {

@@ -1,7 +1,7 @@
 // Tensor: an immutable description (shape, dtype, device) and a handle to native memory with an explicit end of life.
 import { binding, type Handle, type NumberArray } from "../addon/binding.js";
 import { VideomaeError } from "../errors.js";
-import { arrayFor, type Device, type DType, dtypeOf } from "./dtype.js";
+import { arrayFor, arrayOf, type Device, type DType, dtypeOf, numberOf } from "./dtype.js";
 import { unwatch, watch } from "./leaks.js";
 import { disown, type Owned, own, promote } from "./scope.js";
 
@@ -54,6 +54,7 @@ export class Tensor implements Owned, Disposable {
 
   /**
    * A tensor with a copy of `data` in row-major order.
+   * @param data  bf16 elements as their bits (Uint16Array), or numbers to be rounded
    * @param dtype  by default that of the array; a plain number[] becomes f32
    * @throws VideomaeError when the number of elements differs from the shape's, or there is no such device
    */
@@ -64,9 +65,7 @@ export class Tensor implements Owned, Disposable {
     device: Device = "cpu",
   ): Tensor {
     const type = dtype ?? (ArrayBuffer.isView(data) ? dtypeOf(data as NumberArray) : "f32");
-    if (ArrayBuffer.isView(data)) return new Tensor(binding.fromArray(data as NumberArray, shape, type, device));
-    const array = arrayFor(type, data.length);
-    array.set(data);
+    const array = ArrayBuffer.isView(data) ? (data as NumberArray) : arrayOf(data, type);
     return new Tensor(binding.fromArray(array, shape, type, device));
   }
 
@@ -172,7 +171,7 @@ export class Tensor implements Owned, Disposable {
   /** The only element of a tensor of size 1. */
   async item(): Promise<number> {
     if (this.size !== 1) throw new VideomaeError({ op: "item", expected: "a tensor of one element", got: `${this}` });
-    return (await this.read())[0];
+    return numberOf((await this.read())[0], this.dtype);
   }
 
   /** Overwrites the elements in place. */
