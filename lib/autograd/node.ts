@@ -30,13 +30,7 @@ export class TapeNode implements History {
   #consumers = 0;
   #tensorAlive = true;
 
-  constructor(
-    op: string,
-    dtype: DType,
-    inputs: readonly Tensor[],
-    vjp: VectorJacobianProduct,
-    saved: SavedTensors,
-  ) {
+  constructor(op: string, dtype: DType, inputs: readonly Tensor[], vjp: VectorJacobianProduct, saved: SavedTensors) {
     this.op = op;
     this.dtype = dtype;
     this.#vjp = vjp;

@@ -8,9 +8,11 @@ export class Linear extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
 
-  constructor(inputs: number, outputs: number, options: { bias?: boolean; weight?: Initializer } = {}) {
+  /** @param options.wide  computes in f32 in a bf16 model too: for the few rows on which scores or losses depend */
+  constructor(inputs: number, outputs: number, options: { bias?: boolean; weight?: Initializer; wide?: boolean } = {}) {
     super();
-    this.weight = this.parameter("weight", [outputs, inputs], options.weight ?? xavierUniform, { matrix: true });
+    const matrix = options.wide !== true;
+    this.weight = this.parameter("weight", [outputs, inputs], options.weight ?? xavierUniform, { matrix });
     this.bias = options.bias === false ? undefined : this.parameter("bias", [outputs], zeros);
   }
 
