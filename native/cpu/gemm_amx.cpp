@@ -37,31 +37,23 @@ struct TileFormat {
   }
 
   template <class Epilogue>
-  static void multiply(int64_t, int64_t depth, const void* a, const void* b, float* sums, bool add, bool b_passes,
+  static void multiply(int64_t, int64_t depth, const void* panel_a, const void* panel_b, float* sums, bool add,
                        Epilogue& epilogue) {
-    const int64_t steps = depth / depth_unit;
-    const char *panel_a = static_cast<const char*>(a), *panel_b = static_cast<const char*>(b);
-    b_passes ? tiles<true>(steps, panel_a, panel_b, sums, add, epilogue)
-             : tiles<false>(steps, panel_a, panel_b, sums, add, epilogue);
-  }
-
- private:
-  template <bool b_passes, class Epilogue>
-  static void tiles(int64_t steps, const char* a, const char* b, float* sums, bool add, Epilogue& epilogue) {
     constexpr int64_t kSumPitch = columns * sizeof(float), kBPitch = columns * 4, kTile = 1024;
+    const char *a = static_cast<const char*>(panel_a), *b = static_cast<const char*>(panel_b);
     if (add) {
       amx::load<0>(sums, kSumPitch), amx::load<1>(sums + 16, kSumPitch);
       amx::load<2>(sums + 16 * columns, kSumPitch), amx::load<3>(sums + 16 * columns + 16, kSumPitch);
     } else {
       amx::zero<0>(), amx::zero<1>(), amx::zero<2>(), amx::zero<3>();
     }
-    for (; steps > 0; --steps, a += 2 * kTile, b += 2 * kTile) {
-      amx::load<4, !b_passes>(a, 64);
-      amx::load<6, b_passes>(b, kBPitch);
+    for (int64_t k = 0; k < depth; k += depth_unit, a += 2 * kTile, b += 2 * kTile) {
+      amx::load<4>(a, 64);
+      amx::load_passing<6>(b, kBPitch);
       amx::multiply<0, 4, 6>();
-      amx::load<7, b_passes>(b + 64, kBPitch);
+      amx::load_passing<7>(b + 64, kBPitch);
       amx::multiply<1, 4, 7>();
-      amx::load<5, !b_passes>(a + kTile, 64);
+      amx::load<5>(a + kTile, 64);
       amx::multiply<2, 5, 6>();
       amx::multiply<3, 5, 7>();
       epilogue.advance(), epilogue.advance();

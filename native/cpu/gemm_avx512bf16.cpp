@@ -32,7 +32,7 @@ struct DotFormat {
   }
 
   template <class Epilogue>
-  static void multiply(int64_t height, int64_t depth, const void* a, const void* b, float* sums, bool add, bool,
+  static void multiply(int64_t height, int64_t depth, const void* a, const void* b, float* sums, bool add,
                        const Epilogue&) {
     run_dot(height, depth / 2, static_cast<const uint32_t*>(a), static_cast<const uint32_t*>(b), sums, add);
   }

@@ -15,13 +15,6 @@ class Epilogue {
 
   explicit Epilogue(const Gemm<T, C>& g) : g_(g) {}
 
-  /// Asks for the lines of C that a block will be written to.
-  void request(int64_t row, int64_t height, int64_t column, int64_t width) const {
-    constexpr int64_t kLine = 64 / sizeof(C);
-    for (int64_t i = 0; i < height; ++i)
-      for (int64_t j = 0; j < width; j += kLine) __builtin_prefetch(g_.c + (row + i) * g_.ldc + column + j, 1);
-  }
-
   /// Takes on a block; the one before must be finished. sums: (height, width), rows `step` apart.
   void begin(int64_t row, int64_t height, int64_t column, int64_t width, const W* sums, int64_t step) {
     row_ = row, end_ = row + height, column_ = column, width_ = width, sums_ = sums, step_ = step;

@@ -25,7 +25,7 @@ struct WideFormat {
   }
 
   template <class Epilogue>
-  static void multiply(int64_t height, int64_t depth, const void* a, const void* b, W* sums, bool add, bool,
+  static void multiply(int64_t height, int64_t depth, const void* a, const void* b, W* sums, bool add,
                        const Epilogue&) {
     const W* panel = static_cast<const W*>(b);
     run_micro_kernel<Isa, W>(height, depth, static_cast<const W*>(a), kPanelStep<Isa, W>, panel, sums, add, panel);
