@@ -45,6 +45,8 @@ const GemmKernels<T>& kernels_for(InstructionSet set) {
     if (set >= InstructionSet::kAmx) return kGemmAmx;
     if (set >= InstructionSet::kAvx512Bf16) return kGemmAvx512Bf16;
   }
+  if constexpr (std::is_same_v<T, float>)
+    if (set >= InstructionSet::kAmx) return kGemmAmxF32;
   if (set >= InstructionSet::kAvx512) return kernels_of<T>(kGemmAvx512);
   if (set >= InstructionSet::kAvx2) return kernels_of<T>(kGemmAvx2);
 #endif
@@ -62,7 +64,7 @@ GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t 
 
   auto level = [](int64_t panels, int64_t tile) { return ceil_div(panels, ceil_div(panels, tile)); };
   plan.tile_b = level(plan.b_panels, std::max<int64_t>(1, kPanelBytes / (kernels.b_pitch * plan.k_block)));
-  const int64_t row_of_sums = kernels.rows * plan.tile_b * kernels.columns * static_cast<int64_t>(sizeof(wide_t<T>));
+  const int64_t row_of_sums = kernels.sums * kernels.rows * plan.tile_b * kernels.columns * static_cast<int64_t>(sizeof(wide_t<T>));
   plan.tile_a = plan.k_blocks > 1 ? level(plan.a_panels, std::max<int64_t>(1, kSumBytes / row_of_sums)) : plan.a_panels;
   auto down = [&] { return ceil_div(plan.a_panels, plan.tile_a); };
   auto across = [&] { return ceil_div(plan.b_panels, plan.tile_b); };
@@ -208,7 +210,7 @@ void gemm(const Gemm<T, C>& g, void* workspace) {
   const int64_t own_pitch = plan.own_b ? plan.tile_b * kernels.b_pitch : plan.own_a ? kernels.a_pitch : 0;
   const size_t panels = whole_lines(own_pitch * plan.k_block);
   const int64_t blocks = plan.k_blocks > 1 ? plan.tile_a * plan.tile_b : 2;
-  const size_t sums = whole_lines(blocks * kernels.rows * kernels.columns * static_cast<int64_t>(sizeof(wide_t<T>)));
+  const size_t sums = whole_lines(blocks * kernels.sums * kernels.rows * kernels.columns * static_cast<int64_t>(sizeof(wide_t<T>)));
   const Runs rows{plan.a_panels, plan.tile_a}, columns{plan.b_panels, plan.tile_b};
   each(parallel, rows.pieces() * columns.pieces(), [&](int64_t i) {
     char* space = tile_space(panels + sums);

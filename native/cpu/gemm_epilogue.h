@@ -8,16 +8,16 @@
 
 namespace videomae {
 
-template <class Isa, class T, class C>
+template <class Isa, class T, class C, class Format>
 class Epilogue {
  public:
   using W = wide_t<T>;
 
   explicit Epilogue(const Gemm<T, C>& g) : g_(g) {}
 
-  /// Takes on a block; the one before must be finished. sums: (height, width), rows `step` apart.
-  void begin(int64_t row, int64_t height, int64_t column, int64_t width, const W* sums, int64_t step) {
-    row_ = row, end_ = row + height, column_ = column, width_ = width, sums_ = sums, step_ = step;
+  /// Takes on a block; the one before must be finished. sums: (Format::sums, Format::rows, Format::columns).
+  void begin(int64_t row, int64_t height, int64_t column, int64_t width, const W* sums) {
+    row_ = row, end_ = row + height, column_ = column, width_ = width, sums_ = sums;
   }
 
   void finish() {
@@ -39,6 +39,7 @@ class Epilogue {
     for (int64_t v = 0; v < width_; v += V::lanes) {
       const int64_t j = column_ + v, held = width_ - v;
       Vec x = V::load(sums_ + v);
+      for (int part = 1; part < Format::sums; ++part) x += V::load(sums_ + part * Format::rows * Format::columns + v);
       if (g_.bias) x += V::load(g_.bias + j, held);
       if (g_.preactivation) V::store(g_.preactivation + i * g_.ldc + j, x, held);
       if (g_.gelu) x = VectorMath<Isa, W>::gelu(x);
@@ -46,11 +47,11 @@ class Epilogue {
       if (table) x += V::load(table + j, held);
       V::store(g_.c + i * g_.ldc + j, x, held);
     }
-    ++row_, sums_ += step_;
+    ++row_, sums_ += Format::columns;
   }
 
   const Gemm<T, C>& g_;
-  int64_t row_ = 0, end_ = 0, column_ = 0, width_ = 0, step_ = 0;
+  int64_t row_ = 0, end_ = 0, column_ = 0, width_ = 0;
   const W* sums_ = nullptr;
 };
 

@@ -3,7 +3,8 @@
 // A Format says how a block of C, Format::rows x Format::columns, is summed: how its operands lie in panels and which
 // micro-kernel multiplies them (gemm_wide.h, gemm_pairs.h, gemm_amx.h). A packed operand holds, for each block of k, one
 // panel after another: Format::rows lines of A or Format::columns of B, zero beyond the last line and beyond k. (A line
-// is a row of op(A) or a column of op(B).) Zeros of the padding only reach sums that are never copied to C.
+// is a row of op(A) or a column of op(B).) A format may keep several sums of an element apart, Format::sums, which the
+// epilogue adds. Zeros of the padding only reach sums that are never copied to C.
 #pragma once
 
 #include "cpu/gemm.h"
@@ -53,7 +54,7 @@ struct GemmScratch {
 template <class T>
 struct GemmKernels {
   using W = wide_t<T>;
-  int rows, columns;              // of a block of C
+  int rows, columns, sums;        // of a block of C; how many sums of each element are kept apart
   int64_t a_pitch, b_pitch;       // bytes of a panel for each k
   int64_t deepest, depth_unit;    // the longest block of k, and what its length is a multiple of (padded at the end)
   void (*pack_a)(const GemmOperand<T>&, PanelRange panels, int64_t k0, int64_t depth, void* to);
@@ -77,6 +78,7 @@ extern const GemmKernelSet kGemmPortable;
 #if defined(__x86_64__)
 extern const GemmKernelSet kGemmAvx2, kGemmAvx512;
 extern const GemmKernels<bf16> kGemmAvx512Bf16, kGemmAmx;
+extern const GemmKernels<float> kGemmAmxF32;
 #endif
 
 template <class T, class C>
@@ -92,6 +94,7 @@ template <class Isa, class T, class Format>
 struct GemmKernel {
   using W = wide_t<T>;
   static constexpr int64_t kRows = Format::rows, kColumns = Format::columns;
+  static constexpr int64_t kSums = kRows * kColumns * Format::sums;
 
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -103,7 +106,7 @@ struct GemmKernel {
     char* own = static_cast<char*>(scratch.panels);
     W* sums = static_cast<W*>(scratch.sums);
     [[maybe_unused]] typename Format::Session session;
-    Epilogue<Isa, T, C> epilogue(g);
+    Epilogue<Isa, T, C, Format> epilogue(g);
     for (int64_t block = 0; block < plan.k_blocks; ++block) {
       const bool last = block + 1 == plan.k_blocks;
       const int64_t k0 = block * plan.k_block, depth = smaller(plan.k_block, g.k - k0);
@@ -122,10 +125,10 @@ struct GemmKernel {
           const int64_t column = q * kColumns, width = smaller(kColumns, g.n - column);
           const int64_t place = plan.k_blocks > 1 ? (p - rows.begin) * columns.size() + q - columns.begin
                                                   : (q - columns.begin) % 2;  // not that of the one before
-          W* block_sums = sums + place * kRows * kColumns;
+          W* block_sums = sums + place * kSums;
           Format::multiply(height, padded, a, b + (q - columns.begin) * b_size, block_sums, block > 0, epilogue);
           epilogue.finish();
-          if (last) epilogue.begin(row, height, column, width, block_sums, kColumns);
+          if (last) epilogue.begin(row, height, column, width, block_sums);
         }
         epilogue.finish();
       }
@@ -133,7 +136,7 @@ struct GemmKernel {
   }
 
   static constexpr GemmKernels<T> table() {
-    return {Format::rows,    Format::columns,    Format::a_pitch, Format::b_pitch, Format::deepest,
+    return {Format::rows, Format::columns, Format::sums, Format::a_pitch, Format::b_pitch, Format::deepest,
             Format::depth_unit, Format::pack_a, Format::pack_b,  tile<T>,         tile<W>};
   }
 };
