@@ -62,7 +62,7 @@ GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t 
   plan.a_panels = ceil_div(m, kernels.rows);
   plan.b_panels = ceil_div(n, kernels.columns);
 
-  auto level = [](int64_t panels, int64_t tile) { return ceil_div(panels, ceil_div(panels, tile)); };
+  auto level = [](int64_t panels, int64_t tile) { return ceil_div(panels, std::max<int64_t>(1, ceil_div(panels, tile))); };
   plan.tile_b = level(plan.b_panels, std::max<int64_t>(1, kPanelBytes / (kernels.b_pitch * plan.k_block)));
   const int64_t row_of_sums = kernels.sums * kernels.rows * plan.tile_b * kernels.columns * static_cast<int64_t>(sizeof(wide_t<T>));
   plan.tile_a = plan.k_blocks > 1 ? level(plan.a_panels, std::max<int64_t>(1, kSumBytes / row_of_sums)) : plan.a_panels;
@@ -162,6 +162,7 @@ char* tile_space(size_t bytes) {
 
 template <class T>
 size_t gemm_workspace(int64_t m, int64_t n, int64_t k) {
+  if (m <= 0 || n <= 0) return 0;
   size_t bytes = 0;
   auto consider = [&](InstructionSet set) {
     const GemmKernels<T>& kernels = kernels_for<T>(set);
@@ -182,6 +183,7 @@ size_t packed_b_bytes(int64_t n, int64_t k) {
 
 template <class T>
 void pack_b(int64_t n, int64_t k, const T* b, int64_t ldb, bool b_transposed, void* to) {
+  if (n <= 0 || k <= 0) return;
   const GemmKernels<T>& kernels = kernels_for<T>(current_instruction_set());
   const GemmPlan plan = make_plan(kernels, 1, n, k, true);
   pack_operand(GemmOperand<T>{b, ldb, !b_transposed, n, k}, kernels, true, plan.b_panels, plan,
