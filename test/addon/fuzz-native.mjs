@@ -187,7 +187,7 @@ const plain = {
   emptyCache: () => [],
   threads: () => [pick([undefined, 1, 2, 3])],
   singleThreaded: () => [chance(0.5)],
-  instructionSet: () => [pick([undefined, "portable", "avx2", "avx512"])],
+  instructionSet: () => [pick([undefined, "portable", "avx2", "avx512", "avx512bf16", "amx"])],
   createArena: () => [],
   rehearse: () => [rehearsed],
 };
