@@ -2,7 +2,14 @@
 export type { NativeMemory } from "./addon/binding.js";
 export { backward } from "./autograd/backward.js";
 export { checkpoint } from "./autograd/checkpoint.js";
-export { type CompiledStep, compileStep, type StepInputs } from "./autograd/compile-step.js";
+export {
+  type CompiledStep,
+  type CompileOptions,
+  compileStep,
+  onReplay,
+  type StepInputs,
+  type StepTensors,
+} from "./autograd/compile-step.js";
 export { defineOp, type Save } from "./autograd/define-op.js";
 export { gradEnabled, noGrad, withGrad } from "./autograd/grad-mode.js";
 export type { VectorJacobianProduct } from "./autograd/node.js";
@@ -115,6 +122,7 @@ export { type CosineScheduleOptions, cosineSchedule, type Schedule, scaleLearnin
 export { type CleanList, writeCleanList } from "./survey/clean-list.js";
 export { type SurveySummary, summarize } from "./survey/summary.js";
 export { type Survey, type SurveyedEntry, type SurveyOptions, survey } from "./survey/survey.js";
+export { type DeviceDescription, type DeviceList, devices, synchronize } from "./tensor/devices.js";
 export type { Device, DType } from "./tensor/dtype.js";
 export {
   emptyCache,

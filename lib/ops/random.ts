@@ -5,6 +5,7 @@ import { randomKeyTensor } from "../autograd/random-key.js";
 import { rejectUnknownOptions } from "../errors.js";
 import { fnv1a } from "../random.js";
 import { nativeOp } from "../tensor/native-op.js";
+import { scope } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 
 /** What random numbers are keyed by. Tensors with the same key get the same numbers. */
@@ -35,8 +36,10 @@ export type TruncatedNormalOptions = NormalOptions & {
 const keyNames = ["seed", "stream", "path"];
 
 function draw(y: Tensor, kind: string, { path, ...options }: UniformOptions & NormalOptions): void {
-  const key = path === undefined ? {} : { key: randomKeyTensor(), stream: fnv1a(path) };
-  nativeOp("random", { y, kind, ...options, ...key });
+  scope(() => {
+    const key = path === undefined ? {} : { key: randomKeyTensor(y.device), stream: fnv1a(path) };
+    nativeOp("random", { y, kind, ...options, ...key });
+  });
 }
 
 /** Overwrites y, of any dtype, with one value, converted by the rules of cast(). */

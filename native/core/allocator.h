@@ -20,8 +20,8 @@ struct Block {
   size_t bytes = 0;      // as asked for
   bool counted = false;  // of a rehearsal: there is no memory at `data`
   bool planned = false;  // a place in a planned arena, which holds the memory
-  /// Another number after every write to a tensor that lies in it: what was derived from its contents tells by it whether
-  /// it is stale.
+  /// Another number after every write to a tensor that lies in it: what was derived from its contents tells by it
+  /// whether it is stale.
   std::atomic<uint64_t> version{next_version()};
 };
 
