@@ -28,19 +28,22 @@ __device__ double between(double from, double span, double uniform) { return __d
 /// What all elements share.
 struct Distribution {
   int kind;
-  PhiloxKey key;
+  const double* step;   // of a training, or null
+  uint32_t seed, stream;
   double low, high, mean, std;
   double from, span;  // uniform: of the result; truncatedNormal: of erf
 
   explicit Distribution(const Random& op)
-      : kind(op.kind.value), key(op.key()), low(op.low), high(op.high), mean(op.mean), std(op.std), from(op.low),
-        span(op.high - op.low) {
+      : kind(op.kind.value), step(op.key.data<double>()), seed(static_cast<uint32_t>(op.seed)),
+        stream(static_cast<uint32_t>(op.stream)), low(op.low), high(op.high), mean(op.mean), std(op.std),
+        from(op.low), span(op.high - op.low) {
     if (kind != Random::truncated_normal) return;
     from = std::erf((low - mean) / std / sqrt_2);
     span = std::erf((high - mean) / std / sqrt_2) - from;
   }
 
   __device__ double operator()(uint64_t i) const {
+    const PhiloxKey key = step != nullptr ? philox_step_key(step, Random::use, stream) : PhiloxKey{seed, stream};
     if (kind == Random::uniform) return between(from, span, philox_uniform(key, i));
     if (kind == Random::normal) {
       const double radius = sqrt(-2 * log(1 - philox_uniform(key, 2 * i)));
