@@ -43,7 +43,7 @@ describe("findings", () => {
   it.each<[string, Finding, Finding["status"], RegExp]>([
     ["x86-64", examineProcessor(wide), "ok", /^A \(x64\): avx2/],
     ["another processor", examineProcessor({ ...wide, architecture: "arm64" }), "warning", /arm64/],
-    ["the widest kernels", examineKernels(wide, { instructionSet: "avx2", threads: 1 }, ""), "ok", /gemm_avx2\.cpp/],
+    ["the widest kernels", examineKernels(wide, { instructionSet: "avx2", threads: 1 }, ""), "ok", /^avx2/],
     [
       "narrow kernels asked for",
       examineKernels(wide, { instructionSet: "portable", threads: 1 }, "portable"),

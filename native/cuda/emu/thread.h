@@ -29,6 +29,11 @@ uint32_t shared_address(const void* shared);
 
 void fence_proxy_async_shared();
 
+// ---- launches ----
+
+void dependent_launch_wait();
+void dependent_launch_allow();
+
 // ---- collectives of a full warp ----
 
 /// What all lanes do together: `work` runs once, when the last has come, with what each brought.
