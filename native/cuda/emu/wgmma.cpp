@@ -8,35 +8,54 @@
 namespace videomae::cuda::emu {
 namespace {
 
-/// The shared memory at a shared address, two bytes of it.
-const unsigned char* memory_at(uint32_t address) {
+/// Sixteen bytes of shared memory that begin at a shared address: what a swizzle keeps together.
+size_t chunk_at(uint32_t address) {
   const SharedMemory& memory = scheduler.current->block->shared;
   const size_t offset = size_t{address} - kSharedBase;
-  if (address < kSharedBase || offset + 2 > memory.bytes()) {
+  if (address < kSharedBase || offset + 16 > memory.bytes()) {
     fail("a wgmma operand within the block's shared memory", "shared address %u", address);
   }
-  return memory.data() + offset;
+  return offset;
 }
 
-/// Element (mn, k) of an operand.
-uint16_t operand(uint64_t descriptor, Major major, int mn, int k) {
-  uint16_t bits;
-  std::memcpy(&bits,
-              memory_at(wgmma_address(decode(descriptor), major, static_cast<uint32_t>(mn), static_cast<uint32_t>(k))),
-              2);
-  return bits;
-}
-
-/// What a warp reads of shared memory in one step: its 16 rows of A, and all of B.
+/// Elements `first` to `first + count` of mn, all of k, of an operand: out (count, 16). `visit` gets every chunk's
+/// offset.
 template <class F>
-void for_operands(const WgmmaStep& step, int warp_row, F&& visit) {
-  for (int i = 0; i < 16 && !step.a_in_registers; ++i) {
-    for (int k = 0; k < 16; ++k) visit(step.a, step.a_major, warp_row + i, k);
+void read_operand(uint64_t bits, Major major, int first, int count, uint16_t* out, F&& visit) {
+  const WgmmaDescriptor descriptor = decode(bits);
+  const unsigned char* memory = scheduler.current->block->shared.data();
+  const auto chunk = [&](int mn, int k) {
+    const size_t offset =
+        chunk_at(wgmma_address(descriptor, major, static_cast<uint32_t>(first + mn), static_cast<uint32_t>(k)));
+    visit(offset);
+    return memory + offset;
+  };
+  if (major == Major::k) {
+    for (int mn = 0; mn < count; ++mn) {
+      for (int k = 0; k < 16; k += 8) std::memcpy(out + mn * 16 + k, chunk(mn, k), 16);
+    }
+    return;
   }
-  for (int i = 0; i < step.n; ++i) {
-    for (int k = 0; k < 16; ++k) visit(step.b, step.b_major, i, k);
+  for (int k = 0; k < 16; ++k) {
+    for (int mn = 0; mn < count; mn += 8) {
+      uint16_t eight[8];
+      std::memcpy(eight, chunk(mn, k), 16);
+      for (int i = 0; i < 8; ++i) out[(mn + i) * 16 + k] = eight[i];
+    }
   }
 }
+
+/// What a warp reads of shared memory in one step: its 16 rows of A, then all of B.
+template <class F>
+std::vector<uint16_t> read_operands(const WgmmaStep& step, int warp_row, F&& visit) {
+  const int rows = step.a_in_registers ? 0 : 16;
+  std::vector<uint16_t> out(static_cast<size_t>(rows + step.n) * 16);
+  if (rows) read_operand(step.a, step.a_major, warp_row, rows, out.data(), visit);
+  read_operand(step.b, step.b_major, 0, step.n, out.data() + rows * 16, visit);
+  return out;
+}
+
+int row_of_warp(const Fiber& fiber) { return static_cast<int>(fiber.index / 32 % 4) * 16; }
 
 void check_descriptor(uint64_t bits) {
   const WgmmaDescriptor descriptor = decode(bits);
@@ -56,48 +75,38 @@ float widened(uint16_t bits) { return same_bits<float>(static_cast<uint32_t>(bit
 /// Step `number` of all lanes of the running thread's warp.
 void do_step(Warp& warp, size_t number) {
   const WgmmaStep& first = warp.lanes[0].wgmma.steps[number];
-  const int warp_row = static_cast<int>(warp.lanes[0].index / 32 % 4) * 16;
-  size_t at = 0;
-  for_operands(first, warp_row, [&](uint64_t descriptor, Major major, int mn, int k) {
-    if (operand(descriptor, major, mn, k) == first.seen[at++]) return;
-    fail("wgmma operands to stay as they are until wgmma_wait()", "element (%d, %d) changed", mn, k);
-  });
+  scheduler.elements = read_operands(first, row_of_warp(warp.lanes[0]), [](size_t) {});
+  if (scheduler.elements != first.seen) fail("wgmma operands to stay as they are until wgmma_wait()", "a change");
+  const uint16_t* elements = scheduler.elements.data();
   float a[16][16];
   if (first.a_in_registers) {
     for (int lane = 0; lane < 32; ++lane) {
+      const uint32_t* registers = warp.lanes[lane].wgmma.steps[number].a_registers;
       for (int reg = 0; reg < 4; ++reg) {
         for (int half = 0; half < 2; ++half) {
           const Place place = mma_a_place({lane, reg, half});
-          a[place.row][place.col] =
-              widened(static_cast<uint16_t>(warp.lanes[lane].wgmma.steps[number].a_registers[reg] >> 16 * half));
+          a[place.row][place.col] = widened(static_cast<uint16_t>(registers[reg] >> 16 * half));
         }
       }
     }
   } else {
-    for (int row = 0; row < 16; ++row) {
-      for (int k = 0; k < 16; ++k) a[row][k] = widened(operand(first.a, first.a_major, warp_row + row, k));
-    }
+    for (int i = 0; i < 256; ++i) a[i / 16][i % 16] = widened(*elements++);
+  }
+  float* values[32];
+  for (int lane = 0; lane < 32; ++lane) {
+    values[lane] = accumulators_of(warp.lanes[lane], warp.lanes[lane].wgmma.steps[number].d, first.n / 2).values.data();
   }
   for (int column = 0; column < first.n; column += 8) {
     float b[16][8], d[16][8];
-    for (int k = 0; k < 16; ++k) {
-      for (int n = 0; n < 8; ++n) b[k][n] = widened(operand(first.b, first.b_major, column + n, k));
+    for (int i = 0; i < 128; ++i) b[i % 16][i / 16] = widened(*elements++);
+    for (int i = 0; i < 128; ++i) {
+      const Place place = mma_d_place({i / 4, i % 4, 0});
+      d[place.row][place.col] = first.accumulate ? values[i / 4][column / 2 + i % 4] : 0.0f;
     }
-    for (const bool store : {false, true}) {
-      for (int lane = 0; lane < 32; ++lane) {
-        Fiber& fiber = warp.lanes[lane];
-        const WgmmaStep& step = fiber.wgmma.steps[number];
-        float* values = accumulators_of(fiber, step.d, step.n / 2).values.data() + column / 2;
-        for (int reg = 0; reg < 4; ++reg) {
-          const Place place = mma_d_place({lane, reg, 0});
-          if (store) {
-            values[reg] = d[place.row][place.col];
-          } else {
-            d[place.row][place.col] = step.accumulate ? values[reg] : 0.0f;
-          }
-        }
-      }
-      if (!store) add_products(d, a, b);
+    add_products(d, a, b);
+    for (int i = 0; i < 128; ++i) {
+      const Place place = mma_d_place({i / 4, i % 4, 0});
+      values[i / 4][column / 2 + i % 4] = d[place.row][place.col];
     }
   }
 }
@@ -162,12 +171,7 @@ void wgmma_issue(float* d, int n, const uint32_t* a_registers, uint64_t a, Major
   state.issued = (state.issued ^ b) * 0x9E3779B97F4A7C15u + static_cast<uint64_t>(n);
   if (me.lane() != 0) return;
   SharedShadow& shadow = me.block->shadow;
-  for_operands(step, static_cast<int>(me.index / 32 % 4) * 16, [&](uint64_t descriptor, Major major, int mn, int k) {
-    const uint32_t address =
-        wgmma_address(decode(descriptor), major, static_cast<uint32_t>(mn), static_cast<uint32_t>(k));
-    step.seen.push_back(operand(descriptor, major, mn, k));
-    shadow.async_read(address - kSharedBase, 2, "wgmma");
-  });
+  step.seen = read_operands(step, row_of_warp(me), [&](size_t offset) { shadow.async_read(offset, 16, "wgmma"); });
 }
 
 void wgmma_commit() {
