@@ -101,9 +101,7 @@ class Scheduler {
 
   /// Has work done when no thread can go on without it; at random orders now and then sooner.
   void later(std::function<void()> work);
-  // Of the call under way: what a thread's own stack would lose at an error.
-  std::vector<Stretch> arguments;
-  std::vector<uint16_t> elements;
+  std::vector<Stretch> arguments;  // of the call under way: what a thread's own stack would lose at an error
 
   /// The thread of a number in the cluster (ThreadClock); null when there is none.
   const Fiber* thread(uint32_t number) const;

@@ -8,6 +8,8 @@
 namespace videomae::cuda::emu {
 namespace {
 
+float widened(uint16_t bits) { return same_bits<float>(static_cast<uint32_t>(bits) << 16); }
+
 /// Sixteen bytes of shared memory that begin at a shared address: what a swizzle keeps together.
 size_t chunk_at(uint32_t address) {
   const SharedMemory& memory = scheduler.current->block->shared;
@@ -18,41 +20,36 @@ size_t chunk_at(uint32_t address) {
   return offset;
 }
 
-/// Elements `first` to `first + count` of mn, all of k, of an operand: out (count, 16). `visit` gets every chunk's
-/// offset.
+/// Calls visit(offset, mn, k) for the chunks of an operand's `count` rows from `first` on; a chunk holds eight elements
+/// along the contiguous index, from (mn, k) on. `mn` counts from `first`.
 template <class F>
-void read_operand(uint64_t bits, Major major, int first, int count, uint16_t* out, F&& visit) {
+void for_operand(uint64_t bits, Major major, int first, int count, F&& visit) {
   const WgmmaDescriptor descriptor = decode(bits);
-  const unsigned char* memory = scheduler.current->block->shared.data();
-  const auto chunk = [&](int mn, int k) {
-    const size_t offset =
-        chunk_at(wgmma_address(descriptor, major, static_cast<uint32_t>(first + mn), static_cast<uint32_t>(k)));
-    visit(offset);
-    return memory + offset;
-  };
-  if (major == Major::k) {
-    for (int mn = 0; mn < count; ++mn) {
-      for (int k = 0; k < 16; k += 8) std::memcpy(out + mn * 16 + k, chunk(mn, k), 16);
-    }
-    return;
-  }
-  for (int k = 0; k < 16; ++k) {
-    for (int mn = 0; mn < count; mn += 8) {
-      uint16_t eight[8];
-      std::memcpy(eight, chunk(mn, k), 16);
-      for (int i = 0; i < 8; ++i) out[(mn + i) * 16 + k] = eight[i];
+  const int mn_step = major == Major::k ? 1 : 8, k_step = major == Major::k ? 8 : 1;
+  for (int mn = 0; mn < count; mn += mn_step) {
+    for (int k = 0; k < 16; k += k_step) {
+      visit(chunk_at(wgmma_address(descriptor, major, static_cast<uint32_t>(first + mn), static_cast<uint32_t>(k))), mn,
+            k);
     }
   }
 }
 
-/// What a warp reads of shared memory in one step: its 16 rows of A, then all of B.
+/// Likewise for what a warp reads of shared memory in one step: its 16 rows of A, and all of B.
 template <class F>
-std::vector<uint16_t> read_operands(const WgmmaStep& step, int warp_row, F&& visit) {
-  const int rows = step.a_in_registers ? 0 : 16;
-  std::vector<uint16_t> out(static_cast<size_t>(rows + step.n) * 16);
-  if (rows) read_operand(step.a, step.a_major, warp_row, rows, out.data(), visit);
-  read_operand(step.b, step.b_major, 0, step.n, out.data() + rows * 16, visit);
-  return out;
+void for_chunks(const WgmmaStep& step, int warp_row, F&& visit) {
+  if (!step.a_in_registers) for_operand(step.a, step.a_major, warp_row, 16, [&](size_t at, int, int) { visit(at); });
+  for_operand(step.b, step.b_major, 0, step.n, [&](size_t at, int, int) { visit(at); });
+}
+
+/// One operand's rows as numbers: out (count, 16). The reading is over.
+void take_operand(uint64_t bits, Major major, int first, int count, float* out) {
+  Block& block = *scheduler.current->block;
+  for_operand(bits, major, first, count, [&](size_t offset, int mn, int k) {
+    uint16_t eight[8];
+    std::memcpy(eight, block.shared.data() + offset, 16);
+    for (int i = 0; i < 8; ++i) out[major == Major::k ? mn * 16 + k + i : (mn + i) * 16 + k] = widened(eight[i]);
+    block.shadow.end_async_read(offset, 16);
+  });
 }
 
 int row_of_warp(const Fiber& fiber) { return static_cast<int>(fiber.index / 32 % 4) * 16; }
@@ -70,15 +67,10 @@ WgmmaAccumulators& accumulators_of(Fiber& fiber, float* d, int count) {
   return fiber.wgmma.accumulators.back();
 }
 
-float widened(uint16_t bits) { return same_bits<float>(static_cast<uint32_t>(bits) << 16); }
-
 /// Step `number` of all lanes of the running thread's warp.
 void do_step(Warp& warp, size_t number) {
   const WgmmaStep& first = warp.lanes[0].wgmma.steps[number];
-  scheduler.elements = read_operands(first, row_of_warp(warp.lanes[0]), [](size_t) {});
-  if (scheduler.elements != first.seen) fail("wgmma operands to stay as they are until wgmma_wait()", "a change");
-  const uint16_t* elements = scheduler.elements.data();
-  float a[16][16];
+  float a[16][16], all_b[256 * 16];
   if (first.a_in_registers) {
     for (int lane = 0; lane < 32; ++lane) {
       const uint32_t* registers = warp.lanes[lane].wgmma.steps[number].a_registers;
@@ -90,15 +82,16 @@ void do_step(Warp& warp, size_t number) {
       }
     }
   } else {
-    for (int i = 0; i < 256; ++i) a[i / 16][i % 16] = widened(*elements++);
+    take_operand(first.a, first.a_major, row_of_warp(warp.lanes[0]), 16, &a[0][0]);
   }
+  take_operand(first.b, first.b_major, 0, first.n, all_b);
   float* values[32];
   for (int lane = 0; lane < 32; ++lane) {
     values[lane] = accumulators_of(warp.lanes[lane], warp.lanes[lane].wgmma.steps[number].d, first.n / 2).values.data();
   }
   for (int column = 0; column < first.n; column += 8) {
     float b[16][8], d[16][8];
-    for (int i = 0; i < 128; ++i) b[i % 16][i / 16] = widened(*elements++);
+    for (int i = 0; i < 128; ++i) b[i % 16][i / 16] = all_b[column * 16 + i];
     for (int i = 0; i < 128; ++i) {
       const Place place = mma_d_place({i / 4, i % 4, 0});
       d[place.row][place.col] = first.accumulate ? values[i / 4][column / 2 + i % 4] : 0.0f;
@@ -165,13 +158,13 @@ void wgmma_issue(float* d, int n, const uint32_t* a_registers, uint64_t a, Major
   if (!a_registers) check_descriptor(a);
   accumulators_of(me, d, n / 2);
   for (int i = 0; i < n / 2; ++i) d[i] = same_bits<float>(~0u);
-  state.steps.push_back({d, n, a_registers != nullptr, {}, a, b, a_major, b_major, accumulate, {}});
+  state.steps.push_back({d, n, a_registers != nullptr, {}, a, b, a_major, b_major, accumulate});
   WgmmaStep& step = state.steps.back();
   if (a_registers) std::memcpy(step.a_registers, a_registers, sizeof(step.a_registers));
   state.issued = (state.issued ^ b) * 0x9E3779B97F4A7C15u + static_cast<uint64_t>(n);
   if (me.lane() != 0) return;
   SharedShadow& shadow = me.block->shadow;
-  step.seen = read_operands(step, row_of_warp(me), [&](size_t offset) { shadow.async_read(offset, 16, "wgmma"); });
+  for_chunks(step, row_of_warp(me), [&](size_t offset) { shadow.begin_async_read(offset, 16, "wgmma"); });
 }
 
 void wgmma_commit() {
