@@ -31,4 +31,5 @@ export { interpolate, resizeLinear } from "./resize.js";
 export { pad, slice } from "./slice.js";
 export { logSoftmax, softmax } from "./softmax.js";
 export { expand, mean, type ReductionOptions, sum } from "./sum.js";
+export { toDevice } from "./to-device.js";
 export { abs, exp, gelu, log, neg, relu, sigmoid, sign, sqrt, square, tanh } from "./unary.js";

@@ -44,6 +44,21 @@ constexpr const char* name_of(DType t) {
   }
 }
 
+/// The dtype in which numbers of a real dtype are computed, and in which statistics, losses, parameters that are not
+/// matrices and gradients of parameters are kept: f64 for f64, f32 for f32 and bf16.
+constexpr DType wide_of(DType t) { return t == DType::f64 ? DType::f64 : DType::f32; }
+
+template <class T>
+struct Wide {
+  using type = T;
+};
+template <>
+struct Wide<bf16> {
+  using type = float;
+};
+template <class T>
+using wide_t = typename Wide<T>::type;
+
 template <class T>
 constexpr DType dtype_of();
 template <>

@@ -6,12 +6,15 @@
 namespace videomae::cpu {
 
 void run(Accumulate& op, const Context&) {
-  with_real(op.y.dtype(), [&](auto t) {
-    using T = decltype(t);
-    T* y = op.y.data<T>();
-    const T* x = op.x.data<T>();
-    for_elements(op.y.elements(), [=](int64_t from, int64_t until) {
-      for (int64_t i = from; i < until; ++i) y[i] += x[i];
+  with_real(op.y.dtype(), [&](auto of_y) {
+    with_real(op.x.dtype(), [&](auto of_x) {
+      using Y = decltype(of_y);
+      using X = decltype(of_x);
+      Y* y = op.y.data<Y>();
+      const X* x = op.x.data<X>();
+      for_elements(op.y.elements(), [=](int64_t from, int64_t until) {
+        for (int64_t i = from; i < until; ++i) y[i] = convert<Y>(widen(y[i]) + convert<wide_t<Y>>(x[i]));
+      });
     });
   });
 }

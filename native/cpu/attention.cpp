@@ -1,6 +1,7 @@
 // Attention on the CPU: the op's operands handed to the fused kernel.
 #include "cpu/flash_attention.h"
 #include "cpu/kernels.h"
+#include "cpu/widened.h"
 
 namespace videomae {
 
@@ -17,7 +18,8 @@ size_t AttentionBackward::workspace(DeviceKind) const {
 namespace cpu {
 
 void run(Attention& op, const Context& context) {
-  with_real(op.qkv.dtype(), [&](auto t) {
+  if (op.qkv.dtype() == DType::bf16) return run_widened(op, context);
+  with_wide(op.qkv.dtype(), [&](auto t) {
     using T = decltype(t);
     FlashAttention<T> args{op.batch(),
                            op.tokens(),
@@ -33,7 +35,8 @@ void run(Attention& op, const Context& context) {
 }
 
 void run(AttentionBackward& op, const Context& context) {
-  with_real(op.qkv.dtype(), [&](auto t) {
+  if (op.qkv.dtype() == DType::bf16) return run_widened(op, context);
+  with_wide(op.qkv.dtype(), [&](auto t) {
     using T = decltype(t);
     FlashAttentionBackward<T> args{op.batch(),
                                    op.tokens(),

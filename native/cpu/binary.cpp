@@ -10,7 +10,7 @@ StridedWalk<2> walk_of(const Shape& shape, const In& a, const In& b) {
   return {shape, {broadcast_strides(a.shape(), shape), broadcast_strides(b.shape(), shape)}};
 }
 
-/// y[i] = f(a, b). The loops with constant steps vectorise; a run has no other steps than 0 and 1.
+/// y[i] = f(a, b), rounded once. The loops with constant steps vectorise; a run has no other steps than 0 and 1.
 template <class T, class F>
 void forward(const Binary& op, F f) {
   const StridedWalk<2> walk = walk_of(op.y.shape, op.a, op.b);
@@ -22,19 +22,21 @@ void forward(const Binary& op, F f) {
       const T *run_a = a + at[0], *run_b = b + at[1];
       T* out = y + first;
       if (step_a == 1 && step_b == 1) {
-        for (int64_t i = 0; i < length; ++i) out[i] = f(run_a[i], run_b[i]);
+        for (int64_t i = 0; i < length; ++i) out[i] = convert<T>(f(widen(run_a[i]), widen(run_b[i])));
       } else if (step_a == 1) {
-        for (int64_t i = 0; i < length; ++i) out[i] = f(run_a[i], *run_b);
+        const auto b0 = widen(*run_b);
+        for (int64_t i = 0; i < length; ++i) out[i] = convert<T>(f(widen(run_a[i]), b0));
       } else if (step_b == 1) {
-        for (int64_t i = 0; i < length; ++i) out[i] = f(*run_a, run_b[i]);
+        const auto a0 = widen(*run_a);
+        for (int64_t i = 0; i < length; ++i) out[i] = convert<T>(f(a0, widen(run_b[i])));
       } else {
-        for (int64_t i = 0; i < length; ++i) out[i] = f(*run_a, *run_b);
+        std::fill_n(out, length, convert<T>(f(widen(*run_a), widen(*run_b))));
       }
     });
   });
 }
 
-/// (gradA[i], gradB[i]) = f(g, a, b).
+/// (gradA[i], gradB[i]) = f(g, a, b), rounded once.
 template <class T, class F>
 void backward(const BinaryBackward& op, F f) {
   const StridedWalk<2> walk = walk_of(op.grad_y.shape(), op.a, op.b);
@@ -44,9 +46,9 @@ void backward(const BinaryBackward& op, F f) {
   for_elements(op.grad_y.elements(), [&](int64_t from, int64_t until) {
     walk(from, until, [&](int64_t first, int64_t length, const std::array<int64_t, 2>& at) {
       for (int64_t i = 0; i < length; ++i) {
-        const std::pair<T, T> gradients = f(g[first + i], a[at[0] + i * step_a], b[at[1] + i * step_b]);
-        if (grad_a != nullptr) grad_a[first + i] = gradients.first;
-        if (grad_b != nullptr) grad_b[first + i] = gradients.second;
+        const auto [by_a, by_b] = f(widen(g[first + i]), widen(a[at[0] + i * step_a]), widen(b[at[1] + i * step_b]));
+        if (grad_a != nullptr) grad_a[first + i] = convert<T>(by_a);
+        if (grad_b != nullptr) grad_b[first + i] = convert<T>(by_b);
       }
     });
   });
@@ -68,37 +70,39 @@ std::pair<T, T> pow_gradients(T g, T a, T b) {
 
 template <class T>
 void run_forward(Binary& op) {
+  using W = wide_t<T>;
   switch (op.kind.value) {
     case Binary::add:
-      return forward<T>(op, [](T a, T b) { return a + b; });
+      return forward<T>(op, [](W a, W b) { return a + b; });
     case Binary::sub:
-      return forward<T>(op, [](T a, T b) { return a - b; });
+      return forward<T>(op, [](W a, W b) { return a - b; });
     case Binary::mul:
-      return forward<T>(op, [](T a, T b) { return a * b; });
+      return forward<T>(op, [](W a, W b) { return a * b; });
     case Binary::div:
-      return forward<T>(op, [](T a, T b) { return a / b; });
+      return forward<T>(op, [](W a, W b) { return a / b; });
     case Binary::maximum:
-      return forward<T>(op, [](T a, T b) { return a > b || a != a ? a : b; });
+      return forward<T>(op, [](W a, W b) { return a > b || a != a ? a : b; });
     case Binary::minimum:
-      return forward<T>(op, [](T a, T b) { return a < b || a != a ? a : b; });
+      return forward<T>(op, [](W a, W b) { return a < b || a != a ? a : b; });
     default:
-      return forward<T>(op, [](T a, T b) { return std::pow(a, b); });
+      return forward<T>(op, [](W a, W b) { return std::pow(a, b); });
   }
 }
 
 template <class T>
 void run_backward(BinaryBackward& op) {
+  using W = wide_t<T>;
   switch (op.kind.value) {
     case BinaryBackward::mul:
-      return backward<T>(op, [](T g, T a, T b) { return std::pair{g * b, g * a}; });
+      return backward<T>(op, [](W g, W a, W b) { return std::pair{g * b, g * a}; });
     case BinaryBackward::div:
-      return backward<T>(op, [](T g, T a, T b) { return std::pair{g / b, -(g / b) * (a / b)}; });
+      return backward<T>(op, [](W g, W a, W b) { return std::pair{g / b, -(g / b) * (a / b)}; });
     case BinaryBackward::maximum:
-      return backward<T>(op, [](T g, T a, T b) { return split(g, a, b); });
+      return backward<T>(op, [](W g, W a, W b) { return split(g, a, b); });
     case BinaryBackward::minimum:
-      return backward<T>(op, [](T g, T a, T b) { return split(g, -a, -b); });
+      return backward<T>(op, [](W g, W a, W b) { return split(g, -a, -b); });
     default:
-      return backward<T>(op, [](T g, T a, T b) { return pow_gradients(g, a, b); });
+      return backward<T>(op, [](W g, W a, W b) { return pow_gradients(g, a, b); });
   }
 }
 

@@ -3,6 +3,7 @@
 #include "core/thread_pool.h"
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
+#include "cpu/widened.h"
 
 namespace videomae {
 
@@ -28,15 +29,17 @@ template <class T>
 void gather(const EmbedVisible& op, const TokenGrid& g) {
   const int64_t visible = op.visible.shape()[1], columns = 3 * g.pixels();
   const int32_t* index = op.visible.data<int32_t>();
+  using W = wide_t<T>;
   parallel_for(op.rows(), [&](int64_t row) {
     T* patch = op.patches.data<T>() + row * columns;
     for_pixel_rows(g, row / visible, index[row], [&](int64_t c, int64_t from, int64_t to) {
       if (g.bytes) {
         const uint8_t* pixels = op.video.data<uint8_t>() + from;
-        const T mean = static_cast<T>(channel_mean[c]), std = static_cast<T>(channel_std[c]);
-        for (int64_t x = 0; x < g.patch; ++x) patch[to + x] = (pixels[3 * x] / T{255} - mean) / std;
+        const W mean = static_cast<W>(channel_mean[c]), std = static_cast<W>(channel_std[c]);
+        for (int64_t x = 0; x < g.patch; ++x) patch[to + x] = convert<T>((pixels[3 * x] / W{255} - mean) / std);
       } else {
-        std::copy_n(op.video.data<T>() + from, g.patch, patch + to);
+        const W* pixels = op.video.data<W>() + from;
+        for (int64_t x = 0; x < g.patch; ++x) patch[to + x] = convert<T>(pixels[x]);
       }
     });
   });
@@ -56,17 +59,17 @@ void forward(const EmbedVisible& op, void* scratch) {
   gemm(product, scratch);
 }
 
-template <class T>
+template <class T, class W = wide_t<T>>
 void scatter(const EmbedVisibleVideoGrad& op) {
   const TokenGrid g = op.grid();
   const int64_t visible = op.visible.shape()[1], columns = 3 * g.pixels();
   const T* patches = op.grad_patches.data<T>();
-  T* video = op.grad_video.data<T>();
-  std::fill(video, video + op.video.elements(), T{0});
+  W* video = op.grad_video.data<W>();
+  std::fill(video, video + op.video.elements(), W{0});
   parallel_for(g.batch, [&](int64_t b) {  // a token may be named twice: the rows of a clip are added in order
     for (int64_t row = b * visible; row < (b + 1) * visible; ++row)
       for_pixel_rows(g, b, op.visible.data<int32_t>()[row], [&](int64_t, int64_t to, int64_t from) {
-        for (int64_t x = 0; x < g.patch; ++x) video[to + x] += patches[row * columns + from + x];
+        for (int64_t x = 0; x < g.patch; ++x) video[to + x] += widen(patches[row * columns + from + x]);
       });
   });
 }
@@ -74,11 +77,12 @@ void scatter(const EmbedVisibleVideoGrad& op) {
 }  // namespace
 
 void run(EmbedVisible& op, const Context& context) {
-  with_real(op.weight.dtype(), [&](auto t) { forward<decltype(t)>(op, context.workspace); });
+  if (op.weight.dtype() == DType::bf16) return run_widened(op, context);
+  with_wide(op.weight.dtype(), [&](auto t) { forward<decltype(t)>(op, context.workspace); });
 }
 
 void run(EmbedVisibleVideoGrad& op, const Context&) {
-  with_real(op.video.dtype(), [&](auto t) { scatter<decltype(t)>(op); });
+  with_real(op.grad_patches.dtype(), [&](auto t) { scatter<decltype(t)>(op); });
 }
 
 }  // namespace cpu

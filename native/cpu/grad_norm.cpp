@@ -7,7 +7,7 @@ namespace videomae::cpu {
 void run(GradNorm& op, const Context& context) {
   double* partials = static_cast<double*>(context.workspace);
   const int64_t count = op.x.elements();
-  with_real(op.x.dtype(), [&](auto t) {
+  with_wide(op.x.dtype(), [&](auto t) {
     using T = decltype(t);
     const T* x = op.x.data<T>();
     parallel_for(op.blocks(), [&](int64_t b) {

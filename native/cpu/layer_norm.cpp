@@ -12,49 +12,65 @@ namespace {
 template <class T>
 void forward(const LayerNorm& op) {
   const int64_t D = op.width(), rows = op.rows(), piece = rows_per_piece(D);
-  const T *x = op.x.data<T>(), *weight = op.weight.data<T>(), *bias = op.bias.data<T>();
-  T *y = op.y.data<T>(), *means = op.mean.data<T>(), *rstds = op.rstd.data<T>();
+  using W = wide_t<T>;
+  const T *x = op.x.data<T>(), *residual = op.residual.data<T>();
+  const W *weight = op.weight.data<W>(), *bias = op.bias.data<W>();
+  T *y = op.y.data<T>(), *sum = op.sum.data<T>();
+  W *means = op.mean.data<W>(), *rstds = op.rstd.data<W>();
   parallel_for((rows + piece - 1) / piece, [&](int64_t p) {
     for (int64_t r = p * piece; r < std::min(rows, (p + 1) * piece); ++r) {
       const T* xr = x + r * D;
       T* yr = y + r * D;
-      const T mean = lane_sum<T>(D, [&](int64_t i) { return xr[i]; }) / D;
-      const T variance = lane_sum<T>(D, [&](int64_t i) { return (xr[i] - mean) * (xr[i] - mean); }) / D;
-      const T rstd = 1 / std::sqrt(variance + static_cast<T>(op.eps));
-      for (int64_t i = 0; i < D; ++i) yr[i] = (xr[i] - mean) * rstd * weight[i] + bias[i];
+      if (residual != nullptr) {
+        T* added = sum != nullptr ? sum + r * D : yr;  // what is normalised; y may hold it until it is written
+        for (int64_t i = 0; i < D; ++i) added[i] = convert<T>(widen(xr[i]) + widen(residual[r * D + i]));
+        xr = added;
+      }
+      const W mean = lane_sum<W>(D, [&](int64_t i) { return widen(xr[i]); }) / D;
+      const auto squared = [&](int64_t i) { return (widen(xr[i]) - mean) * (widen(xr[i]) - mean); };
+      const W variance = lane_sum<W>(D, squared) / D;
+      const W rstd = 1 / std::sqrt(variance + static_cast<W>(op.eps));
+      for (int64_t i = 0; i < D; ++i) yr[i] = convert<T>((widen(xr[i]) - mean) * rstd * weight[i] + bias[i]);
       means[r] = mean;
       rstds[r] = rstd;
     }
   });
 }
 
-template <class T>
-void backward(const LayerNormBackward& op, T* partials) {
+template <class T, class W = wide_t<T>>
+void backward(const LayerNormBackward& op, W* partials) {
   const int64_t D = op.width(), rows = op.rows(), blocks = op.blocks();
-  const T *g = op.grad_y.data<T>(), *x = op.x.data<T>(), *weight = op.weight.data<T>();
-  const T *means = op.mean.data<T>(), *rstds = op.rstd.data<T>();
+  const T *g = op.grad_y.data<T>(), *x = op.x.data<T>(), *grad_sum = op.grad_sum.data<T>();
+  const W *weight = op.weight.data<W>(), *means = op.mean.data<W>(), *rstds = op.rstd.data<W>();
   T* grad_x = op.grad_x.data<T>();
   parallel_for(blocks, [&](int64_t block) {
-    T *weight_sum = partials + 2 * block * D, *bias_sum = weight_sum + D;
-    std::fill(weight_sum, weight_sum + 2 * D, T{0});
+    W *weight_sum = partials + 2 * block * D, *bias_sum = weight_sum + D;
+    std::fill(weight_sum, weight_sum + 2 * D, W{0});
     const int64_t from = block * op.rows_per_block, until = std::min(rows, from + op.rows_per_block);
     for (int64_t r = from; r < until; ++r) {
-      const T *gr = g + r * D, *xr = x + r * D, mean = means[r], rstd = rstds[r];
+      const T *gr = g + r * D, *xr = x + r * D;
+      const W mean = means[r], rstd = rstds[r];
       for (int64_t i = 0; i < D; ++i) {
-        weight_sum[i] += gr[i] * (xr[i] - mean) * rstd;
-        bias_sum[i] += gr[i];
+        weight_sum[i] += widen(gr[i]) * (widen(xr[i]) - mean) * rstd;
+        bias_sum[i] += widen(gr[i]);
       }
       if (grad_x == nullptr) continue;
       // With n the normalised row and h = g * weight: dx = rstd * (h - mean(h) - n * mean(h * n)).
-      const T h = lane_sum<T>(D, [&](int64_t i) { return gr[i] * weight[i]; }) / D;
-      const T hn = lane_sum<T>(D, [&](int64_t i) { return gr[i] * weight[i] * (xr[i] - mean); }) * rstd / D;
+      const auto scaled = [&](int64_t i) { return widen(gr[i]) * weight[i]; };
+      const auto centred = [&](int64_t i) { return widen(xr[i]) - mean; };
+      const W h = lane_sum<W>(D, scaled) / D;
+      const W hn = lane_sum<W>(D, [&](int64_t i) { return scaled(i) * centred(i); }) * rstd / D;
       T* out = grad_x + r * D;
-      for (int64_t i = 0; i < D; ++i) out[i] = rstd * (gr[i] * weight[i] - h - (xr[i] - mean) * rstd * hn);
+      const auto gradient = [&](int64_t i) { return rstd * (scaled(i) - h - centred(i) * rstd * hn); };
+      if (grad_sum == nullptr)
+        for (int64_t i = 0; i < D; ++i) out[i] = convert<T>(gradient(i));
+      else
+        for (int64_t i = 0; i < D; ++i) out[i] = convert<T>(gradient(i) + widen(grad_sum[r * D + i]));
     }
   });
-  for (auto [out, at] : {std::pair{op.grad_weight.data<T>(), 0}, {op.grad_bias.data<T>(), 1}}) {
+  for (auto [out, at] : {std::pair{op.grad_weight.data<W>(), 0}, {op.grad_bias.data<W>(), 1}}) {
     if (out == nullptr) continue;
-    std::fill(out, out + D, T{0});
+    std::fill(out, out + D, W{0});
     for (int64_t block = 0; block < blocks; ++block)
       for (int64_t i = 0; i < D; ++i) out[i] += partials[(2 * block + at) * D + i];
   }
@@ -67,7 +83,8 @@ void run(LayerNorm& op, const Context&) {
 }
 
 void run(LayerNormBackward& op, const Context& context) {
-  with_real(op.x.dtype(), [&](auto t) { backward<decltype(t)>(op, static_cast<decltype(t)*>(context.workspace)); });
+  with_real(op.x.dtype(),
+            [&](auto t) { backward<decltype(t)>(op, static_cast<wide_t<decltype(t)>*>(context.workspace)); });
 }
 
 }  // namespace videomae::cpu

@@ -4,6 +4,7 @@
 #include "cpu/activation.h"
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
+#include "cpu/widened.h"
 
 namespace videomae {
 
@@ -22,7 +23,7 @@ struct BackwardScratch {
 
   explicit BackwardScratch(const LinearBackward& op) {
     const int64_t m = op.rows(), n = op.outputs(), k = op.inputs();
-    const DType t = op.x.dtype();
+    const DType t = wide_of(op.x.dtype());
     products = 0;
     gradient = std::max(product_scratch(t, m, k, n), product_scratch(t, n, k, m));
     partials = gradient + (op.preactivation.given() ? padded(m * n, t) : 0);
@@ -90,11 +91,13 @@ void backward(const LinearBackward& op, char* scratch) {
 }  // namespace
 
 void run(Linear& op, const Context& context) {
-  with_real(op.x.dtype(), [&](auto t) { forward<decltype(t)>(op, context.workspace); });
+  if (op.x.dtype() == DType::bf16) return run_widened(op, context);
+  with_wide(op.x.dtype(), [&](auto t) { forward<decltype(t)>(op, context.workspace); });
 }
 
 void run(LinearBackward& op, const Context& context) {
-  with_real(op.x.dtype(), [&](auto t) { backward<decltype(t)>(op, static_cast<char*>(context.workspace)); });
+  if (op.x.dtype() == DType::bf16) return run_widened(op, context);
+  with_wide(op.x.dtype(), [&](auto t) { backward<decltype(t)>(op, static_cast<char*>(context.workspace)); });
 }
 
 }  // namespace cpu

@@ -68,7 +68,7 @@ void forward(const MaskedPixelLoss& op, void* scratch) {
   for_tokens(op, g, seen, [&](int64_t row, bool, const double* target) {
     double sum = 0;
     for (int64_t i = 0; i < columns; ++i) {
-      const double d = prediction[row * columns + i] - target[i];
+      const double d = widen(prediction[row * columns + i]) - target[i];
       sum += d * d;
     }
     losses[row] = sum / columns;
@@ -80,9 +80,10 @@ void forward(const MaskedPixelLoss& op, void* scratch) {
     sum += losses[row];
     ++hidden;
   }
-  *op.loss.data<T>() = static_cast<T>(sum / hidden);  // NaN when no token carries loss
-  *op.weight.data<T>() = static_cast<T>(hidden);
-  if (T* out = op.token_loss.data<T>()) std::copy_n(losses, op.rows(), out);
+  using W = wide_t<T>;
+  *op.loss.data<W>() = static_cast<W>(sum / hidden);  // NaN when no token carries loss
+  *op.weight.data<W>() = static_cast<W>(hidden);
+  if (W* out = op.token_loss.data<W>()) std::copy_n(losses, op.rows(), out);
 }
 
 template <class T>
@@ -91,10 +92,11 @@ void backward(const MaskedPixelLossBackward& op, void* scratch) {
   const int64_t columns = 3 * g.pixels();
   const T* prediction = op.prediction.data<T>();
   T* gradient = op.grad_prediction.data<T>();
-  const double factor = 2.0 * *op.grad_loss.data<T>() / (*op.weight.data<T>() * static_cast<double>(columns));
+  using W = wide_t<T>;
+  const double factor = 2.0 * *op.grad_loss.data<W>() / (*op.weight.data<W>() * static_cast<double>(columns));
   for_tokens(op, g, mark_visible(op, g, scratch), [&](int64_t row, bool hidden, const double* target) {
     for (int64_t i = row * columns; i < (row + 1) * columns; ++i)
-      gradient[i] = hidden ? static_cast<T>(factor * (prediction[i] - target[i - row * columns])) : T{0};
+      gradient[i] = hidden ? convert<T>(factor * (widen(prediction[i]) - target[i - row * columns])) : T{};
   });
 }
 
@@ -111,7 +113,7 @@ void run(MaskedPixelLossBackward& op, const Context& context) {
 void run(PixelTargets& op, const Context&) {
   const TokenGrid g = op.grid();
   const int64_t columns = 3 * g.pixels(), count = op.decoded.shape()[1];
-  with_real(op.y.dtype, [&](auto t) {
+  with_wide(op.y.dtype, [&](auto t) {
     using T = decltype(t);
     T* y = op.y.data<T>();
     parallel_for(op.decoded.elements(), [&](int64_t row) {

@@ -2,6 +2,7 @@
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
 #include "cpu/strided.h"
+#include "cpu/widened.h"
 
 namespace videomae {
 
@@ -38,7 +39,8 @@ void products(const Matmul& op, void* workspace) {
 }  // namespace
 
 void run(Matmul& op, const Context& context) {
-  with_real(op.a.dtype(), [&](auto t) { products<decltype(t)>(op, context.workspace); });
+  if (op.a.dtype() == DType::bf16) return run_widened(op, context);
+  with_wide(op.a.dtype(), [&](auto t) { products<decltype(t)>(op, context.workspace); });
 }
 
 }  // namespace cpu

@@ -34,13 +34,15 @@ template <class T, class F>
 void fill(const Random& op, F f) {
   T* y = op.y.data<T>();
   for_elements(op.y.elements(), [&](int64_t from, int64_t until) {
-    for (int64_t i = from; i < until; ++i) y[i] = static_cast<T>(f(i));
+    for (int64_t i = from; i < until; ++i) y[i] = convert<T>(f(i));
   });
 }
 
 template <class T>
 void run(const Random& op) {
-  const PhiloxKey key = op.key();
+  const PhiloxKey key = op.key.given()
+                            ? philox_step_key(op.key.data<double>(), Random::use, static_cast<uint32_t>(op.stream))
+                            : PhiloxKey{static_cast<uint32_t>(op.seed), static_cast<uint32_t>(op.stream)};
   const double low = op.low, high = op.high, mean = op.mean, std = op.std;
   switch (op.kind.value) {
     case Random::uniform:

@@ -23,16 +23,16 @@ void for_rows(int64_t rows, int64_t width, F&& body) {
 
 /// The largest element; a NaN among others may be passed over.
 template <class T>
-T row_maximum(const T* x, int64_t width) {
-  T most = x[0];
-  for (int64_t i = 1; i < width; ++i) most = x[i] > most ? x[i] : most;
+wide_t<T> row_maximum(const T* x, int64_t width) {
+  wide_t<T> most = widen(x[0]);
+  for (int64_t i = 1; i < width; ++i) most = widen(x[i]) > most ? widen(x[i]) : most;
   return most;
 }
 
 /// The sum of exp(x - shift). NaN when any element is.
 template <class T>
-T sum_of_exponentials(const T* x, int64_t width, T shift) {
-  return lane_sum<T>(width, [=](int64_t i) { return std::exp(x[i] - shift); });
+wide_t<T> sum_of_exponentials(const T* x, int64_t width, wide_t<T> shift) {
+  return lane_sum<wide_t<T>>(width, [=](int64_t i) { return std::exp(widen(x[i]) - shift); });
 }
 
 }  // namespace videomae::cpu

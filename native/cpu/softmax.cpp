@@ -1,4 +1,5 @@
-// Softmax and log-softmax: a row is read out of cache after its first pass, so the cost is the exponentials.
+// Softmax and log-softmax: a row is read out of cache after its first pass, so the cost is the exponentials,
+// of which softmax takes two an element: the first ones are only summed, so that a result is rounded once.
 #include "cpu/rows.h"
 
 namespace videomae::cpu {
@@ -10,10 +11,8 @@ void run(Softmax& op, const Context&) {
     for_rows(op.x.elements() / width, width, [&](int64_t r) {
       const T* x = op.x.data<T>() + r * width;
       T* y = op.y.data<T>() + r * width;
-      const T shift = row_maximum(x, width);
-      for (int64_t i = 0; i < width; ++i) y[i] = std::exp(x[i] - shift);
-      const T total = lane_sum<T>(width, [=](int64_t i) { return y[i]; });
-      for (int64_t i = 0; i < width; ++i) y[i] /= total;
+      const wide_t<T> shift = row_maximum(x, width), total = sum_of_exponentials(x, width, shift);
+      for (int64_t i = 0; i < width; ++i) y[i] = convert<T>(std::exp(widen(x[i]) - shift) / total);
     });
   });
 }
@@ -25,8 +24,8 @@ void run(SoftmaxBackward& op, const Context&) {
     for_rows(op.y.elements() / width, width, [&](int64_t r) {
       const T *g = op.grad_y.data<T>() + r * width, *y = op.y.data<T>() + r * width;
       T* grad_x = op.grad_x.data<T>() + r * width;
-      const T along = lane_sum<T>(width, [=](int64_t i) { return g[i] * y[i]; });
-      for (int64_t i = 0; i < width; ++i) grad_x[i] = y[i] * (g[i] - along);
+      const auto along = lane_sum<wide_t<T>>(width, [=](int64_t i) { return widen(g[i]) * widen(y[i]); });
+      for (int64_t i = 0; i < width; ++i) grad_x[i] = convert<T>(widen(y[i]) * (widen(g[i]) - along));
     });
   });
 }
@@ -38,8 +37,8 @@ void run(LogSoftmax& op, const Context&) {
     for_rows(op.x.elements() / width, width, [&](int64_t r) {
       const T* x = op.x.data<T>() + r * width;
       T* y = op.y.data<T>() + r * width;
-      const T shift = row_maximum(x, width), log_sum = std::log(sum_of_exponentials(x, width, shift));
-      for (int64_t i = 0; i < width; ++i) y[i] = x[i] - shift - log_sum;
+      const wide_t<T> shift = row_maximum(x, width), log_sum = std::log(sum_of_exponentials(x, width, shift));
+      for (int64_t i = 0; i < width; ++i) y[i] = convert<T>(widen(x[i]) - shift - log_sum);
     });
   });
 }
@@ -51,8 +50,8 @@ void run(LogSoftmaxBackward& op, const Context&) {
     for_rows(op.y.elements() / width, width, [&](int64_t r) {
       const T *g = op.grad_y.data<T>() + r * width, *y = op.y.data<T>() + r * width;
       T* grad_x = op.grad_x.data<T>() + r * width;
-      const T total = lane_sum<T>(width, [=](int64_t i) { return g[i]; });
-      for (int64_t i = 0; i < width; ++i) grad_x[i] = g[i] - std::exp(y[i]) * total;
+      const auto total = lane_sum<wide_t<T>>(width, [=](int64_t i) { return widen(g[i]); });
+      for (int64_t i = 0; i < width; ++i) grad_x[i] = convert<T>(widen(g[i]) - std::exp(widen(y[i])) * total);
     });
   });
 }

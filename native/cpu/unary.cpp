@@ -8,16 +8,17 @@
 namespace videomae::cpu {
 namespace {
 
+/// y[i] = f(x[i]), rounded once.
 template <class T, class F>
 void forward(const Unary& op, F f) {
   const T* x = op.x.data<T>();
   T* y = op.y.data<T>();
   for_elements(op.x.elements(), [=](int64_t from, int64_t until) {
-    for (int64_t i = from; i < until; ++i) y[i] = f(x[i]);
+    for (int64_t i = from; i < until; ++i) y[i] = convert<T>(f(widen(x[i])));
   });
 }
 
-/// gradX[i] = f(g, v), where v is y or x, whichever the derivative is written in.
+/// gradX[i] = f(g, v), rounded once, where v is y or x, whichever the derivative is written in.
 template <class T, class F>
 void backward(const UnaryBackward& op, F f) {
   const T* g = op.grad_y.data<T>();
@@ -25,7 +26,7 @@ void backward(const UnaryBackward& op, F f) {
   if (v == nullptr) v = g;  // neg and sign use neither
   T* grad_x = op.grad_x.data<T>();
   for_elements(op.grad_y.elements(), [=](int64_t from, int64_t until) {
-    for (int64_t i = from; i < until; ++i) grad_x[i] = f(g[i], v[i]);
+    for (int64_t i = from; i < until; ++i) grad_x[i] = convert<T>(f(widen(g[i]), widen(v[i])));
   });
 }
 
@@ -41,58 +42,60 @@ T sign(T x) {
 
 template <class T>
 void run_forward(const Unary& op) {
+  using W = wide_t<T>;
   switch (op.kind.value) {
     case UnaryKind::neg:
-      return forward<T>(op, [](T x) { return -x; });
+      return forward<T>(op, [](W x) { return -x; });
     case UnaryKind::exp:
-      return forward<T>(op, [](T x) { return std::exp(x); });
+      return forward<T>(op, [](W x) { return std::exp(x); });
     case UnaryKind::log:
-      return forward<T>(op, [](T x) { return std::log(x); });
+      return forward<T>(op, [](W x) { return std::log(x); });
     case UnaryKind::sqrt:
-      return forward<T>(op, [](T x) { return std::sqrt(x); });
+      return forward<T>(op, [](W x) { return std::sqrt(x); });
     case UnaryKind::square:
-      return forward<T>(op, [](T x) { return x * x; });
+      return forward<T>(op, [](W x) { return x * x; });
     case UnaryKind::abs:
-      return forward<T>(op, [](T x) { return std::abs(x); });
+      return forward<T>(op, [](W x) { return std::abs(x); });
     case UnaryKind::relu:
-      return forward<T>(op, [](T x) { return x < 0 ? T{0} : x; });
+      return forward<T>(op, [](W x) { return x < 0 ? W{0} : x; });
     case UnaryKind::tanh:
-      return forward<T>(op, [](T x) { return std::tanh(x); });
+      return forward<T>(op, [](W x) { return std::tanh(x); });
     case UnaryKind::sigmoid:
-      return forward<T>(op, [](T x) { return 1 / (1 + std::exp(-x)); });
+      return forward<T>(op, [](W x) { return 1 / (1 + std::exp(-x)); });
     case UnaryKind::sign:
-      return forward<T>(op, [](T x) { return sign(x); });
+      return forward<T>(op, [](W x) { return sign(x); });
     default:
-      return forward<T>(op, [](T x) { return x * normal_cdf(x); });
+      return forward<T>(op, [](W x) { return x * normal_cdf(x); });
   }
 }
 
 template <class T>
 void run_backward(const UnaryBackward& op) {
+  using W = wide_t<T>;
   switch (op.kind.value) {
     case UnaryKind::neg:
-      return backward<T>(op, [](T g, T) { return -g; });
+      return backward<T>(op, [](W g, W) { return -g; });
     case UnaryKind::exp:
-      return backward<T>(op, [](T g, T y) { return g * y; });
+      return backward<T>(op, [](W g, W y) { return g * y; });
     case UnaryKind::log:
-      return backward<T>(op, [](T g, T x) { return g / x; });
+      return backward<T>(op, [](W g, W x) { return g / x; });
     case UnaryKind::sqrt:
-      return backward<T>(op, [](T g, T y) { return g / (2 * y); });
+      return backward<T>(op, [](W g, W y) { return g / (2 * y); });
     case UnaryKind::square:
-      return backward<T>(op, [](T g, T x) { return 2 * g * x; });
+      return backward<T>(op, [](W g, W x) { return 2 * g * x; });
     case UnaryKind::abs:
-      return backward<T>(op, [](T g, T x) { return g * sign(x); });
+      return backward<T>(op, [](W g, W x) { return g * sign(x); });
     case UnaryKind::relu:
-      return backward<T>(op, [](T g, T x) { return x > 0 ? g : T{0}; });
+      return backward<T>(op, [](W g, W x) { return x > 0 ? g : W{0}; });
     case UnaryKind::tanh:
-      return backward<T>(op, [](T g, T y) { return g * (1 - y * y); });
+      return backward<T>(op, [](W g, W y) { return g * (1 - y * y); });
     case UnaryKind::sigmoid:
-      return backward<T>(op, [](T g, T y) { return g * y * (1 - y); });
+      return backward<T>(op, [](W g, W y) { return g * y * (1 - y); });
     case UnaryKind::sign:
-      return backward<T>(op, [](T, T) { return T{0}; });
+      return backward<T>(op, [](W, W) { return W{0}; });
     default:
-      return backward<T>(op, [](T g, T x) {
-        const T density = std::exp(x * x / -2) * T(0.39894228040143267794);
+      return backward<T>(op, [](W g, W x) {
+        const W density = std::exp(x * x / -2) * W(0.39894228040143267794);
         return g * (normal_cdf(x) + x * density);
       });
   }

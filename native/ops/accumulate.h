@@ -1,4 +1,4 @@
-// y += x, in place: how gradients of a leaf add up.
+// y += x, in place: how gradients of a leaf add up. Each sum is computed in the wide type and rounded once to y's.
 #pragma once
 
 #include "ops/op.h"
@@ -8,7 +8,7 @@ namespace videomae {
 struct Accumulate {
   static constexpr const char* name = "accumulate";
   InOut y;  // any shape
-  In x;     // like y
+  In x;     // the shape of y, any real dtype
 
   template <class V>
   void visit(V& v) {
@@ -16,8 +16,8 @@ struct Accumulate {
   }
 
   void infer() {
-    check_float(name, "y", y);
-    check_same_dtype(name, "x", x, y);
+    check_real(name, "y", y);
+    check_real(name, "x", x);
     check_shape(name, "x", x, y.shape());
   }
 
@@ -26,7 +26,8 @@ struct Accumulate {
   static std::vector<Accumulate> cases(Draw& draw) {
     std::vector<Accumulate> list;
     for (const Shape& shape : {Shape{}, Shape{0}, Shape{7}, Shape{3, 33}, Shape{5, 20001}})
-      list.push_back({InOut{draw.real(shape)}, draw.real(shape)});
+      for (const bool wide : {false, true})
+        list.push_back({InOut{wide ? draw.wide(shape) : draw.real(shape)}, draw.real(shape)});
     return list;
   }
 };

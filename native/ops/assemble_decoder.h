@@ -9,8 +9,8 @@ namespace videomae {
 struct AssembleDecoder {
   static constexpr const char* name = "assembleDecoder";
   In x;           // (B, V, D)
-  In mask_token;  // (1, 1, D)
-  In position;    // (N, D)
+  In mask_token;  // (1, 1, D), wide
+  In position;    // (N, D), wide
   In visible;     // i32 (B, V)
   In decoded;     // i32 (B, R)
   Out y;          // (B, V + R, D)
@@ -22,11 +22,11 @@ struct AssembleDecoder {
   }
 
   void infer() {
-    check_float(name, "x", x);
+    check_real(name, "x", x);
     check_rank(name, "x", x, 3, "[B, V, D]");
     const int64_t batch = x.shape()[0], width = x.shape()[2];
-    check_same_dtype(name, "maskToken", mask_token, x), check_shape(name, "maskToken", mask_token, {1, 1, width});
-    check_same_dtype(name, "position", position, x);
+    check_wide_of(name, "maskToken", mask_token, x), check_shape(name, "maskToken", mask_token, {1, 1, width});
+    check_wide_of(name, "position", position, x);
     check(position.shape().rank() == 2 && position.shape()[1] == width, name,
           "position of shape [N, " + std::to_string(width) + "]", position.tensor.text());
     check_token_index(name, "visible", visible, batch, position.shape()[0]);
@@ -39,10 +39,12 @@ struct AssembleDecoder {
   size_t workspace(DeviceKind) const { return 0; }
 
   static std::vector<AssembleDecoder> cases(Draw& draw) {
-    return {{draw.real({1, 1, 1}), draw.real({1, 1, 1}), draw.real({2, 1}), draw.ascending(1, 1, 2),
+    return {{draw.real({1, 1, 1}), draw.wide({1, 1, 1}), draw.wide({2, 1}), draw.ascending(1, 1, 2),
              draw.ascending(1, 1, 2)},
-            {draw.real({2, 8, 24}), draw.real({1, 1, 24}), draw.real({32, 24}), draw.ascending(2, 8, 32),
-             draw.ascending(2, 16, 32)}};
+            {draw.real({2, 8, 24}), draw.wide({1, 1, 24}), draw.wide({32, 24}), draw.ascending(2, 8, 32),
+             draw.ascending(2, 16, 32)},
+            {draw.real({3, 3, 7}), draw.wide({1, 1, 7}), draw.wide({5, 7}), draw.ascending(3, 3, 5),
+             draw.ascending(3, 0, 5)}};
   }
 };
 
@@ -52,7 +54,7 @@ struct AssembleDecoderBackward {
   In grad_y;                    // (B, V + R, D)
   int64_t visible = 0;          // V
   OptionalOut grad_x;           // (B, V, D)
-  OptionalOut grad_mask_token;  // (1, 1, D)
+  OptionalOut grad_mask_token;  // (1, 1, D), wide
 
   template <class V>
   void visit(V& v) {
@@ -60,16 +62,16 @@ struct AssembleDecoderBackward {
   }
 
   void infer() {
-    check_float(name, "gradY", grad_y);
+    check_real(name, "gradY", grad_y);
     check_rank(name, "gradY", grad_y, 3, "[B, V + R, D]");
     check(visible >= 0 && visible <= grad_y.shape()[1], name, "visible from 0 to " + std::to_string(grad_y.shape()[1]),
           std::to_string(visible));
     grad_x.set({grad_y.shape()[0], visible, grad_y.shape()[2]}, grad_y.dtype());
-    grad_mask_token.set({1, 1, grad_y.shape()[2]}, grad_y.dtype());
+    grad_mask_token.set({1, 1, grad_y.shape()[2]}, wide_of(grad_y.dtype()));
   }
 
   size_t workspace(DeviceKind) const {
-    return static_cast<size_t>(grad_y.shape()[0] * grad_y.shape()[2]) * size_of(grad_y.dtype());
+    return static_cast<size_t>(grad_y.shape()[0] * grad_y.shape()[2]) * size_of(wide_of(grad_y.dtype()));
   }
 
   static std::vector<AssembleDecoderBackward> cases(Draw& draw) {

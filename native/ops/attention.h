@@ -10,11 +10,12 @@ namespace videomae {
 
 struct Attention {
   static constexpr const char* name = "attention";
-  In qkv;                  // (B, N, 3 * H * K), rows q | k | v, each head-major
-  OptionalIn logit_scale;  // (H), cosine only: multiplies the cosine of q and k
+  static constexpr bool naive_intermediates = true;  // the probabilities
+  In qkv;                                            // (B, N, 3 * H * K), rows q | k | v, each head-major
+  OptionalIn logit_scale;                            // (H), wide, cosine only: multiplies the cosine of q and k
   int64_t heads = 1;
   Out y;    // (B, N, H * K)
-  Out lse;  // (B, H, N)
+  Out lse;  // (B, H, N), wide
 
   template <class V>
   void visit(V& v) {
@@ -26,7 +27,7 @@ struct Attention {
   int64_t head_width() const { return qkv.shape()[2] / (3 * heads); }
 
   static void check_packed(const char* op, const In& qkv, const OptionalIn& logit_scale, int64_t heads) {
-    check_float(op, "qkv", qkv);
+    check_real(op, "qkv", qkv);
     check_rank(op, "qkv", qkv, 3, "[B, N, 3 * H * K]");
     check(heads >= 1 && qkv.shape()[2] % (3 * heads) == 0 && qkv.shape()[2] > 0, op,
           "a packed width divisible by 3 * heads = " + std::to_string(3 * heads), qkv.tensor.text());
@@ -34,7 +35,7 @@ struct Attention {
           std::to_string(qkv.shape()[2] / (3 * heads)), "use more heads");
     check(qkv.shape()[1] > 0, op, "at least one token", qkv.tensor.text());
     if (logit_scale.given()) {
-      check_same_dtype(op, "logitScale", logit_scale, qkv);
+      check_wide_of(op, "logitScale", logit_scale, qkv);
       check_shape(op, "logitScale", logit_scale, {heads});
     }
   }
@@ -42,7 +43,7 @@ struct Attention {
   void infer() {
     check_packed(name, qkv, logit_scale, heads);
     y.set({batch(), tokens(), heads * head_width()}, qkv.dtype());
-    lse.set({batch(), heads, tokens()}, qkv.dtype());
+    lse.set({batch(), heads, tokens()}, wide_of(qkv.dtype()));
   }
 
   size_t workspace(DeviceKind) const;
@@ -54,11 +55,13 @@ struct Attention {
                               {1, 160, 2, 64},
                               {1, 65, 2, 80},
                               {1, 130, 1, 88},
+                              {2, 7, 2, 33},
+                              {0, 3, 1, 8},
                               {1, 40, 1, 128}})
       for (bool cosine : {false, true}) {
         Attention op{draw.real({b, n, 3 * h * k})};
         op.heads = h;
-        if (cosine) op.logit_scale.tensor = draw.real({h}, 2, 10).tensor;
+        if (cosine) op.logit_scale.tensor = draw.wide({h}, 2, 10).tensor;
         list.push_back(op);
       }
     return list;
@@ -67,14 +70,15 @@ struct Attention {
 
 struct AttentionBackward {
   static constexpr const char* name = "attentionBackward";
-  In grad_y;               // (B, N, H * K)
-  In qkv;                  // (B, N, 3 * H * K)
-  OptionalIn logit_scale;  // (H)
-  In y;                    // (B, N, H * K)
-  In lse;                  // (B, H, N)
+  static constexpr bool naive_intermediates = true;  // the probabilities and the gradients of the logits
+  In grad_y;                                         // (B, N, H * K)
+  In qkv;                                            // (B, N, 3 * H * K)
+  OptionalIn logit_scale;                            // (H), wide
+  In y;                                              // (B, N, H * K)
+  In lse;                                            // (B, H, N), wide
   int64_t heads = 1;
   Out grad_qkv;                  // (B, N, 3 * H * K)
-  OptionalOut grad_logit_scale;  // (H), cosine only
+  OptionalOut grad_logit_scale;  // (H), wide, cosine only
 
   template <class V>
   void visit(V& v) {
@@ -91,9 +95,9 @@ struct AttentionBackward {
     const Shape merged{batch(), tokens(), heads * head_width()};
     check_same_dtype(name, "gradY", grad_y, qkv), check_shape(name, "gradY", grad_y, merged);
     check_same_dtype(name, "y", y, qkv), check_shape(name, "y", y, merged);
-    check_same_dtype(name, "lse", lse, qkv), check_shape(name, "lse", lse, {batch(), heads, tokens()});
+    check_wide_of(name, "lse", lse, qkv), check_shape(name, "lse", lse, {batch(), heads, tokens()});
     grad_qkv.like(qkv);
-    grad_logit_scale.set({heads}, qkv.dtype());
+    grad_logit_scale.set({heads}, wide_of(qkv.dtype()));
     grad_logit_scale.wanted = grad_logit_scale.wanted && logit_scale.given();
   }
 
@@ -102,13 +106,20 @@ struct AttentionBackward {
   // Operands of the conformance cases need not come from a forward pass: the formula holds for any y and lse.
   static std::vector<AttentionBackward> cases(Draw& draw) {
     std::vector<AttentionBackward> list;
-    for (auto [b, n, h, k] : {std::array<int64_t, 4>{1, 1, 1, 1}, {2, 37, 3, 16}, {1, 160, 2, 64}, {1, 65, 2, 80}})
+    for (auto [b, n, h, k] : {std::array<int64_t, 4>{1, 1, 1, 1},
+                              {2, 37, 3, 16},
+                              {1, 160, 2, 64},
+                              {1, 65, 2, 80},
+                              {1, 70, 1, 88},
+                              {2, 7, 2, 33},
+                              {0, 3, 1, 8},
+                              {1, 40, 1, 128}})
       for (bool cosine : {false, true}) {
         AttentionBackward op{draw.real({b, n, h * k}), draw.real({b, n, 3 * h * k})};
         op.heads = h;
-        if (cosine) op.logit_scale.tensor = draw.real({h}, 2, 10).tensor;
+        if (cosine) op.logit_scale.tensor = draw.wide({h}, 2, 10).tensor;
         op.y = draw.real({b, n, h * k});
-        op.lse = draw.real({b, h, n}, 4, 8);
+        op.lse = draw.wide({b, h, n}, 4, 8);
         list.push_back(op);
       }
     return list;

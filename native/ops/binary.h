@@ -19,7 +19,7 @@ struct Binary {
   }
 
   void infer() {
-    check_float(name, "a", a);
+    check_real(name, "a", a);
     check_same_dtype(name, "b", b, a);
     y.set(broadcast_shape(name, a.shape(), b.shape()), a.dtype());
   }
@@ -63,7 +63,7 @@ struct BinaryBackward {
   }
 
   void infer() {
-    check_float(name, "a", a);
+    check_real(name, "a", a);
     check_same_dtype(name, "b", b, a), check_same_dtype(name, "gradY", grad_y, a);
     check_shape(name, "gradY", grad_y, broadcast_shape(name, a.shape(), b.shape()));
     grad_a.like(grad_y);

@@ -8,7 +8,7 @@ namespace videomae {
 
 /// The checks that the op and its gradient share.
 inline void check_cross_entropy(const char* op, const In& logits, const In& target, double smoothing) {
-  check_float(op, "logits", logits);
+  check_real(op, "logits", logits);
   check_rank(op, "logits", logits, 2, "[B, K]");
   check(logits.elements() > 0, op, "logits of shape [B, K] with B > 0 and K > 0", logits.tensor.text());
   check_dtype(op, "target", target, {DType::i32});
@@ -22,8 +22,8 @@ struct CrossEntropy {
   In logits;  // (B, K)
   In target;  // i32 (B)
   double smoothing = 0;
-  Out loss;         // ()
-  Out log_sum_exp;  // (B), of each row of logits
+  Out loss;         // (), wide
+  Out log_sum_exp;  // (B), wide, of each row of logits
 
   template <class V>
   void visit(V& v) {
@@ -33,12 +33,14 @@ struct CrossEntropy {
 
   void infer() {
     check_cross_entropy(name, logits, target, smoothing);
-    loss.set({}, logits.dtype());
-    log_sum_exp.set({logits.shape()[0]}, logits.dtype());
+    loss.set({}, wide_of(logits.dtype()));
+    log_sum_exp.set({logits.shape()[0]}, wide_of(logits.dtype()));
   }
 
   /// One loss a row.
-  size_t workspace(DeviceKind) const { return static_cast<size_t>(logits.shape()[0]) * size_of(logits.dtype()); }
+  size_t workspace(DeviceKind) const {
+    return static_cast<size_t>(logits.shape()[0]) * size_of(wide_of(logits.dtype()));
+  }
 
   static std::vector<CrossEntropy> cases(Draw& draw) {
     std::vector<CrossEntropy> list;
@@ -52,10 +54,10 @@ struct CrossEntropy {
 /// gradLogits = gradLoss / B * (softmax(logits) - target distribution).
 struct CrossEntropyBackward {
   static constexpr const char* name = "crossEntropyBackward";
-  In grad_loss;    // ()
+  In grad_loss;    // (), wide
   In logits;       // (B, K)
   In target;       // i32 (B)
-  In log_sum_exp;  // (B)
+  In log_sum_exp;  // (B), wide
   double smoothing = 0;
   Out grad_logits;  // (B, K)
 
@@ -67,8 +69,8 @@ struct CrossEntropyBackward {
 
   void infer() {
     check_cross_entropy(name, logits, target, smoothing);
-    check_same_dtype(name, "gradLoss", grad_loss, logits), check_shape(name, "gradLoss", grad_loss, {});
-    check_same_dtype(name, "logSumExp", log_sum_exp, logits);
+    check_wide_of(name, "gradLoss", grad_loss, logits), check_shape(name, "gradLoss", grad_loss, {});
+    check_wide_of(name, "logSumExp", log_sum_exp, logits);
     check_shape(name, "logSumExp", log_sum_exp, target.shape());
     grad_logits.like(logits);
   }
@@ -79,8 +81,8 @@ struct CrossEntropyBackward {
     std::vector<CrossEntropyBackward> list;
     for (auto [rows, classes] : {std::pair<int64_t, int64_t>{1, 1}, {3, 7}, {64, 710}})
       for (double smoothing : {0.0, 0.1})
-        list.push_back({draw.real({}), draw.real({rows, classes}), draw.integers({rows}, classes),
-                        draw.real({rows}, 7, 8), smoothing});
+        list.push_back({draw.wide({}), draw.real({rows, classes}), draw.integers({rows}, classes),
+                        draw.wide({rows}, 7, 8), smoothing});
     return list;
   }
 };

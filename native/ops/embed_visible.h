@@ -9,12 +9,13 @@ namespace videomae {
 
 struct EmbedVisible {
   static constexpr const char* name = "embedVisible";
-  In video;     // u8 (B, T, H, W, 3) or floating (B, 3, T, H, W)
-  In visible;   // i32 (B, V)
-  In weight;    // (D, 3, tubelet, patch, patch)
-  In bias;      // (D)
-  In position;  // (N, D)
-  Out y;        // (B, V, D)
+  static constexpr bool naive_intermediates = true;  // the patches
+  In video;                                          // u8 (B, T, H, W, 3) or wide (B, 3, T, H, W)
+  In visible;                                        // i32 (B, V)
+  In weight;                                         // (D, 3, tubelet, patch, patch)
+  In bias;                                           // (D), wide
+  In position;                                       // (N, D), wide
+  Out y;                                             // (B, V, D)
   Out patches;  // (B * V, 3 * tubelet * patch * patch): the GEMM's operand, kept for the weight's gradient
 
   template <class V>
@@ -28,14 +29,14 @@ struct EmbedVisible {
   int64_t rows() const { return visible.elements(); }
 
   void infer() {
-    check_float(name, "weight", weight);
+    check_real(name, "weight", weight);
     check(weight.shape().rank() == 5 && weight.shape()[1] == 3 && weight.shape()[3] == weight.shape()[4], name,
           "weight of shape [D, 3, tubelet, patch, patch]", weight.tensor.text());
     const TokenGrid g = grid();
-    if (!g.bytes) check_same_dtype(name, "video", video, weight);
+    if (!g.bytes) check_wide_of(name, "video", video, weight);
     check_token_index(name, "visible", visible, g.batch, g.tokens());
-    check_same_dtype(name, "bias", bias, weight), check_shape(name, "bias", bias, {width()});
-    check_same_dtype(name, "position", position, weight);
+    check_wide_of(name, "bias", bias, weight), check_shape(name, "bias", bias, {width()});
+    check_wide_of(name, "position", position, weight);
     check_shape(name, "position", position, {g.tokens(), width()}, "the table must be made for this clip's token grid");
     y.set({g.batch, visible.shape()[1], width()}, weight.dtype());
     patches.set({rows(), 3 * g.pixels()}, weight.dtype());
@@ -48,9 +49,9 @@ struct EmbedVisible {
     for (bool bytes : {false, true})
       for (auto [size, patch, frames] : {std::array<int64_t, 3>{8, 4, 4}, {28, 14, 2}, {32, 16, 4}}) {
         const int64_t n = frames / 2 * (size / patch) * (size / patch), d = 24;
-        list.push_back({bytes ? draw.bytes({2, frames, size, size, 3}) : draw.real({2, 3, frames, size, size}),
-                        draw.ascending(2, 2, n), draw.real({d, 3, 2, patch, patch}), draw.real({d}),
-                        draw.real({n, d})});
+        list.push_back({bytes ? draw.bytes({2, frames, size, size, 3}) : draw.wide({2, 3, frames, size, size}),
+                        draw.ascending(2, 2, n), draw.real({d, 3, 2, patch, patch}), draw.wide({d}),
+                        draw.wide({n, d})});
       }
     return list;
   }
@@ -61,7 +62,7 @@ struct EmbedVisibleVideoGrad {
   static constexpr const char* name = "embedVisibleVideoGrad";
   In grad_patches;  // (B * V, 3 * tubelet * patch * patch)
   In visible;       // i32 (B, V)
-  In video;         // floating (B, 3, T, H, W): for its shape only
+  In video;         // wide (B, 3, T, H, W): for its shape only
   int64_t tubelet = 2, patch = 16;
   Out grad_video;  // (B, 3, T, H, W)
 
@@ -74,10 +75,10 @@ struct EmbedVisibleVideoGrad {
   TokenGrid grid() const { return TokenGrid::of(name, video, tubelet, patch); }
 
   void infer() {
-    check_float(name, "video", video);
+    check_wide(name, "video", video);
     const TokenGrid g = grid();
     check_token_index(name, "visible", visible, g.batch, g.tokens());
-    check_same_dtype(name, "gradPatches", grad_patches, video);
+    check_real(name, "gradPatches", grad_patches), check_wide_of(name, "video", video, grad_patches);
     check_shape(name, "gradPatches", grad_patches, {visible.elements(), 3 * g.pixels()});
     grad_video.like(video);
   }
@@ -85,7 +86,7 @@ struct EmbedVisibleVideoGrad {
   size_t workspace(DeviceKind) const { return 0; }
 
   static std::vector<EmbedVisibleVideoGrad> cases(Draw& draw) {
-    return {{draw.real({4, 3 * 2 * 16}), draw.ascending(2, 2, 8), draw.real({2, 3, 4, 8, 8}), 2, 4}};
+    return {{draw.real({4, 3 * 2 * 16}), draw.ascending(2, 2, 8), draw.wide({2, 3, 4, 8, 8}), 2, 4}};
   }
 };
 

@@ -17,7 +17,7 @@ struct GatherTokens {
   }
 
   void infer() {
-    check_float(name, "x", x);
+    check_real(name, "x", x);
     check_rank(name, "x", x, 3, "[B, N, D]");
     check_token_index(name, "index", index, x.shape()[0], x.shape()[1]);
     y.set({x.shape()[0], index.shape()[1], x.shape()[2]}, x.dtype());
@@ -28,7 +28,9 @@ struct GatherTokens {
   static std::vector<GatherTokens> cases(Draw& draw) {
     return {{draw.real({1, 1, 1}), draw.ascending(1, 1, 1)},
             {draw.real({2, 32, 24}), draw.ascending(2, 5, 32)},
-            {draw.real({3, 64, 40}), draw.integers({3, 100}, 64)}};
+            {draw.real({3, 64, 40}), draw.integers({3, 100}, 64)},
+            {draw.real({2, 5, 7}), draw.integers({2, 0}, 5)},
+            {draw.real({1, 9, 1408}), draw.ascending(1, 4, 9)}};
   }
 };
 
@@ -46,7 +48,7 @@ struct ScatterTokens {
   }
 
   void infer() {
-    check_float(name, "y", y);
+    check_real(name, "y", y);
     check_rank(name, "y", y, 3, "[B, V, D]");
     check(tokens >= 0, name, "tokens of 0 or more", std::to_string(tokens));
     check_token_index(name, "index", index, y.shape()[0], tokens);
@@ -59,7 +61,9 @@ struct ScatterTokens {
   static std::vector<ScatterTokens> cases(Draw& draw) {
     return {{draw.real({1, 1, 1}), draw.ascending(1, 1, 1), 1},
             {draw.real({2, 5, 24}), draw.ascending(2, 5, 32), 32},
-            {draw.real({3, 100, 40}), draw.integers({3, 100}, 64), 64}};
+            {draw.real({3, 100, 40}), draw.integers({3, 100}, 64), 64},
+            {draw.real({2, 0, 7}), draw.integers({2, 0}, 5), 5},
+            {draw.real({1, 4, 1408}), draw.ascending(1, 4, 9), 9}};
   }
 };
 

@@ -21,7 +21,7 @@ struct GradNorm {
   int64_t blocks() const { return (x.elements() + block - 1) / block; }
 
   void infer() {
-    check_float(name, "x", x);
+    check_wide(name, "x", x);
     check_rank(name, "x", x, 1, "[P]");
     y.set({}, x.dtype());
   }
@@ -29,7 +29,7 @@ struct GradNorm {
   size_t workspace(DeviceKind) const { return static_cast<size_t>(blocks()) * sizeof(double); }
 
   static std::vector<GradNorm> cases(Draw& draw) {
-    return {{draw.real({1})}, {draw.real({1000})}, {draw.real({50000})}};
+    return {{draw.wide({1})}, {draw.wide({1000})}, {draw.wide({50000})}};
   }
 };
 

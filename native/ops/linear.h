@@ -10,7 +10,7 @@ struct Linear {
   static constexpr const char* name = "linear";
   In x;                 // (..., I)
   In weight;            // (O, I)
-  OptionalIn bias;      // (O)
+  OptionalIn bias;      // (O), wide
   OptionalIn residual;  // (..., O)
   bool gelu = false;
   Out y;                      // (..., O)
@@ -27,7 +27,7 @@ struct Linear {
   int64_t rows() const { return x.shape().product(0, x.shape().rank() - 1); }
 
   void infer() {
-    check_float(name, "x", x);
+    check_real(name, "x", x);
     check_rank(name, "weight", weight, 2, "[O, I]");
     check_same_dtype(name, "weight", weight, x);
     check(x.shape().rank() >= 1 && x.shape()[-1] == inputs(), name,
@@ -35,7 +35,7 @@ struct Linear {
           x.tensor.text());
     Shape shape = x.shape();
     shape[-1] = outputs();
-    if (bias.given()) check_same_dtype(name, "bias", bias, x), check_shape(name, "bias", bias, {outputs()});
+    if (bias.given()) check_wide_of(name, "bias", bias, x), check_shape(name, "bias", bias, {outputs()});
     if (residual.given())
       check_same_dtype(name, "residual", residual, x), check_shape(name, "residual", residual, shape);
     y.set(shape, x.dtype());
@@ -47,10 +47,17 @@ struct Linear {
 
   static std::vector<Linear> cases(Draw& draw) {
     std::vector<Linear> list;
-    for (auto [m, n, k] : {std::array<int64_t, 3>{1, 1, 1}, {7, 13, 5}, {160, 96, 33}, {37, 257, 64}, {20, 48, 300}})
+    for (auto [m, n, k] : {std::array<int64_t, 3>{1, 1, 1},
+                           {7, 13, 5},
+                           {160, 96, 33},
+                           {37, 257, 64},
+                           {20, 48, 300},
+                           {33, 88, 80},
+                           {0, 5, 7},
+                           {5, 7, 0}})
       for (int epilogue = 0; epilogue < 4; ++epilogue) {
         Linear op{draw.real({m, k}), draw.real({n, k})};
-        if (epilogue > 0) op.bias.tensor = draw.real({n}).tensor;
+        if (epilogue > 0) op.bias.tensor = draw.wide({n}).tensor;
         if (epilogue == 2) op.residual.tensor = draw.real({m, n}).tensor;
         op.gelu = epilogue == 3;
         list.push_back(op);
@@ -62,13 +69,14 @@ struct Linear {
 /// Gradients of linear. With gelu, `preactivation` is what the forward pass kept. The residual's gradient is gradY.
 struct LinearBackward {
   static constexpr const char* name = "linearBackward";
-  In grad_y;                 // (..., O)
-  In x;                      // (..., I)
-  In weight;                 // (O, I)
-  OptionalIn preactivation;  // (..., O)
-  OptionalOut grad_x;        // (..., I)
-  OptionalOut grad_weight;   // (O, I)
-  OptionalOut grad_bias;     // (O)
+  static constexpr bool naive_intermediates = true;  // with gelu: the gradient before it
+  In grad_y;                                         // (..., O)
+  In x;                                              // (..., I)
+  In weight;                                         // (O, I)
+  OptionalIn preactivation;                          // (..., O)
+  OptionalOut grad_x;                                // (..., I)
+  OptionalOut grad_weight;                           // (O, I), wide
+  OptionalOut grad_bias;                             // (O), wide
 
   static constexpr int64_t rows_per_block = 64;  // of the bias gradient's two-stage sum
 
@@ -84,7 +92,7 @@ struct LinearBackward {
   int64_t blocks() const { return (rows() + rows_per_block - 1) / rows_per_block; }
 
   void infer() {
-    check_float(name, "x", x);
+    check_real(name, "x", x);
     check_rank(name, "weight", weight, 2, "[O, I]");
     check_same_dtype(name, "weight", weight, x), check_same_dtype(name, "gradY", grad_y, x);
     check(x.shape().rank() >= 1 && x.shape()[-1] == inputs(), name,
@@ -97,15 +105,16 @@ struct LinearBackward {
       check_same_dtype(name, "preactivation", preactivation, x),
           check_shape(name, "preactivation", preactivation, shape);
     grad_x.like(x);
-    grad_weight.like(weight);
-    grad_bias.set({outputs()}, x.dtype());
+    grad_weight.set(weight.shape(), wide_of(x.dtype()));
+    grad_bias.set({outputs()}, wide_of(x.dtype()));
   }
 
   size_t workspace(DeviceKind) const;
 
   static std::vector<LinearBackward> cases(Draw& draw) {
     std::vector<LinearBackward> list;
-    for (auto [m, n, k] : {std::array<int64_t, 3>{1, 1, 1}, {7, 13, 5}, {160, 96, 33}, {37, 257, 64}})
+    for (auto [m, n, k] :
+         {std::array<int64_t, 3>{1, 1, 1}, {7, 13, 5}, {160, 96, 33}, {37, 257, 64}, {65, 88, 80}, {0, 5, 7}})
       for (bool gelu : {false, true}) {
         LinearBackward op{draw.real({m, n}), draw.real({m, k}), draw.real({n, k})};
         if (gelu) op.preactivation.tensor = draw.real({m, n}).tensor;

@@ -11,7 +11,7 @@ namespace videomae {
 /// The operands that the loss and its gradient share.
 struct PixelLossOperands {
   In prediction;  // (B, R, P), P = tubelet * patch * patch * 3
-  In video;       // u8 (B, T, H, W, 3) or floating (B, 3, T, H, W)
+  In video;       // u8 (B, T, H, W, 3) or wide (B, 3, T, H, W)
   In decoded;     // i32 (B, R): the token each row of the prediction is about
   In visible;     // i32 (B, V): what the encoder saw; its tokens carry no loss
   int64_t tubelet = 2, patch = 16;
@@ -27,7 +27,8 @@ struct PixelLossOperands {
   int64_t rows() const { return decoded.elements(); }
 
   void check_operands(const char* name) const {
-    check_float(name, "prediction", prediction);
+    check_real(name, "prediction", prediction);
+    if (video.dtype() != DType::u8) check_wide_of(name, "video", video, prediction);
     const TokenGrid g = grid(name);
     check_token_index(name, "decoded", decoded, g.batch, g.tokens());
     check_token_index(name, "visible", visible, g.batch, g.tokens());
@@ -39,7 +40,7 @@ struct PixelLossOperands {
   static PixelLossOperands make(Draw& draw, bool bytes, bool normalize) {
     PixelLossOperands o;
     o.prediction = draw.real({2, 8, 2 * 16 * 3});
-    o.video = bytes ? draw.bytes({2, 4, 16, 16, 3}) : draw.real({2, 3, 4, 16, 16});
+    o.video = bytes ? draw.bytes({2, 4, 16, 16, 3}) : draw.wide({2, 3, 4, 16, 16});
     o.decoded = draw.ascending(2, 8, 32);
     o.visible = draw.ascending(2, 4, 32);
     o.patch = 4;
@@ -50,9 +51,9 @@ struct PixelLossOperands {
 
 struct MaskedPixelLoss : PixelLossOperands {
   static constexpr const char* name = "maskedPixelLoss";
-  Out loss;                // ()
-  OptionalOut token_loss;  // (B, R): each token's mean squared error, visible ones included
-  Out weight;              // (): how many tokens the mean was taken over
+  Out loss;                // (), wide
+  OptionalOut token_loss;  // (B, R), wide: each token's mean squared error, visible ones included
+  Out weight;              // (), wide: how many tokens the mean was taken over
 
   template <class V>
   void visit(V& v) {
@@ -62,9 +63,9 @@ struct MaskedPixelLoss : PixelLossOperands {
 
   void infer() {
     check_operands(name);
-    loss.set({}, prediction.dtype());
-    token_loss.set(decoded.shape(), prediction.dtype());
-    weight.set({}, prediction.dtype());
+    loss.set({}, wide_of(prediction.dtype()));
+    token_loss.set(decoded.shape(), wide_of(prediction.dtype()));
+    weight.set({}, wide_of(prediction.dtype()));
   }
 
   /// Each row's loss in f64, then a (B, N) map of visible tokens.
@@ -81,8 +82,8 @@ struct MaskedPixelLoss : PixelLossOperands {
 
 struct MaskedPixelLossBackward : PixelLossOperands {
   static constexpr const char* name = "maskedPixelLossBackward";
-  In grad_loss;         // ()
-  In weight;            // ()
+  In grad_loss;         // (), wide
+  In weight;            // (), wide
   Out grad_prediction;  // (B, R, P)
 
   template <class V>
@@ -93,8 +94,8 @@ struct MaskedPixelLossBackward : PixelLossOperands {
 
   void infer() {
     check_operands(name);
-    check_same_dtype(name, "gradLoss", grad_loss, prediction), check_shape(name, "gradLoss", grad_loss, {});
-    check_same_dtype(name, "weight", weight, prediction), check_shape(name, "weight", weight, {});
+    check_wide_of(name, "gradLoss", grad_loss, prediction), check_shape(name, "gradLoss", grad_loss, {});
+    check_wide_of(name, "weight", weight, prediction), check_shape(name, "weight", weight, {});
     grad_prediction.like(prediction);
   }
 
@@ -103,7 +104,7 @@ struct MaskedPixelLossBackward : PixelLossOperands {
   static std::vector<MaskedPixelLossBackward> cases(Draw& draw) {
     std::vector<MaskedPixelLossBackward> list;
     for (bool normalize : {false, true})
-      list.push_back({PixelLossOperands::make(draw, true, normalize), draw.real({}), draw.real({}, 5, 6)});
+      list.push_back({PixelLossOperands::make(draw, true, normalize), draw.wide({}), draw.wide({}, 5, 6)});
     return list;
   }
 };
@@ -111,7 +112,7 @@ struct MaskedPixelLossBackward : PixelLossOperands {
 /// The targets themselves, for pictures and tests.
 struct PixelTargets {
   static constexpr const char* name = "pixelTargets";
-  In video;    // u8 (B, T, H, W, 3) or floating (B, 3, T, H, W)
+  In video;    // u8 (B, T, H, W, 3) or wide (B, 3, T, H, W)
   In decoded;  // i32 (B, R)
   int64_t tubelet = 2, patch = 16;
   bool normalize = true, f64 = false;
@@ -135,7 +136,7 @@ struct PixelTargets {
 
   static std::vector<PixelTargets> cases(Draw& draw) {
     return {{draw.bytes({2, 4, 16, 16, 3}), draw.ascending(2, 8, 32), 2, 4, true, draw.real() == DType::f64},
-            {draw.real({2, 3, 4, 16, 16}), draw.ascending(2, 8, 32), 2, 4, false, draw.real() == DType::f64}};
+            {draw.wide({2, 3, 4, 16, 16}), draw.ascending(2, 8, 32), 2, 4, false, draw.real() == DType::f64}};
   }
 };
 

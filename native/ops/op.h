@@ -6,18 +6,20 @@
 //     static constexpr const char* name = "scale";
 //     In x;  Out y;  double factor = 1;
 //     template <class V> void visit(V& v) { v("x", x); v("factor", factor); v("y", y); }
-//     void infer() { check_float(name, "x", x); y.like(x); }
+//     void infer() { check_real(name, "x", x); y.like(x); }
 //     size_t workspace(DeviceKind) const { return 0; }
 //     static std::vector<Scale> cases(Draw& draw);
 //   };
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <initializer_list>
 #include <string>
 #include <vector>
 
+#include "core/bfloat16.h"
 #include "core/error.h"
 #include "core/philox.h"
 #include "core/tensor.h"
@@ -100,12 +102,24 @@ inline void check_dtype(const char* op, const char* operand, const In& x, std::i
   for (DType t : allowed)
     if (x.dtype() == t) return;
   std::string names;
-  for (DType t : allowed) names += (names.empty() ? "" : " or ") + std::string(name_of(t));
+  for (const DType* t = allowed.begin(); t != allowed.end(); ++t)
+    names += (t == allowed.begin() ? "" : t + 1 == allowed.end() ? " or " : ", ") + std::string(name_of(*t));
   throw Error(op, std::string(operand) + " of dtype " + names, x.tensor.text(), "convert it with cast()");
 }
 
-inline void check_float(const char* op, const char* operand, const In& x) {
+/// The dtypes that activations and matrices have.
+inline void check_real(const char* op, const char* operand, const In& x) {
+  check_dtype(op, operand, x, {DType::f32, DType::f64, DType::bf16});
+}
+
+/// The dtypes in which numbers are computed.
+inline void check_wide(const char* op, const char* operand, const In& x) {
   check_dtype(op, operand, x, {DType::f32, DType::f64});
+}
+
+/// That x has the dtype in which numbers of `like` are computed.
+inline void check_wide_of(const char* op, const char* operand, const In& x, const In& like) {
+  check_dtype(op, operand, x, {wide_of(like.dtype())});
 }
 
 /// That x has the dtype of `like`.
@@ -123,9 +137,10 @@ inline void check_rank(const char* op, const char* operand, const In& x, int ran
   check(x.shape().rank() == rank, op, std::string(operand) + " of shape " + axes, x.tensor.text());
 }
 
-/// That every element of an i32 index is in [0, limit). Index tensors are small; a wild index must not reach a kernel.
+/// That every element of an i32 index is in [0, limit). Index tensors are small; a wild index must not reach a kernel
+/// of the CPU. Those of other devices look at each index themselves, and report it (Context::fault).
 inline void check_indices(const char* op, const char* operand, const In& index, int64_t limit) {
-  if (rehearsing()) return;  // there are no values
+  if (rehearsing() || !index.tensor.device().is_cpu()) return;  // there are no values to be seen
   const int32_t* values = index.data<int32_t>();
   for (int64_t i = 0, n = index.elements(); i < n; ++i)
     check(values[i] >= 0 && values[i] < limit, op,
@@ -133,25 +148,21 @@ inline void check_indices(const char* op, const char* operand, const In& index, 
           std::to_string(values[i]) + " at element " + std::to_string(i));
 }
 
-/// Makes test operands: the same values at every dtype, up to rounding.
+/// Makes test operands: the same values at every dtype.
 class Draw {
  public:
-  Draw(DType real, uint32_t seed) : real_(real), seed_(seed) {}
+  /// @param exact  the dtype in which real() is exact: f64 operands of exact bf16 are those of a bf16 op, widened
+  Draw(DType real, uint32_t seed, DType exact) : real_(real), exact_(exact), seed_(seed) {}
+  Draw(DType real, uint32_t seed) : Draw(real, seed, real) {}
 
   DType real() const { return real_; }
 
-  /// Uniform in [low, high), of the floating dtype under test.
-  In real(const Shape& shape, double low = -1.7, double high = 1.7) {
-    In in{Tensor::empty(shape, real_)};
-    const PhiloxKey key{seed_, stream_++};
-    for (int64_t i = 0, n = in.elements(); i < n; ++i) {
-      const float v = static_cast<float>(low + (high - low) * philox_uniform(key, i));  // exact in f32 and f64
-      if (real_ == DType::f64)
-        in.tensor.data<double>()[i] = v;
-      else
-        in.tensor.data<float>()[i] = v;
-    }
-    return in;
+  /// Uniform in [low, high), of the real dtype under test.
+  In real(const Shape& shape, double low = -1.7, double high = 1.7) { return numbers(shape, real_, exact_, low, high); }
+
+  /// Uniform in [low, high), of the dtype in which that one is computed; exact in f32.
+  In wide(const Shape& shape, double low = -1.7, double high = 1.7) {
+    return numbers(shape, wide_of(real_), DType::f32, low, high);
   }
 
   /// Uniform integers in [0, limit).
@@ -172,6 +183,14 @@ class Draw {
     return in;
   }
 
+  /// The key of a training step: seed, update, micro-step.
+  static In step_key() {
+    In in{Tensor::empty({3}, DType::f64)};
+    const double key[] = {5e9, 70000, 3};
+    std::copy(key, key + 3, in.tensor.data<double>());
+    return in;
+  }
+
   In bytes(const Shape& shape) {
     In in{Tensor::empty(shape, DType::u8)};
     const PhiloxKey key{seed_, stream_++};
@@ -181,7 +200,23 @@ class Draw {
   }
 
  private:
-  DType real_;
+  In numbers(const Shape& shape, DType dtype, DType exact, double low, double high) {
+    In in{Tensor::empty(shape, dtype)};
+    const PhiloxKey key{seed_, stream_++};
+    for (int64_t i = 0, n = in.elements(); i < n; ++i) {
+      float v = static_cast<float>(low + (high - low) * philox_uniform(key, i));  // exact in f32 and f64
+      if (exact == DType::bf16) v = to_float(to_bf16(v));
+      if (dtype == DType::f64)
+        in.tensor.data<double>()[i] = v;
+      else if (dtype == DType::f32)
+        in.tensor.data<float>()[i] = v;
+      else
+        in.tensor.data<bf16>()[i] = to_bf16(v);
+    }
+    return in;
+  }
+
+  DType real_, exact_;
   uint32_t seed_, stream_ = 0;
 };
 

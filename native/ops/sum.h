@@ -36,7 +36,7 @@ struct Sum {
   }
 
   void infer() {
-    check_float(name, "x", x);
+    check_real(name, "x", x);
     const std::vector<bool> flags = summed();
     Shape shape;
     for (int i = 0; i < x.shape().rank(); ++i)
@@ -78,7 +78,7 @@ struct Sum {
   }
 
   size_t workspace(DeviceKind) const {
-    return stages().size() < 2 ? 0 : static_cast<size_t>(2 * buffer_elements()) * size_of(x.dtype());
+    return stages().size() < 2 ? 0 : static_cast<size_t>(2 * buffer_elements()) * size_of(wide_of(x.dtype()));
   }
 
   static std::vector<Sum> cases(Draw& draw) {

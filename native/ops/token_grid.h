@@ -6,7 +6,7 @@
 
 namespace videomae {
 
-/// A clip as the ops take it: u8 (B, T, S, S', 3) as decoded, or floating (B, 3, T, S, S') already normalised.
+/// A clip as the ops take it: u8 (B, T, S, S', 3) as decoded, or wide (B, 3, T, S, S') already normalised.
 struct TokenGrid {
   int64_t batch, frames, height, width;  // of the clip
   int64_t tubelet, patch;

@@ -32,7 +32,7 @@ struct Unary {
   }
 
   void infer() {
-    check_float(name, "x", x);
+    check_real(name, "x", x);
     y.like(x);
   }
 
@@ -65,7 +65,7 @@ struct UnaryBackward {
   }
 
   void infer() {
-    check_float(name, "gradY", grad_y);
+    check_real(name, "gradY", grad_y);
     const std::string of = std::string("for the gradient of ") + kind.words[kind.value];
     if (UnaryKind::by_argument(kind.value)) check(x.given(), name, "x " + of, "none");
     if (UnaryKind::by_value(kind.value)) check(y.given(), name, "y " + of, "none");

@@ -116,7 +116,7 @@ describe("errors", () => {
       expect(() => add(x, Tensor.fromArray(Int32Array.of(1, 2), [2]))).toThrow(
         /binary: expected b of dtype f32; got i32\[2\]\. Hint: convert it with cast/,
       );
-      expect(() => mul(Tensor.fromArray(Uint8Array.of(1), [1]), 2)).toThrow(/a of dtype f32 or f64; got u8\[1\]/);
+      expect(() => mul(Tensor.fromArray(Uint8Array.of(1), [1]), 2)).toThrow(/a of dtype f32, f64 or bf16; got u8\[1\]/);
       expect(() => add(1, 2)).toThrow(/add: expected a tensor as one of the operands; got two numbers/);
     }));
 

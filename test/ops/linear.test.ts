@@ -54,7 +54,7 @@ describe("linear", () => {
       expect(() => linear(x, Tensor.zeros([4, 3], "f64"))).toThrow(/weight of dtype f32; got f64/);
       expect(() => linear(x, weight, { bias: Tensor.zeros([3]) })).toThrow(/bias of shape \[4\]/);
       expect(() => linear(x, weight, { residual: Tensor.zeros([2, 3]) })).toThrow(/residual of shape \[2, 4\]/);
-      expect(() => linear(Tensor.zeros([2, 3], "i32"), weight)).toThrow(/x of dtype f32 or f64/);
+      expect(() => linear(Tensor.zeros([2, 3], "i32"), weight)).toThrow(/x of dtype f32, f64 or bf16/);
     });
   });
 });

@@ -86,7 +86,7 @@ describe("sum", () => {
     scope(() => {
       const x = Tensor.zeros([2, 3]);
       expect(() => sum(x, { axes: [2] })).toThrow(/sum: expected an axis from -2 to 1; got 2 for f32\[2, 3\]/);
-      expect(() => sum(Tensor.zeros([2], "i32"))).toThrow(/sum: expected x of dtype f32 or f64; got i32\[2\]/);
+      expect(() => sum(Tensor.zeros([2], "i32"))).toThrow(/sum: expected x of dtype f32, f64 or bf16; got i32\[2\]/);
       expect(() => sum(x, { axis: 1 } as object)).toThrow(/sum: expected options .*did you mean "axes"/);
     }));
 });

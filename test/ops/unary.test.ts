@@ -95,7 +95,7 @@ describe("edges and errors", () => {
   it("names op and operand", () =>
     scope(() => {
       expect(() => exp(Tensor.fromArray(Int32Array.of(1), [1]))).toThrow(
-        /unary: expected x of dtype f32 or f64; got i32\[1\]\. Hint: convert it with cast/,
+        /unary: expected x of dtype f32, f64 or bf16; got i32\[1\]\. Hint: convert it with cast/,
       );
       expect(() => exp({} as Tensor)).toThrow(/unary: expected a tensor as x; got a foreign object/);
     }));
