@@ -30,7 +30,7 @@ describe.skipIf(!haveShared).each(["train10", "train10_clip"])("%s", (name) => {
     using visible = keptTokens(reference("input.encoder_mask"), batch);
     using decoded = keptTokens(reference("input.decoder_mask"), batch);
     const schedule = cosineSchedule({ base: lr, final: min_lr, steps: json.steps, warmupSteps: warmup_steps });
-    const body = (inputs: { video: Tensor; visible: Tensor; decoded: Tensor }, values: { learningRate: number }) => {
+    const body = (inputs: { video: Tensor; visible: Tensor; decoded: Tensor }, values: { learningRate: number | Tensor }) => {
       const loss = model.loss(inputs.video, inputs);
       backward(loss);
       return { loss, ...optimizer.step(values) };
@@ -38,7 +38,8 @@ describe.skipIf(!haveShared).each(["train10", "train10_clip"])("%s", (name) => {
     using step = compileStep(body);
     const [losses, norms]: number[][] = [[], []];
     for (let i = 0; i < json.steps; i++) {
-      const results = (compiled ? step : body)({ video, visible, decoded }, { learningRate: schedule.at(i) });
+      const [inputs, values] = [{ video, visible, decoded }, { learningRate: schedule.at(i) }];
+      const results = compiled ? step(inputs, values) : body(inputs, values);
       losses.push(results.loss.readSync()[0]);
       norms.push(results.gradientNorm.readSync()[0]);
       if (!compiled) for (const tensor of Object.values(results)) tensor.dispose();
