@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { backward, devices, memory, nativeOp, scope, sum, synchronize, Tensor, toDevice, VideomaeError } from "videomae";
+import { backward, devices, gatherTokens, memory, nativeOp, scope, sum, synchronize, Tensor, toDevice, VideomaeError } from "videomae";
 import { hasEmulator } from "../devices.js";
 
 describe("the list of devices", () => {
@@ -107,6 +107,22 @@ describe.skipIf(!hasEmulator)("tensors on a device", () => {
     expect(() => sumOf(here, there)).toThrow(
       "accumulate: expected x on cpu, where y is; got emu. Hint: make it on the same device",
     );
+  });
+
+  it("report an index that is out of range, once, at whatever is read next", async () => {
+    using x = Tensor.fromArray([1, 2, 3, 4], [1, 2, 2], "f32", "emu");
+    using wild = Tensor.fromArray(Int32Array.of(1, 7), [1, 2], "i32", "emu");
+    const told = "gatherTokens: expected indices in range; got one out of range on emu";
+    gatherTokens(x, wild).dispose();
+    expect(() => x.readSync()).toThrow(told);
+    expect([...x.readSync()]).toEqual([1, 2, 3, 4]);
+    gatherTokens(x, wild).dispose();
+    await expect(x.read()).rejects.toThrow(told);
+    gatherTokens(x, wild).dispose();
+    expect(() => synchronize("emu")).toThrow(VideomaeError);
+    using good = Tensor.fromArray(Int32Array.of(1), [1, 1], "i32", "emu");
+    using y = gatherTokens(x, good);
+    expect([...(await y.read())]).toEqual([3, 4]);
   });
 
   it("say what there is when memory is exhausted", () => {
