@@ -19,6 +19,7 @@ export class StepPlan<I extends StepInputs, V extends Record<keyof V, number>, O
   /** Made by the first call that succeeds, like everything else that outlives a step. */
   #outputs: Record<string, Tensor> | undefined;
   #replayed: (() => void)[] = [];
+  #capturing = false;
 
   /** @param inputs, values  those of the first call */
   constructor(device: Device, inputs: I, values: V) {
@@ -33,7 +34,9 @@ export class StepPlan<I extends StepInputs, V extends Record<keyof V, number>, O
   }
 
   /** Whether the step is being captured, in this call. */
-  capturing = false;
+  get capturing(): boolean {
+    return this.#capturing;
+  }
 
   /** Something to be done after every replay of the step that is being captured. */
   onReplay(callback: () => void): void {
@@ -68,7 +71,7 @@ export class StepPlan<I extends StepInputs, V extends Record<keyof V, number>, O
       return;
     }
     graph.begin(capture);
-    this.capturing = capture;
+    this.#capturing = capture;
     this.#replayed = [];
     try {
       work();
@@ -77,7 +80,7 @@ export class StepPlan<I extends StepInputs, V extends Record<keyof V, number>, O
       graph.discard();
       throw error;
     } finally {
-      this.capturing = false;
+      this.#capturing = false;
     }
   }
 

@@ -31,13 +31,16 @@ VIDEOMAE_INLINE void zero() {
   asm volatile("tilezero %%tmm%c0" ::"i"(tile));
 }
 
-/// Rows `pitch` bytes apart. `passes`: they will not be read again soon, and should not push others out of the cache.
-template <int tile, bool passes = false>
+/// Rows `pitch` bytes apart.
+template <int tile>
 VIDEOMAE_INLINE void load(const void* from, int64_t pitch) {
-  if constexpr (passes)
-    asm volatile("tileloaddt1 (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(pitch), "i"(tile) : "memory");
-  else
-    asm volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(pitch), "i"(tile) : "memory");
+  asm volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(pitch), "i"(tile) : "memory");
+}
+
+/// The same for memory that will not be read again soon, and should not push other memory out of the cache.
+template <int tile>
+VIDEOMAE_INLINE void load_passing(const void* from, int64_t pitch) {
+  asm volatile("tileloaddt1 (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(pitch), "i"(tile) : "memory");
 }
 
 template <int tile>

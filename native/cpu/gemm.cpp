@@ -15,16 +15,17 @@ namespace {
 
 // Below this many multiply-adds a product runs on the calling thread: waking the pool costs more than it saves.
 constexpr int64_t kParallelWork = 1 << 20;
-// A tile's own panels for one block of k, and its sums where there are several blocks: together they leave room in a
-// second-level cache of 2 MB, which makes them the size of the two passes that they cost worth while.
+// The columns of B that a tile multiplies with, for one block of k, and its sums where there are several blocks: both stay
+// in a second-level cache of 2 MB, where the sums pass by once a block.
 constexpr int64_t kPanelBytes = 512 << 10, kSumBytes = 1 << 20;
-// Tiles below which they are cut further, to keep cores busy, and the lines of its own operand and of the other one that
-// a tile keeps in any case.
-constexpr int64_t kEnoughTiles = 16, kOwnLines = 64, kOtherLines = 256;
+// Tiles below which they are cut further, to keep cores busy, and the rows and columns that a tile keeps in any case.
+constexpr int64_t kEnoughTiles = 16, kLeastRows = 128, kLeastColumns = 128;
+// An operand that would be packed by more tiles than this is packed before them.
+constexpr int64_t kTimesPacked = 2;
 constexpr int64_t kPackPanels = 4;  // packed as one piece
 constexpr int64_t kCacheLine = 64;
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 template <class T>
 const GemmKernels<T>& kernels_of(const GemmKernelSet& set) {
@@ -44,22 +45,13 @@ const GemmKernels<T>& kernels_for(InstructionSet set) {
     if (set >= InstructionSet::kAmx) return kGemmAmx;
     if (set >= InstructionSet::kAvx512Bf16) return kGemmAvx512Bf16;
   }
+  if constexpr (std::is_same_v<T, float>)
+    if (set >= InstructionSet::kAmx) return kGemmAmxF32;
   if (set >= InstructionSet::kAvx512) return kernels_of<T>(kGemmAvx512);
   if (set >= InstructionSet::kAvx2) return kernels_of<T>(kGemmAvx2);
 #endif
   return kernels_of<T>(kGemmPortable);
 }
-
-/// One side of a plan.
-struct Side {
-  int64_t panels, lines, pitch;  // all panels; lines and bytes for each k of one
-  int64_t tile;                  // panels of a tile
-
-  int64_t tiles() const { return ceil_div(panels, tile); }
-  void split() { tile = ceil_div(tile, 2); }
-  /// Tiles of equal size, as many as before.
-  void level() { tile = ceil_div(panels, tiles()); }
-};
 
 template <class T>
 GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, bool b_is_packed) {
@@ -69,36 +61,43 @@ GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t 
   plan.k_blocks = std::max<int64_t>(1, ceil_div(k, plan.k_block));
   plan.a_panels = ceil_div(m, kernels.rows);
   plan.b_panels = ceil_div(n, kernels.columns);
-  plan.own_b = !b_is_packed && plan.b_panels * kernels.b_pitch > plan.a_panels * kernels.a_pitch;
 
-  Side a{plan.a_panels, kernels.rows, kernels.a_pitch, plan.a_panels};
-  Side b{plan.b_panels, kernels.columns, kernels.b_pitch, plan.b_panels};
-  Side &own = plan.own_b ? b : a, &other = plan.own_b ? a : b;
-  own.tile = std::clamp<int64_t>(kPanelBytes / (own.pitch * plan.k_block), 1, own.panels);
-  own.level();
-  auto sums = [&] { return plan.k_blocks > 1 ? a.tile * a.lines * b.tile * b.lines : 0; };
-  while (sums() > kSumBytes / static_cast<int64_t>(sizeof(wide_t<T>)) && other.tile > 1) other.split();
-  while (a.tiles() * b.tiles() < kEnoughTiles) {
-    if (own.tile * own.lines > 2 * kOwnLines)
-      own.split();
-    else if (other.tile * other.lines > 2 * kOtherLines)
-      other.split();
+  auto level = [](int64_t panels, int64_t tile) { return ceil_div(panels, std::max<int64_t>(1, ceil_div(panels, tile))); };
+  plan.tile_b = level(plan.b_panels, std::max<int64_t>(1, kPanelBytes / (kernels.b_pitch * plan.k_block)));
+  const int64_t row_of_sums = kernels.sums * kernels.rows * plan.tile_b * kernels.columns * static_cast<int64_t>(sizeof(wide_t<T>));
+  plan.tile_a = plan.k_blocks > 1 ? level(plan.a_panels, std::max<int64_t>(1, kSumBytes / row_of_sums)) : plan.a_panels;
+  auto down = [&] { return ceil_div(plan.a_panels, plan.tile_a); };
+  auto across = [&] { return ceil_div(plan.b_panels, plan.tile_b); };
+  while (down() * across() < kEnoughTiles) {
+    if (plan.tile_a * kernels.rows >= 2 * kLeastRows && plan.tile_a * kernels.rows >= plan.tile_b * kernels.columns)
+      plan.tile_a = ceil_div(plan.tile_a, 2);
+    else if (plan.tile_b * kernels.columns >= 2 * kLeastColumns)
+      plan.tile_b = ceil_div(plan.tile_b, 2);
+    else if (plan.tile_a * kernels.rows >= 2 * kLeastRows)
+      plan.tile_a = ceil_div(plan.tile_a, 2);
     else
       break;
   }
-  own.level(), other.level();
-  plan.tile_a = a.tile;
-  plan.tile_b = b.tile;
+  plan.tile_a = level(plan.a_panels, plan.tile_a), plan.tile_b = level(plan.b_panels, plan.tile_b);
+
+  // The larger operand is packed by the tiles, if few do so.
+  const bool larger_b = plan.b_panels * kernels.b_pitch > plan.a_panels * kernels.a_pitch;
+  plan.own_b = !b_is_packed && larger_b && down() <= kTimesPacked;
+  plan.own_a = (b_is_packed || !larger_b) && across() <= kTimesPacked;
   return plan;
 }
 
+constexpr size_t whole_lines(int64_t bytes) {
+  return static_cast<size_t>(ceil_div(bytes, kCacheLine) * kCacheLine);
+}
+
 template <class T>
-int64_t packed_a_bytes(const GemmKernels<T>& kernels, int64_t m, int64_t k) {
-  return ceil_div(m, kernels.rows) * kernels.a_pitch * kernels.padded(k);
+size_t packed_a_bytes(const GemmKernels<T>& kernels, int64_t m, int64_t k) {
+  return whole_lines(ceil_div(m, kernels.rows) * kernels.a_pitch * kernels.padded(k));
 }
 template <class T>
-int64_t packed_b_bytes(const GemmKernels<T>& kernels, int64_t n, int64_t k) {
-  return ceil_div(n, kernels.columns) * kernels.b_pitch * kernels.padded(k);
+size_t packed_b_bytes(const GemmKernels<T>& kernels, int64_t n, int64_t k) {
+  return whole_lines(ceil_div(n, kernels.columns) * kernels.b_pitch * kernels.padded(k));
 }
 
 template <class T, class C>
@@ -133,6 +132,7 @@ void each(bool parallel, int64_t count, F&& body) {
 template <class T>
 void pack_operand(const GemmOperand<T>& x, const GemmKernels<T>& kernels, bool is_b, int64_t panels,
                   const GemmPlan& plan, bool parallel, void* packed) {
+  if (x.k == 0) return;
   const Runs runs{panels, kPackPanels};
   const int64_t pitch = is_b ? kernels.b_pitch : kernels.a_pitch;
   each(parallel, runs.pieces() * plan.k_blocks, [&](int64_t i) {
@@ -158,36 +158,36 @@ char* tile_space(size_t bytes) {
   return space.get();
 }
 
-constexpr size_t padded_to_line(size_t bytes) { return (bytes + kCacheLine - 1) / kCacheLine * kCacheLine; }
-
 }  // namespace
 
 template <class T>
 size_t gemm_workspace(int64_t m, int64_t n, int64_t k) {
-  int64_t bytes = 0;
-  auto consider = [&](const GemmKernels<T>& kernels) {
-    bytes = std::max(bytes, std::min(packed_a_bytes(kernels, m, k), packed_b_bytes(kernels, n, k)));
+  if (m <= 0 || n <= 0) return 0;
+  size_t bytes = 0;
+  auto consider = [&](InstructionSet set) {
+    const GemmKernels<T>& kernels = kernels_for<T>(set);
+    const GemmPlan plan = make_plan(kernels, m, n, k, false);
+    bytes = std::max(bytes, (plan.own_a ? 0 : packed_a_bytes(kernels, m, k)) +
+                                (plan.own_b ? 0 : packed_b_bytes(kernels, n, k)));
   };
-  consider(kernels_for<T>(InstructionSet::kPortable));
-#if defined(__x86_64__)
-  for (InstructionSet set : {InstructionSet::kAvx2, InstructionSet::kAvx512, InstructionSet::kAvx512Bf16, InstructionSet::kAmx})
-    consider(kernels_for<T>(set));
-#endif
-  return padded_to_line(static_cast<size_t>(bytes));
+  for (InstructionSet set : {InstructionSet::kPortable, InstructionSet::kAvx2, InstructionSet::kAvx512,
+                             InstructionSet::kAvx512Bf16, InstructionSet::kAmx})
+    consider(set);
+  return bytes;
 }
 
 template <class T>
 size_t packed_b_bytes(int64_t n, int64_t k) {
-  return padded_to_line(static_cast<size_t>(packed_b_bytes(kernels_for<T>(current_instruction_set()), n, k)));
+  return packed_b_bytes(kernels_for<T>(current_instruction_set()), n, k);
 }
 
 template <class T>
 void pack_b(int64_t n, int64_t k, const T* b, int64_t ldb, bool b_transposed, void* to) {
+  if (n <= 0 || k <= 0) return;
   const GemmKernels<T>& kernels = kernels_for<T>(current_instruction_set());
   const GemmPlan plan = make_plan(kernels, 1, n, k, true);
-  if (n > 0 && k > 0)
-    pack_operand(GemmOperand<T>{b, ldb, !b_transposed, n, k}, kernels, true, plan.b_panels, plan,
-                 n * k >= kParallelWork / 64, to);
+  pack_operand(GemmOperand<T>{b, ldb, !b_transposed, n, k}, kernels, true, plan.b_panels, plan,
+               n * k >= kParallelWork / 64, to);
 }
 
 template <class T, class C>
@@ -197,21 +197,25 @@ void gemm(const Gemm<T, C>& g, void* workspace) {
   const GemmKernels<T>& kernels = kernels_for<T>(current_instruction_set());
   const GemmPlan plan = make_plan(kernels, g.m, g.n, g.k, g.packed_b != nullptr);
   const bool parallel = g.m * g.n * g.k >= kParallelWork;
-  if (!g.packed_b && g.k > 0) {
-    if (plan.own_b)
-      pack_operand(operand_a(g), kernels, false, plan.a_panels, plan, parallel, workspace);
-    else
-      pack_operand(operand_b(g), kernels, true, plan.b_panels, plan, parallel, workspace);
+  char* free_space = static_cast<char*>(workspace);
+  GemmPacked packed{nullptr, g.packed_b};
+  if (!plan.own_a) {
+    pack_operand(operand_a(g), kernels, false, plan.a_panels, plan, parallel, free_space);
+    packed.a = free_space;
+    free_space += packed_a_bytes(kernels, g.m, g.k);
   }
-  const void* packed = g.packed_b ? g.packed_b : workspace;
+  if (!plan.own_b && !g.packed_b) {
+    pack_operand(operand_b(g), kernels, true, plan.b_panels, plan, parallel, free_space);
+    packed.b = free_space;
+  }
 
-  const int64_t own_pitch = plan.own_b ? plan.tile_b * kernels.b_pitch : plan.tile_a * kernels.a_pitch;
-  const size_t panels = padded_to_line(static_cast<size_t>(own_pitch * plan.k_block));
+  const int64_t own_pitch = plan.own_b ? plan.tile_b * kernels.b_pitch : plan.own_a ? kernels.a_pitch : 0;
+  const size_t panels = whole_lines(own_pitch * plan.k_block);
   const int64_t blocks = plan.k_blocks > 1 ? plan.tile_a * plan.tile_b : 2;
-  const size_t sums = static_cast<size_t>(blocks * kernels.rows * kernels.columns) * sizeof(wide_t<T>);
+  const size_t sums = whole_lines(blocks * kernels.sums * kernels.rows * kernels.columns * static_cast<int64_t>(sizeof(wide_t<T>)));
   const Runs rows{plan.a_panels, plan.tile_a}, columns{plan.b_panels, plan.tile_b};
   each(parallel, rows.pieces() * columns.pieces(), [&](int64_t i) {
-    char* space = tile_space(padded_to_line(panels + sums));
+    char* space = tile_space(panels + sums);
     const GemmScratch scratch{space, space + panels};
     const PanelRange p = rows.range(i / columns.pieces()), q = columns.range(i % columns.pieces());
     if constexpr (std::is_same_v<T, C>)

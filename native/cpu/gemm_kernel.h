@@ -3,7 +3,8 @@
 // A Format says how a block of C, Format::rows x Format::columns, is summed: how its operands lie in panels and which
 // micro-kernel multiplies them (gemm_wide.h, gemm_pairs.h, gemm_amx.h). A packed operand holds, for each block of k, one
 // panel after another: Format::rows lines of A or Format::columns of B, zero beyond the last line and beyond k. (A line
-// is a row of op(A) or a column of op(B).) Zeros of the padding only reach sums that are never copied to C.
+// is a row of op(A) or a column of op(B).) A format may keep several sums of an element apart, Format::sums, which the
+// epilogue adds. Zeros of the padding only reach sums that are never copied to C.
 #pragma once
 
 #include "cpu/gemm.h"
@@ -16,7 +17,12 @@ struct GemmPlan {
   int64_t k_block, k_blocks;   // block i covers [i * k_block, min(k, (i + 1) * k_block))
   int64_t a_panels, b_panels;  // over all rows, over all columns
   int64_t tile_a, tile_b;      // panels of a tile
-  bool own_b;                  // a tile packs its part of B, and A is packed before; or the other way about
+  bool own_a, own_b;           // whether each tile packs its part itself; otherwise the operand is packed before, whole
+};
+
+/// Operands that are packed before the tiles; null for one that tiles pack themselves.
+struct GemmPacked {
+  const void *a, *b;
 };
 
 /// A half-open range of panels.
@@ -39,7 +45,7 @@ struct GemmOperand {
   }
 };
 
-/// The space of one tile: its packed panels for one block of k, and its sums.
+/// The space of one tile: the panels that it packs for one block of k, one of A or all its columns of B, and its sums.
 struct GemmScratch {
   void *panels, *sums;
 };
@@ -48,15 +54,15 @@ struct GemmScratch {
 template <class T>
 struct GemmKernels {
   using W = wide_t<T>;
-  int rows, columns;              // of a block of C
+  int rows, columns, sums;        // of a block of C; how many sums of each element are kept apart
   int64_t a_pitch, b_pitch;       // bytes of a panel for each k
   int64_t deepest, depth_unit;    // the longest block of k, and what its length is a multiple of (padded at the end)
   void (*pack_a)(const GemmOperand<T>&, PanelRange panels, int64_t k0, int64_t depth, void* to);
   void (*pack_b)(const GemmOperand<T>&, PanelRange panels, int64_t k0, int64_t depth, void* to);
-  void (*tile)(const Gemm<T>&, const GemmPlan&, PanelRange rows, PanelRange columns, const void* packed,
-               const GemmScratch&);
-  void (*wide_tile)(const Gemm<T, W>&, const GemmPlan&, PanelRange rows, PanelRange columns, const void* packed,
-                    const GemmScratch&);
+  void (*tile)(const Gemm<T>&, const GemmPlan&, PanelRange rows, PanelRange columns,
+               const GemmPacked&, const GemmScratch&);
+  void (*wide_tile)(const Gemm<T, W>&, const GemmPlan&, PanelRange rows, PanelRange columns,
+                    const GemmPacked&, const GemmScratch&);
 
   int64_t padded(int64_t depth) const { return (depth + depth_unit - 1) / depth_unit * depth_unit; }
 };
@@ -72,6 +78,7 @@ extern const GemmKernelSet kGemmPortable;
 #if defined(__x86_64__)
 extern const GemmKernelSet kGemmAvx2, kGemmAvx512;
 extern const GemmKernels<bf16> kGemmAvx512Bf16, kGemmAmx;
+extern const GemmKernels<float> kGemmAmxF32;
 #endif
 
 template <class T, class C>
@@ -87,51 +94,49 @@ template <class Isa, class T, class Format>
 struct GemmKernel {
   using W = wide_t<T>;
   static constexpr int64_t kRows = Format::rows, kColumns = Format::columns;
+  static constexpr int64_t kSums = kRows * kColumns * Format::sums;
 
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-  /// `packed`: the other operand, whole.
+  /// The columns of B pass by one panel of A, which stays in the first-level cache, then by the next: so the lines of C
+  /// are written one after another, too.
   template <class C>
-  static void tile(const Gemm<T, C>& g, const GemmPlan& plan, PanelRange rows, PanelRange columns, const void* packed,
-                   const GemmScratch& scratch) {
-    const char* shared = static_cast<const char*>(packed);
+  static void tile(const Gemm<T, C>& g, const GemmPlan& plan, PanelRange rows, PanelRange columns,
+                   const GemmPacked& packed, const GemmScratch& scratch) {
     char* own = static_cast<char*>(scratch.panels);
+    W* sums = static_cast<W*>(scratch.sums);
     [[maybe_unused]] typename Format::Session session;
-    Epilogue<Isa, T, C> epilogue(g);
+    Epilogue<Isa, T, C, Format> epilogue(g);
     for (int64_t block = 0; block < plan.k_blocks; ++block) {
+      const bool last = block + 1 == plan.k_blocks;
       const int64_t k0 = block * plan.k_block, depth = smaller(plan.k_block, g.k - k0);
       const int64_t padded = (depth + Format::depth_unit - 1) / Format::depth_unit * Format::depth_unit;
       const int64_t a_size = padded * Format::a_pitch, b_size = padded * Format::b_pitch;
-      if (plan.own_b)
-        Format::pack_b(operand_b(g), columns, k0, depth, own);
-      else
-        Format::pack_a(operand_a(g), rows, k0, depth, own);
-      // The panels of one operand pass by one panel of the other, which stays in the first-level cache.
-      const char* a = plan.own_b ? shared + k0 * plan.a_panels * Format::a_pitch + rows.begin * a_size : own;
-      const char* b = plan.own_b ? own : shared + k0 * plan.b_panels * Format::b_pitch + columns.begin * b_size;
-      auto multiply = [&](int64_t p, int64_t q) {
-        const int64_t row = (rows.begin + p) * kRows, column = (columns.begin + q) * kColumns;
-        const int64_t height = smaller(kRows, g.m - row), width = smaller(kColumns, g.n - column);
-        const bool last = block + 1 == plan.k_blocks;
-        const int64_t place = plan.k_blocks > 1 ? p * columns.size() + q : (p + q) % 2;  // not that of the one before
-        W* sums = static_cast<W*>(scratch.sums) + place * kRows * kColumns;
-        if (last) epilogue.request(row, height, column, width);
-        Format::multiply(height, padded, a + p * a_size, b + q * b_size, sums, block > 0, plan.own_b, epilogue);
+      if (plan.own_b) Format::pack_b(operand_b(g), columns, k0, depth, own);
+      const char* b = plan.own_b ? own
+                                 : static_cast<const char*>(packed.b) + k0 * plan.b_panels * Format::b_pitch +
+                                       columns.begin * b_size;
+      for (int64_t p = rows.begin; p < rows.end; ++p) {
+        if (plan.own_a) Format::pack_a(operand_a(g), {p, p + 1}, k0, depth, own);
+        const char* a =
+            plan.own_a ? own : static_cast<const char*>(packed.a) + k0 * plan.a_panels * Format::a_pitch + p * a_size;
+        for (int64_t q = columns.begin; q < columns.end; ++q) {
+          const int64_t row = p * kRows, height = smaller(kRows, g.m - row);
+          const int64_t column = q * kColumns, width = smaller(kColumns, g.n - column);
+          const int64_t place = plan.k_blocks > 1 ? (p - rows.begin) * columns.size() + q - columns.begin
+                                                  : (q - columns.begin) % 2;  // not that of the one before
+          W* block_sums = sums + place * kSums;
+          Format::multiply(height, padded, a, b + (q - columns.begin) * b_size, block_sums, block > 0, epilogue);
+          epilogue.finish();
+          if (last) epilogue.begin(row, height, column, width, block_sums);
+        }
         epilogue.finish();
-        if (last) epilogue.begin(row, height, column, width, sums, kColumns);
-      };
-      if (plan.own_b)
-        for (int64_t p = 0; p < rows.size(); ++p)
-          for (int64_t q = 0; q < columns.size(); ++q) multiply(p, q);
-      else
-        for (int64_t q = 0; q < columns.size(); ++q)
-          for (int64_t p = 0; p < rows.size(); ++p) multiply(p, q);
+      }
     }
-    epilogue.finish();
   }
 
   static constexpr GemmKernels<T> table() {
-    return {Format::rows,    Format::columns,    Format::a_pitch, Format::b_pitch, Format::deepest,
+    return {Format::rows, Format::columns, Format::sums, Format::a_pitch, Format::b_pitch, Format::deepest,
             Format::depth_unit, Format::pack_a, Format::pack_b,  tile<T>,         tile<W>};
   }
 };

@@ -11,7 +11,7 @@ template <class Isa, class T>
 struct WideFormat {
   using W = wide_t<T>;
   using V = Vectors<Isa, W>;
-  static constexpr int rows = Isa::rows, columns = kPanelColumns<Isa, W>;
+  static constexpr int rows = Isa::rows, columns = kPanelColumns<Isa, W>, sums = 1;
   static constexpr int64_t a_pitch = kPanelStep<Isa, W> * sizeof(W), b_pitch = columns * sizeof(W);
   static constexpr int64_t deepest = 3072 / sizeof(W), depth_unit = 1;
 
@@ -25,10 +25,10 @@ struct WideFormat {
   }
 
   template <class Epilogue>
-  static void multiply(int64_t height, int64_t depth, const void* a, const void* b, W* sums, bool add, bool,
+  static void multiply(int64_t height, int64_t depth, const void* a, const void* b, W* to, bool add,
                        const Epilogue&) {
     const W* panel = static_cast<const W*>(b);
-    run_micro_kernel<Isa, W>(height, depth, static_cast<const W*>(a), kPanelStep<Isa, W>, panel, sums, add, panel);
+    run_micro_kernel<Isa, W>(height, depth, static_cast<const W*>(a), kPanelStep<Isa, W>, panel, to, add, panel);
   }
 
  private:

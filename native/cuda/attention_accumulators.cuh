@@ -7,9 +7,6 @@
 
 namespace videomae::cuda {
 
-constexpr int kRingRows = 64;  // of K and V, or of Q and gradY, in one stage of the ring in shared memory
-constexpr int kStepRows = 32;  // of these handled at a time
-
 template <int blocks, int chunks>
 __device__ __forceinline__ void clear(float (&sum)[blocks][chunks][4]) {
 #pragma unroll

@@ -28,23 +28,6 @@ struct AttentionBackwardArguments {
   float* scale_parts;            // (B, H, blocks of queries), cosine only: parts of the logit scales' gradient
 };
 
-constexpr int kBackwardWarps = 4;  // at most, in a block
-
-/// How the kernels are cut, so that registers last: dK and dV take twice the accumulators of dQ.
-template <class Tile, bool keys, bool general>
-struct BackwardTiling {
-  static constexpr int blocks = Tile::chunks == 8 && !general ? 2 : 1;                            // of 16 rows, in a warp
-  static constexpr int step_rows = keys && (blocks == 2 || Tile::chunks == 16) ? 16 : kStepRows;  // at a time
-  static constexpr int resident = keys || blocks == 2 || Tile::chunks == 16 ? 2 : 3;              // blocks in an SM
-};
-
-/// Shared memory: two tiles of the block's own rows, two stages of two tiles of the other side, and for each stage
-/// three numbers a row: lse, D and 1 / norm.
-template <class Tile>
-constexpr size_t attention_backward_bytes(int block_rows) {
-  return static_cast<size_t>(2 * block_rows + 4 * kRingRows) * Tile::row_bytes + 6 * kRingRows * sizeof(float);
-}
-
 /// D of this thread's rows; the four lanes that hold a row share the work.
 template <bool any, int blocks>
 __device__ __forceinline__ void output_dots(float (&dots)[blocks][2], HeadRows<const bf16> y, HeadRows<const bf16> grad,
@@ -59,7 +42,7 @@ __device__ __forceinline__ void output_dots(float (&dots)[blocks][2], HeadRows<c
       if (token < tokens) {
         const bf16 *a = y.from(token).first, *b = grad.from(token).first;
         if constexpr (any) {
-          for (int c = lane % 4; c < width; c += 4) dot += to_float(a[c]) * to_float(b[c]);
+          for (int c = lane % 4; c < width; c += 4) dot += cuda::to_float(a[c]) * cuda::to_float(b[c]);
         } else {
 #pragma unroll 1
           for (int c = lane % 4 * 8; c < width; c += 32) {
@@ -109,7 +92,7 @@ __device__ __forceinline__ void through_normalisation(float (&g)[blocks][Tile::c
 /// @tparam keys  whether the block's own rows are keys and values, and not queries
 /// @tparam general  any alignment and width, and cosine attention; else neither
 template <class Tile, bool keys, bool general>
-__global__ void __launch_bounds__(32 * kBackwardWarps, BackwardTiling<Tile, keys, general>::resident)
+__global__ void __launch_bounds__(32 * BackwardTiling<Tile, keys, general>::warps, BackwardTiling<Tile, keys, general>::resident)
     attention_backward_mma(AttentionBackwardArguments args) {
   constexpr int blocks = BackwardTiling<Tile, keys, general>::blocks, kOwnRows = 16 * blocks;
   constexpr int kStep = BackwardTiling<Tile, keys, general>::step_rows, kParts = kStep / 8;

@@ -12,26 +12,6 @@
 
 namespace videomae::cuda {
 
-template <class Tile>
-struct HeadTiling {
-  static constexpr int blocks = Tile::chunks == 8 ? 2 : 1;  // of 16 queries, in a warp
-  static constexpr int keys = Tile::chunks == 11 ? 16 : 32;  // at a time; 16 lets 208 x 88 fit into 163 KB
-  static constexpr int step = Tile::chunks % 8 == 0 ? 16 : keys;  // of these, in a warp's registers
-  static constexpr int warps = Tile::chunks == 11 ? 16 : 12;  // at most
-};
-
-/// P or dS of some keys: a row a query.
-template <class Tile>
-using WeightTile = RowTile<HeadTiling<Tile>::keys / 8>;
-
-/// Shared memory: q, gradY, k and v, whose rows are whole steps of keys, and P and dS.
-template <class Tile>
-constexpr size_t attention_backward_head_bytes(int rows) {
-  constexpr int keys = HeadTiling<Tile>::keys;
-  return static_cast<size_t>((rows + keys - 1) / keys * keys) * 4 * Tile::row_bytes +
-         static_cast<size_t>(rows) * 2 * WeightTile<Tile>::row_bytes;
-}
-
 /// P or dS of this warp's rows, rounded, into shared memory from column 16 `step` on.
 template <class Weights, int blocks, int parts>
 __device__ __forceinline__ void put_weights(unsigned char* tile, int row, int step,
@@ -61,7 +41,7 @@ __device__ __forceinline__ void load_a_transposed(uint32_t (&a)[4], const unsign
 template <class Tile>
 __device__ __forceinline__ void weighted_rows(const unsigned char* weights, const unsigned char* tile, int rows,
                                               int step, float factor, unsigned char* target, int first) {
-  using Weights = WeightTile<Tile>;
+  using Weights = typename HeadTiling<Tile>::Weights;
   constexpr int blocks = HeadTiling<Tile>::keys / 16;
   const bool half = Tile::half_step && step == Tile::steps - 1;
   const int lane = static_cast<int>(threadIdx.x) % 32;
@@ -101,15 +81,16 @@ __global__ void __launch_bounds__(32 * HeadTiling<Tile>::warps)
   const int tokens = shape.tokens, width = shape.width;
   const int thread = static_cast<int>(threadIdx.x), warp = thread / 32;
   const int warps = static_cast<int>(blockDim.x) / 32, rows = warps * kOwnRows, own = warp * kOwnRows;
-  const int tile_rows = (rows + kKeys - 1) / kKeys * kKeys;
+  const int tile_rows = HeadTiling<Tile>::tile_rows(warps);
   const int head = static_cast<int>(blockIdx.x);
+  using Weights = typename HeadTiling<Tile>::Weights;
 
   unsigned char* q = shared_memory<unsigned char>();
   unsigned char* grad_y = q + tile_rows * Tile::row_bytes;
   unsigned char* k = grad_y + tile_rows * Tile::row_bytes;
   unsigned char* v = k + tile_rows * Tile::row_bytes;
   unsigned char* weights = v + tile_rows * Tile::row_bytes;  // P
-  unsigned char* gradients = weights + rows * WeightTile<Tile>::row_bytes;  // dS
+  unsigned char* gradients = weights + rows * Weights::row_bytes;  // dS
 
   const HeadRows<const bf16> grad_rows = merged_rows(args.grad_y, shape, head);
   const auto load_keys = [&](int key) {
@@ -158,9 +139,9 @@ __global__ void __launch_bounds__(32 * HeadTiling<Tile>::warps)
       if (valid < kStep) mask_columns(ds, valid, 0);  // P there only enters rows of dV that are not kept
       uint32_t rounded[blocks][kParts / 2][4];
       round_products(rounded, p);
-      put_weights<WeightTile<Tile>>(weights, own, step / 16, rounded);
+      put_weights<Weights>(weights, own, step / 16, rounded);
       round_products(rounded, ds);
-      put_weights<WeightTile<Tile>>(gradients, own, step / 16, rounded);
+      put_weights<Weights>(gradients, own, step / 16, rounded);
       add_products<Tile>(sum, rounded, k, key + step);
     }
     block_sync();

@@ -17,14 +17,6 @@
 
 namespace videomae::cuda {
 
-/// How the forward kernel is cut, so that the registers of several blocks fit: at width 64 a warp has 32 queries, which
-/// halves the traffic of keys and values between shared memory and the tensor core.
-template <class Tile, bool general>
-struct ForwardTiling {
-  static constexpr int blocks = Tile::chunks == 8 && !general ? 2 : 1;              // of 16 queries, in a warp
-  static constexpr int warps = blocks == 2 ? 6 : general || Tile::chunks == 16 ? 4 : 8;  // at most, in a block
-};
-
 struct AttentionForwardArguments {
   AttentionShape shape;
   AttentionScale scale;
@@ -32,12 +24,6 @@ struct AttentionForwardArguments {
   bf16* y;          // (B, N, H, K)
   float* lse;       // (B, H, N)
 };
-
-/// Shared memory: the block's queries, two stages of K and V, two stages of 1 / norm of the keys.
-template <class Tile>
-constexpr size_t attention_forward_bytes(int block_rows) {
-  return static_cast<size_t>(block_rows + 4 * kRingRows) * Tile::row_bytes + 2 * kRingRows * sizeof(float);
-}
 
 /// Rows of accumulators that a thread holds a part of: 2 a block of 16, `lane / 4` and 8 further.
 template <int blocks>
@@ -87,7 +73,8 @@ struct SoftmaxRows {
 
 /// @tparam general  any alignment and width, and cosine attention; else neither
 template <class Tile, bool general>
-__global__ void __launch_bounds__(32 * ForwardTiling<Tile, general>::warps, 2) attention_forward_mma(AttentionForwardArguments args) {
+__global__ void __launch_bounds__(32 * ForwardTiling<Tile, general>::warps, ForwardTiling<Tile, general>::resident)
+    attention_forward_mma(AttentionForwardArguments args) {
   constexpr int blocks = ForwardTiling<Tile, general>::blocks;
   constexpr int kOwnRows = 16 * blocks;
   const AttentionShape& shape = args.shape;

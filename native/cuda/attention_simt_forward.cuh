@@ -24,7 +24,7 @@ constexpr size_t attention_forward_simt_bytes() {
 }
 
 template <int padded>
-__global__ void __launch_bounds__(kSimtThreads) attention_forward_simt(SimtForwardArguments args) {
+__global__ void __launch_bounds__(kSimtThreads, 2) attention_forward_simt(SimtForwardArguments args) {
   const AttentionShape& shape = args.shape;
   const int tokens = shape.tokens, width = shape.width;
   const int tiles = (tokens + kSimtRows - 1) / kSimtRows;

@@ -84,9 +84,11 @@ void start_gradient_rows(const Context& context, const GradientRows<T>& g) {
 }
 
 /// Starts the second stage.
-inline void start_add_partial_rows(const Context& context, const float* partials, int64_t rows, int64_t n, float* sums) {
-  launch(context, add_partial_rows<float>, {dim3(static_cast<unsigned>(ceil_div(n, 32))), dim3(kSumThreads), kSumThreads * sizeof(float)},
-         partials, static_cast<int>(rows), static_cast<int>(n), sums);
+inline void start_add_partial_rows(const Context& context, const float* partials, int64_t rows, int64_t n,
+                                   float* sums) {
+  launch(context, add_partial_rows<float>,
+         {dim3(static_cast<unsigned>(ceil_div(n, 32))), dim3(kSumThreads), kSumThreads * sizeof(float)}, partials,
+         static_cast<int>(rows), static_cast<int>(n), sums);
 }
 
 }  // namespace videomae::cuda

@@ -1,5 +1,5 @@
-// Finding, opening and calling cuBLASLt. Its matrices are column-major: a row-major C is its C^T = op(B)^T op(A)^T, so the
-// operands change places and nothing else.
+// Finding, opening and calling cuBLASLt. Its matrices are column-major: a row-major C is its C^T = op(B)^T op(A)^T, so
+// the operands change places and nothing else.
 #include "cuda/cublaslt.h"
 
 #include <dlfcn.h>
@@ -78,7 +78,8 @@ class Library {
 
   bool usable() const {
     if (!opened_ && demanded_)
-      throw Error("cuBLASLt", "the library that VIDEOMAE_CUBLASLT asks for", report_, "unset the variable to do without it");
+      throw Error("cuBLASLt", "the library that VIDEOMAE_CUBLASLT asks for", report_,
+                  "unset the variable to do without it");
     return opened_;
   }
 
@@ -149,7 +150,8 @@ struct Descriptions {
   void *product = nullptr, *a = nullptr, *b = nullptr, *c = nullptr;
 
   Descriptions(const Functions& functions, const Gemm& g) : f(functions) {
-    const int type = g.dtype == DType::f32 ? real_f32 : real_bf16, c_type = g.c_dtype == DType::f32 ? real_f32 : real_bf16;
+    const int type = g.dtype == DType::f32 ? real_f32 : real_bf16,
+              c_type = g.c_dtype == DType::f32 ? real_f32 : real_bf16;
     require("cublasLtMatmulDescCreate",
             f.cublasLtMatmulDescCreate(&product, g.dtype == DType::f32 ? compute_f32_pedantic : compute_f32, real_f32));
     describe(desc_transpose_a, g.b_transposed), describe(desc_transpose_b, g.a_transposed);
@@ -168,7 +170,8 @@ struct Descriptions {
  private:
   void describe(int attribute, bool transposed) {
     const int32_t value = transposed ? transpose : no_transpose;
-    require("cublasLtMatmulDescSetAttribute", f.cublasLtMatmulDescSetAttribute(product, attribute, &value, sizeof value));
+    require("cublasLtMatmulDescSetAttribute",
+            f.cublasLtMatmulDescSetAttribute(product, attribute, &value, sizeof value));
   }
 
   void* layout(int type, int64_t rows, int64_t columns, int64_t ld, int64_t batch, int64_t step) {
@@ -198,7 +201,8 @@ Choice Library::choose(void* handle, const Gemm& g, const Descriptions& d, const
   const uint32_t reductions = reduction_none | reduction_compute_type;
   int status = success;
   const auto prefer = [&](int attribute, const auto& value) {
-    if (status == success) status = f_.cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value);
+    if (status == success)
+      status = f_.cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value);
   };
   prefer(preference_workspace, workspace), prefer(preference_reductions, reductions);
   prefer(preference_alignment_a, alignment[1]), prefer(preference_alignment_b, alignment[0]);
@@ -218,12 +222,16 @@ Choice Library::choose(void* handle, const Gemm& g, const Descriptions& d, const
 void Library::note(const Gemm& g, const Choice& choice) {
   const auto letter = [](bool transposed) { return transposed ? 't' : 'n'; };
   std::string line = std::string(name_of(g.dtype)) + " to " + name_of(g.c_dtype) + " " + std::to_string(g.m) + " x " +
-                     std::to_string(g.n) + " x " + std::to_string(g.k) + " " + letter(g.a_transposed) + letter(g.b_transposed);
+                     std::to_string(g.n) + " x " + std::to_string(g.k) + " " + letter(g.a_transposed) +
+                     letter(g.b_transposed);
   if (g.batch > 1) line += ", batch of " + std::to_string(g.batch);
   line += ":";
   if (!choice.there) line += " none, so ours";
-  const std::pair<const char*, int> parts[] = {{"algorithm", config_id}, {"tile", config_tile}, {"stages", config_stages},
-                                               {"parts of k", config_split_k}, {"their sum", config_reduction}};
+  const std::pair<const char*, int> parts[] = {{"algorithm", config_id},
+                                               {"tile", config_tile},
+                                               {"stages", config_stages},
+                                               {"parts of k", config_split_k},
+                                               {"their sum", config_reduction}};
   for (const auto& [name, attribute] : parts) {
     int32_t value = 0;
     size_t written = 0;
@@ -236,8 +244,9 @@ void Library::note(const Gemm& g, const Choice& choice) {
 
 bool Library::run(const Context& context, const Gemm& g, void* workspace) {
   const uint32_t alignment[3] = {alignment_of(g.a), alignment_of(g.b), alignment_of(g.c)};
-  const Key key{g.dtype, g.c_dtype, g.m, g.n, g.k, g.lda, g.ldb, g.ldc, g.a_transposed, g.b_transposed, g.batch, g.a_step,
-                g.b_step, g.c_step, alignment[0], alignment[1], alignment[2], g.accumulate};
+  const Key key{g.dtype,        g.c_dtype,      g.m,     g.n,      g.k,      g.lda,    g.ldb,        g.ldc,
+                g.a_transposed, g.b_transposed, g.batch, g.a_step, g.b_step, g.c_step, alignment[0], alignment[1],
+                alignment[2],   g.accumulate};
   const Descriptions d(f_, g);
   void* handle = nullptr;
   Choice choice;

@@ -1,5 +1,6 @@
-// Patch embedding of the visible tokens on a GPU: one kernel reads their cubes, and nothing else of the clip, and writes
-// the product's operand, normalised; then one product whose epilogue adds the bias and the rows of the positional table.
+// Patch embedding of the visible tokens on a GPU: one kernel reads their cubes, and nothing else of the clip, and
+// writes the product's operand, normalised; then one product whose epilogue adds the bias and the rows of the
+// positional table.
 #include "cuda/gemm.h"
 #include "cuda/quad.cuh"
 
@@ -71,9 +72,9 @@ __device__ __forceinline__ void load_pixels(Quad (&v)[3], const uint8_t* from, i
 
 /// Block i writes row i of the operand, the cube of visible token i: columns (channel, dt, dy, dx).
 template <class T>
-__global__ void __launch_bounds__(kThreads) gather_patches(Clips clips, bool bytes, Normalisation normalisation,
-                                                           const int32_t* visible, int visible_count, T* patches,
-                                                           int32_t* fault, int32_t fault_code) {
+__global__ void __launch_bounds__(kThreads)
+    gather_patches(Clips clips, bool bytes, Normalisation normalisation, const int32_t* visible, int visible_count,
+                   T* patches, int32_t* fault, int32_t fault_code) {
   const int64_t row = blockIdx.x;
   const int64_t clip = row / visible_count;
   const int token = visible[row];
@@ -86,14 +87,16 @@ __global__ void __launch_bounds__(kThreads) gather_patches(Clips clips, bool byt
     const PixelGroup at(clips, known ? token : 0, group);
     Quad v[3] = {};
     if (known && bytes) {
-      const int64_t pixel = (clip * clips.frames + at.t) * clips.frame + static_cast<int64_t>(at.y) * clips.width + at.x;
+      const int64_t pixel =
+          (clip * clips.frames + at.t) * clips.frame + static_cast<int64_t>(at.y) * clips.width + at.x;
       load_pixels(v, static_cast<const uint8_t*>(clips.video) + 3 * pixel, at.count, normalisation);
     } else if (known) {
       const float* const video = static_cast<const float*>(clips.video);
 #pragma unroll
       for (int c = 0; c < 3; ++c) {
         const int64_t frame = (clip * 3 + c) * clips.frames + at.t;
-        v[c] = load_quad(video + frame * clips.frame + static_cast<int64_t>(at.y) * clips.width + at.x, false, at.count);
+        v[c] =
+            load_quad(video + frame * clips.frame + static_cast<int64_t>(at.y) * clips.width + at.x, false, at.count);
       }
     }
 #pragma unroll
@@ -101,12 +104,12 @@ __global__ void __launch_bounds__(kThreads) gather_patches(Clips clips, bool byt
   }
 }
 
-/// Block b * N + n writes the cube of token n of clip b, whether it was visible or not: the sum of the rows that name it, in
-/// order.
+/// Block b * N + n writes the cube of token n of clip b, whether it was visible or not: the sum of the rows that name
+/// it, in order.
 template <class T>
-__global__ void __launch_bounds__(kThreads) scatter_patches(Clips clips, const T* patches, const int32_t* visible,
-                                                            int visible_count, float* video, int32_t* fault,
-                                                            int32_t fault_code) {
+__global__ void __launch_bounds__(kThreads)
+    scatter_patches(Clips clips, const T* patches, const int32_t* visible, int visible_count, float* video,
+                    int32_t* fault, int32_t fault_code) {
   const int token = static_cast<int>(blockIdx.x % clips.tokens);
   const int64_t clip = blockIdx.x / clips.tokens, channel = clips.tubelet * clips.patch * clips.patch;
   const int32_t* const names = visible + clip * visible_count;
@@ -122,7 +125,8 @@ __global__ void __launch_bounds__(kThreads) scatter_patches(Clips clips, const T
 #pragma unroll
     for (int c = 0; c < 3; ++c) {
       const int64_t frame = (clip * 3 + c) * clips.frames + at.t;
-      store_quad(video + frame * clips.frame + static_cast<int64_t>(at.y) * clips.width + at.x, sums[c], false, at.count);
+      store_quad(video + frame * clips.frame + static_cast<int64_t>(at.y) * clips.width + at.x, sums[c], false,
+                 at.count);
     }
   }
   if (token > 0) return;
@@ -161,8 +165,8 @@ void scatter(const EmbedVisibleVideoGrad& op, const Context& context) {
   const TokenGrid g = op.grid();
   const dim3 cubes(static_cast<unsigned>(g.batch * g.tokens()));
   launch(context, scatter_patches<T>, {cubes, dim3(kThreads)}, clips_of(g, nullptr), op.grad_patches.data<T>(),
-         op.visible.data<int32_t>(), static_cast<int>(op.visible.shape()[1]), op.grad_video.data<float>(), context.fault,
-         fault_code<EmbedVisibleVideoGrad>());
+         op.visible.data<int32_t>(), static_cast<int>(op.visible.shape()[1]), op.grad_video.data<float>(),
+         context.fault, fault_code<EmbedVisibleVideoGrad>());
 }
 
 }  // namespace

@@ -105,9 +105,15 @@ int64_t start(const Context& context, const Gemm& g, const Epilogue<bf16>& epilo
     const bf16* elements = static_cast<const bf16*>(data);
     return MmaOperand{elements, ld, step, access_of(elements, ld, step)};
   };
-  const MmaArguments arguments{operand(g.a, g.lda, g.a_step), operand(g.b, g.ldb, g.b_step),
-                               static_cast<int>(g.m), static_cast<int>(g.n), static_cast<int>(g.k),
-                               static_cast<int>(gemm_part_length(g.k, parts)), g.c_step, g.m * part_pitch(g), epilogue};
+  const MmaArguments arguments{operand(g.a, g.lda, g.a_step),
+                               operand(g.b, g.ldb, g.b_step),
+                               static_cast<int>(g.m),
+                               static_cast<int>(g.n),
+                               static_cast<int>(g.k),
+                               static_cast<int>(gemm_part_length(g.k, parts)),
+                               g.c_step,
+                               g.m * part_pitch(g),
+                               epilogue};
   switch (choose_tile(g.m, g.n, g.batch * parts, context.limits.multiprocessors, context.limits.shared_optin)) {
     case TileKind::huge:
       return run_mma<HugeTile>(context, g, arguments, parts);
@@ -123,16 +129,23 @@ int64_t start(const Context& context, const Gemm& g, const Epilogue<float>& epil
   const auto operand = [](const void* data, int64_t ld, bool k_first, int64_t step) {
     return SimtOperand{static_cast<const float*>(data), k_first ? 1 : ld, k_first ? ld : 1, step};
   };
-  const SimtArguments arguments{operand(g.a, g.lda, g.a_transposed, g.a_step), operand(g.b, g.ldb, !g.b_transposed, g.b_step),
-                                static_cast<int>(g.m), static_cast<int>(g.n), static_cast<int>(g.k),
-                                static_cast<int>(gemm_part_length(g.k, parts)), g.c_step, g.m * part_pitch(g), epilogue};
+  const SimtArguments arguments{operand(g.a, g.lda, g.a_transposed, g.a_step),
+                                operand(g.b, g.ldb, !g.b_transposed, g.b_step),
+                                static_cast<int>(g.m),
+                                static_cast<int>(g.n),
+                                static_cast<int>(g.k),
+                                static_cast<int>(gemm_part_length(g.k, parts)),
+                                g.c_step,
+                                g.m * part_pitch(g),
+                                epilogue};
   const auto run = [&](auto kernel, auto shape, int block) {
     using Shape = decltype(shape);
     launch(context, kernel, grid_of<Shape>(g.m, g.n, g.batch, parts, block, block, Shape::threads), arguments);
     return ceil_div(g.m, block);
   };
   const int64_t large_tiles = ceil_div(g.m, 128) * ceil_div(g.n, 128) * g.batch * parts;
-  const bool large = large_tiles >= context.limits.multiprocessors && SimtShape<128>::shared_bytes <= context.limits.shared_optin;
+  const bool large =
+      large_tiles >= context.limits.multiprocessors && SimtShape<128>::shared_bytes <= context.limits.shared_optin;
   return large ? run(gemm_simt<128>, SimtShape<128>{}, 128) : run(gemm_simt<64>, SimtShape<64>{}, 64);
 }
 
@@ -175,7 +188,8 @@ void gemm(const Context& context, const Gemm& g, void* workspace) {
     items.a = static_cast<const char*>(g.a) + first * g.a_step * size;
     items.b = static_cast<const char*>(g.b) + first * g.b_step * size;
     items.c = static_cast<char*>(g.c) + first * g.c_step * c_size;
-    with_real("gemm", g.dtype, [&](auto t) { run_product<decltype(t)>(context, items, static_cast<char*>(workspace)); });
+    with_real("gemm", g.dtype,
+              [&](auto t) { run_product<decltype(t)>(context, items, static_cast<char*>(workspace)); });
   }
 }
 

@@ -4,9 +4,9 @@
 // multiply-add units in real f32 (gemm_simt.cuh); plain products of either go to cuBLASLt where it is there
 // (cublaslt.h). All sizes, row strides and alignments are served.
 //
-// Every element of C is summed in an order that depends on the shape and the device only. Where C has few tiles and k is
-// long, k is cut into parts (gemm_plan.h) whose sums meet in a second kernel, in order: no atomics.
-// Cost: 2 m n k operations a batch item.
+// Every element of C is summed in an order that depends on the shape and the device only. Where C has few tiles and k
+// is long, k is cut into parts (gemm_plan.h) whose sums meet in a second kernel, in order: no atomics. Cost: 2 m n k
+// operations a batch item.
 #pragma once
 
 #include "ops/execute.h"
@@ -20,7 +20,8 @@ struct Gemm {
   const void* a = nullptr;  // (m, k), or stored (k, m) when transposed; rows lda elements apart
   int64_t lda = 0;
   bool a_transposed = false;
-  const void* b = nullptr;  // (k, n), or stored (n, k) when transposed (a linear layer's weight); rows ldb elements apart
+  const void* b =
+      nullptr;  // (k, n), or stored (n, k) when transposed (a linear layer's weight); rows ldb elements apart
   int64_t ldb = 0;
   bool b_transposed = false;
   void* c = nullptr;  // (m, n), rows ldc elements apart
@@ -45,11 +46,13 @@ struct Gemm {
 
   /// Whether it is a product and nothing else, or a product added to f32 C.
   bool plain() const {
-    return !bias && !preactivation && !gelu && !gate && !column_sums && !residual && (!accumulate || c_dtype == DType::f32);
+    return !bias && !preactivation && !gelu && !gate && !column_sums && !residual &&
+           (!accumulate || c_dtype == DType::f32);
   }
 };
 
-/// Bytes of workspace: a function of dtypes and sizes, and of whether there are column sums. Pointers may still be null.
+/// Bytes of workspace: a function of dtypes and sizes, and of whether there are column sums. Pointers may still be
+/// null.
 /// @param plain  what plain() will say
 size_t gemm_workspace(const Gemm& product, bool plain);
 

@@ -1,8 +1,9 @@
-// What happens to a product's sums before they are C: the steps that gemm.h lists, four neighbouring elements at a time.
+// What happens to a product's sums before they are C: the steps that gemm.h lists, four neighbouring elements at a
+// time.
 //
 // The main loops leave their tile of sums in shared memory first. That frees their registers, gives every access of C,
-// the residual and the pre-activation whole rows, and lets one rolled loop with choices at run time serve all epilogues:
-// its cost is that of the bytes it moves.
+// the residual and the pre-activation whole rows, and lets one rolled loop with choices at run time serve all
+// epilogues: its cost is that of the bytes it moves.
 #pragma once
 
 #include "cuda/gelu.cuh"
@@ -90,8 +91,8 @@ __device__ __forceinline__ void finish_tile(const Epilogue<T>& epilogue, float* 
   }
 }
 
-/// Adds the parts of a product whose k was cut, (parts, m, pitch) f32 with pitch a multiple of 4, in order, and finishes
-/// them. A thread takes four neighbouring columns; a grid of 256 threads a block covers them all.
+/// Adds the parts of a product whose k was cut, (parts, m, pitch) f32 with pitch a multiple of 4, in order, and
+/// finishes them. A thread takes four neighbouring columns; a grid of 256 threads a block covers them all.
 template <class T>
 __global__ void __launch_bounds__(256) gemm_add_parts(const float* parts, int count, int pitch, Epilogue<T> epilogue) {
   const int64_t index = static_cast<int64_t>(blockIdx.x) * 256 + threadIdx.x;

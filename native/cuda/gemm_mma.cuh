@@ -1,9 +1,9 @@
-// bf16 products on the tensor cores (mma.sync, capability 8.0): a ring of cp.async stages, ldmatrix out of swizzled tiles,
-// f32 sums in registers.
+// bf16 products on the tensor cores (mma.sync, capability 8.0): a ring of cp.async stages, ldmatrix out of swizzled
+// tiles, f32 sums in registers.
 //
-// While the tensor cores work on one 16-wide step of k, the fragments of the next are on their way from shared memory, and
-// the tiles `stages - 1` ahead from global memory; a block meets one barrier for each 32 of k. A warp holds
-// warp_m x warp_n sums: 64 x 64 reads 4 KB of shared memory for 32 mma, half of what the tensor cores' time allows.
+// While the tensor cores work on one 16-wide step of k, the fragments of the next are on their way from shared memory,
+// and the tiles `stages - 1` ahead from global memory; a block meets one barrier for each 32 of k. A warp holds warp_m
+// x warp_n sums: 64 x 64 reads 4 KB of shared memory for 32 mma, half of what the tensor cores' time allows.
 #pragma once
 
 #include "cuda/device/cp_async.cuh"
@@ -29,7 +29,7 @@ struct MmaOperand {
 struct MmaArguments {
   MmaOperand a, b;
   int m, n, k;
-  int k_part;          // of k for one part, a multiple of kStep; k when there is one part
+  int k_part;            // of k for one part, a multiple of kStep; k when there is one part
   int64_t c_batch_step;  // elements
   int64_t c_part_step;   // likewise
   Epilogue<bf16> epilogue;
@@ -107,8 +107,8 @@ __device__ __forceinline__ void load_fragments(uint32_t (&fragments)[count][4], 
   }
 }
 
-/// Block (x, y, z): tile of C, item of the batch, part of k. Tiles go down C in bands of 8 tiles, so that blocks that run
-/// together share rows of A and columns of B in the second-level cache.
+/// Block (x, y, z): tile of C, item of the batch, part of k. Tiles go down C in bands of 8 tiles, so that blocks that
+/// run together share rows of A and columns of B in the second-level cache.
 template <class Shape>
 __device__ __forceinline__ int2 tile_of_block(int m, int n) {
   constexpr int band = 8;

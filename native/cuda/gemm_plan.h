@@ -8,12 +8,13 @@
 
 namespace videomae::cuda {
 
-/// Parts of k for an (m, n, k) product: a function of the shape only, so that workspace and bits are the same everywhere.
+/// Parts of k for an (m, n, k) product: a function of the shape only, so that workspace and bits are the same
+/// everywhere.
 ///
-/// Counted in tiles of 128 x 128, of which the reference GPU (132 multiprocessors) works on 264 at once, and in the time
-/// that these take for 1 of k. One part more shortens every tile's way along k; it adds a tile of f32 to write and to
-/// read, about 3, and the first of them a kernel, about 128. A tile begins and ends in about 64. Sums over more than 8192 of
-/// k are cut in any case: the tensor cores truncate when they add, always towards zero.
+/// Counted in tiles of 128 x 128, of which the reference GPU (132 multiprocessors) works on 264 at once, and in the
+/// time that these take for 1 of k. One part more shortens every tile's way along k; it adds a tile of f32 to write and
+/// to read, about 3, and the first of them a kernel, about 128. A tile begins and ends in about 64. Sums over more than
+/// 8192 of k are cut in any case: the tensor cores truncate when they add, always towards zero.
 constexpr int gemm_parts(int64_t m, int64_t n, int64_t k, int64_t batch) {
   constexpr int64_t at_once = 264, tile_start = 64, tile_traffic = 3, second_kernel = 128;
   constexpr int64_t shortest = 256, longest = 8192, limit = 64;

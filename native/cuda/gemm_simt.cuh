@@ -31,7 +31,7 @@ struct SimtShape {
   static constexpr int k_step = 16, stages = 3;
   static constexpr int across = block / 8, threads = across * across;
   static constexpr int blocks = block == 128 ? 2 : 4;  ///< that share a multiprocessor
-  static constexpr int row = block + 4;  ///< floats of one k in shared memory
+  static constexpr int row = block + 4;                ///< floats of one k in shared memory
   static constexpr int operand_floats = k_step * row;
   static constexpr int pitch = block + 8;  ///< of the finished tile
   static constexpr int stage_floats = 2 * operand_floats;
@@ -84,7 +84,8 @@ __global__ void __launch_bounds__(SimtShape<block>::threads, SimtShape<block>::b
   for (int stage = 0; stage < Shape::stages - 1; ++stage) copy_stage(shared + stage * Shape::stage_floats);
 
   // Rows 4 y .. 4 y + 3 of both halves of the tile, and columns likewise: reads of 16 bytes side by side.
-  const int y = static_cast<int>(threadIdx.x) / Shape::across * 4, x = static_cast<int>(threadIdx.x) % Shape::across * 4;
+  const int y = static_cast<int>(threadIdx.x) / Shape::across * 4,
+            x = static_cast<int>(threadIdx.x) % Shape::across * 4;
   float sums[8][8] = {};
   int stage = 0;
   for (int done = 0; done < k_size; done += Shape::k_step) {

@@ -55,15 +55,18 @@ void through_epilogue(const LinearBackward& op, const Context& context, T* befor
   const T *gradient = op.grad_y.data<T>(), *pre = op.preactivation.data<T>();
   if (m > 0 && n > 0) {
     const bool quads = whole_quads(gradient, n) && whole_quads(pre, n) && whole_quads(before, n);
-    start_gradient_rows(context,
-                        GradientRows<T>{gradient, pre, before, partials, static_cast<int>(m), static_cast<int>(n), quads});
+    start_gradient_rows(
+        context, GradientRows<T>{gradient, pre, before, partials, static_cast<int>(m), static_cast<int>(n), quads});
   }
-  if (op.grad_bias.wanted && n > 0) start_add_partial_rows(context, partials, op.blocks(), n, op.grad_bias.data<float>());
+  if (op.grad_bias.wanted && n > 0)
+    start_add_partial_rows(context, partials, op.blocks(), n, op.grad_bias.data<float>());
 }
 
 }  // namespace
 
-size_t workspace(const Linear& op) { return gemm_workspace(forward_product(op), !op.bias.given() && !op.residual.given() && !op.gelu); }
+size_t workspace(const Linear& op) {
+  return gemm_workspace(forward_product(op), !op.bias.given() && !op.residual.given() && !op.gelu);
+}
 size_t workspace(const LinearBackward& op) { return BackwardScratch(op).total; }
 
 void run(Linear& op, const Context& context) {
@@ -83,9 +86,8 @@ void run(LinearBackward& op, const Context& context) {
   if (op.preactivation.given() || op.grad_bias.wanted) {
     void* const before = op.preactivation.given() ? scratch + at.gradient : nullptr;
     float* const partials = reinterpret_cast<float*>(scratch + at.partials);
-    with_real(op.name, op.x.dtype(), [&](auto t) {
-      through_epilogue<decltype(t)>(op, context, static_cast<decltype(t)*>(before), partials);
-    });
+    with_real(op.name, op.x.dtype(),
+              [&](auto t) { through_epilogue<decltype(t)>(op, context, static_cast<decltype(t)*>(before), partials); });
     if (before) gradient = before;
   }
   if (op.grad_x.wanted) {

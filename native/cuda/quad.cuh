@@ -1,4 +1,5 @@
-// Four neighbouring elements as f32, which may be fewer at the end of a row, or lie where one access cannot reach them all.
+// Four neighbouring elements as f32, which may be fewer at the end of a row, or lie where one access cannot reach them
+// all.
 #pragma once
 
 #include "cuda/elements.cuh"

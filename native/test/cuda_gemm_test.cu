@@ -3,9 +3,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cuda/cublaslt.h"
 #include "cuda/device/mma_layout.h"
 #include "cuda/emu/launch.h"
-#include "cuda/cublaslt.h"
 #include "cuda/gemm.h"
 #include "cuda/gemm_plan.h"
 #include "cuda/runtime.h"
@@ -105,7 +105,9 @@ std::vector<char> check_product(const Context& context, DType dtype, Size size, 
       rounding += naive * naive;
     }
     /// The law: at most twice what rounding the exact result costs, and 2e-5.
-    bool good() const { return !(std::sqrt(square) > 2 * std::sqrt(rounding) + 2e-5 * std::sqrt(norm)) && square == square; }
+    bool good() const {
+      return !(std::sqrt(square) > 2 * std::sqrt(rounding) + 2e-5 * std::sqrt(norm)) && square == square;
+    }
   } of_c, of_kept, of_sums;
   bool untouched = true;
   std::vector<double> columns(n);
@@ -190,12 +192,14 @@ void parts(DType dtype) {
 void same_bits(DType dtype) {
   const auto all = [&] {
     std::vector<char> bits = check_product(device(), dtype, {70, 72, 600}, true, false, {.accumulate = true});
-    const auto more = check_product(device(1), dtype, {130, 260, 40}, false, true, {.gate = true, .sums = true, .c = dtype});
+    const auto more =
+        check_product(device(1), dtype, {130, 260, 40}, false, true, {.gate = true, .sums = true, .c = dtype});
     bits.insert(bits.end(), more.begin(), more.end());
     return bits;
   };
   const auto first = all();
-  for (const auto& [order, seed] : {std::pair{emu::Order::forward, 1}, {emu::Order::reversed, 1}, {emu::Order::random, 7}}) {
+  for (const auto& [order, seed] :
+       {std::pair{emu::Order::forward, 1}, {emu::Order::reversed, 1}, {emu::Order::random, 7}}) {
     emu::set_order(order, static_cast<uint64_t>(seed));
     CHECK(all() == first);
   }
@@ -254,7 +258,7 @@ void cublaslt_choice() {
 template <Major major, int mn, int threads>
 void tile_layout() {
   using Tile = OperandTile<major, mn, threads>;
-  const auto conflicts = [](const uint32_t (&offsets)[8]) {
+  const auto conflicts = [](const uint32_t(&offsets)[8]) {
     int seen[8] = {}, most = 0;
     for (const uint32_t offset : offsets) most = std::max(most, ++seen[offset / 16 % 8]);
     return most > 1;
@@ -272,10 +276,9 @@ void tile_layout() {
                 // Element x of this row goes to register `matrix` of the lane that ldmatrix gives it to.
                 const bool turned = major == Major::mn;
                 int lane = 0, half = 0;
-                while (!(ldmatrix_place(lane, half, turned) == cuda::Place{r, x}))
-                  half ? (half = 0, ++lane) : ++half;
-                const auto place = side == Side::a ? mma_a_place({lane, matrix, half})
-                                                   : mma_b_place({lane, matrix % 2, half});
+                while (!(ldmatrix_place(lane, half, turned) == cuda::Place{r, x})) half ? (half = 0, ++lane) : ++half;
+                const auto place =
+                    side == Side::a ? mma_a_place({lane, matrix, half}) : mma_b_place({lane, matrix % 2, half});
                 const int along_mn = side == Side::a ? place.row : place.col + matrix / 2 * 8;
                 const int along_k = side == Side::a ? place.col : place.row;
                 const uint32_t wanted = Tile::layout().offset(first + 16 * i + along_mn, 16 * j + along_k);

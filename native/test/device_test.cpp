@@ -1,6 +1,7 @@
 // Devices of a plug-in, on the emulator: memory, copies, streams, captured graphs, and what goes wrong with them.
 // How plug-ins are found and refused is tested by test/addon/plugin.test.ts.
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -234,10 +235,11 @@ void graphs_keep_what_they_hold() {
   const size_t live = memory_statistics(emu).live;
   {
     Graph graph(emu);
-    graph.begin(true);
     {
       const Tensor t = floats({9});
+      graph.begin(true);
       Graph::hold_touched(t);
+      device().fill(t.data(), 1, t.bytes());
     }
     graph.end();
     CHECK(memory_statistics(emu).live > live);
@@ -254,6 +256,7 @@ void captures_that_fail() {
   CHECK(throws_error("got a read inside it", [&] { read(x); }));
   CHECK(throws_error("synchronize() inside it", [&] { d.synchronize(); }));
   CHECK(throws_error("a step inside another", [] { Graph(emu).begin(true); }));
+  CHECK(throws_error("an allocation", [] { Tensor::empty({1 << 24}, DType::u8, emu); }));
   CHECK(throws_error("a wait for the device", [&] { call_plugin(d.plugin().synchronize, 0); }));
   CHECK(throws_error("spoilt", [&] { graph.end(); }));
   CHECK(!graph.captured() && Graph::recorder() == nullptr);
@@ -300,6 +303,7 @@ void faults_are_told_once() {
 
 int main() {
   using namespace videomae::test;
+  setenv("VIDEOMAE_EMU_STREAMS", "late", 1);  // what these tests are about
   run_case("names and indices of devices", names_and_indices);
   run_case("round trips", round_trips);
   run_case("nothing is done before it must", nothing_is_done_before_it_must);
