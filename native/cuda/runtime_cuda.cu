@@ -83,8 +83,6 @@ void* open(int device) {
                     std::to_string(capability % 10),
                 "choose another one, e.g. cuda:1");
   use(device);
-  // Whoever waits on the host sleeps: decoders need the processors.
-  check(cudaSetDeviceFlags(cudaDeviceScheduleBlockingSync), "cudaSetDeviceFlags");
   Streams& streams = streams_of(device);
   check(cudaStreamCreateWithFlags(&streams.compute, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
   check(cudaStreamCreateWithFlags(&streams.copy, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
@@ -137,6 +135,7 @@ void fill(int device, void* to, uint8_t value, size_t bytes, Stream stream) {
 void* create_event(int device) {
   use(device);
   cudaEvent_t event;
+  // Whoever waits on the host sleeps: decoders need the processors.
   check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming | cudaEventBlockingSync), "cudaEventCreateWithFlags");
   return event;
 }

@@ -1,6 +1,7 @@
 // Devices of a plug-in, on the emulator: memory, copies, streams, captured graphs, and what goes wrong with them.
 // How plug-ins are found and refused is tested by test/addon/plugin.test.ts.
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -302,6 +303,7 @@ void faults_are_told_once() {
 
 int main() {
   using namespace videomae::test;
+  setenv("VIDEOMAE_EMU_STREAMS", "late", 1);  // what these tests are about
   run_case("names and indices of devices", names_and_indices);
   run_case("round trips", round_trips);
   run_case("nothing is done before it must", nothing_is_done_before_it_must);
