@@ -267,7 +267,7 @@ for (let i = 0; i < Number(calls); i++) {
   const spared = name === "threads" || (name === "rehearse" && chance(0.5));
   if (list.length > 0 && !spared) list[stream.integer(list.length)] = anyJunk();
   const result = attempt(name, () => native[name](...list.slice(0, chance(0.1) ? stream.integer(4) : 9)));
-  if (result !== undefined && (["zeros", "fromArray", "view", "copyTo"].includes(name))) readBack({ result });
+  if (result !== undefined && ["zeros", "fromArray", "view", "copyTo"].includes(name)) readBack({ result });
   if (chance(0.02)) attempt(op, () => native.ops[op](...pick([[], [anyJunk()], [null]])));
   if (i % 20 === 19) {
     for (const handle of handles.splice(0)) native.dispose(handle);
