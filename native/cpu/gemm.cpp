@@ -15,9 +15,11 @@ namespace {
 
 // Below this many multiply-adds a product runs on the calling thread: waking the pool costs more than it saves.
 constexpr int64_t kParallelWork = 1 << 20;
-// The columns of B that a tile multiplies with, for one block of k, and its sums where there are several blocks: both stay
-// in a second-level cache of 2 MB, where the sums pass by once a block.
-constexpr int64_t kPanelBytes = 512 << 10, kSumBytes = 1 << 20;
+// The columns of B that a tile multiplies with, and its sums where they outlive a row of blocks: both stay in a
+// second-level cache of 2 MB.
+constexpr int64_t kPanelBytes = 1 << 20, kSumBytes = 1 << 20;
+// Panels of B below which a tile takes k in chunks instead, and how many it has then.
+constexpr int64_t kFewPanels = 4, kChunkPanels = 8;
 // Tiles below which they are cut further, to keep cores busy, and the rows and columns that a tile keeps in any case.
 constexpr int64_t kEnoughTiles = 16, kLeastRows = 128, kLeastColumns = 128;
 // An operand that would be packed by more tiles than this is packed before them.
@@ -62,10 +64,19 @@ GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t 
   plan.a_panels = ceil_div(m, kernels.rows);
   plan.b_panels = ceil_div(n, kernels.columns);
 
-  auto level = [](int64_t panels, int64_t tile) { return ceil_div(panels, std::max<int64_t>(1, ceil_div(panels, tile))); };
-  plan.tile_b = level(plan.b_panels, std::max<int64_t>(1, kPanelBytes / (kernels.b_pitch * plan.k_block)));
-  const int64_t row_of_sums = kernels.sums * kernels.rows * plan.tile_b * kernels.columns * static_cast<int64_t>(sizeof(wide_t<T>));
-  plan.tile_a = plan.k_blocks > 1 ? level(plan.a_panels, std::max<int64_t>(1, kSumBytes / row_of_sums)) : plan.a_panels;
+  auto level = [](int64_t panels, int64_t tile) {
+    return ceil_div(panels, std::max<int64_t>(1, ceil_div(panels, std::max<int64_t>(1, tile))));
+  };
+  const int64_t panel_bytes = kernels.b_pitch * plan.k_block * plan.k_blocks;
+  plan.tile_a = plan.a_panels;
+  plan.tile_b = level(plan.b_panels, kPanelBytes / panel_bytes);
+  plan.chunk_blocks = plan.k_blocks;
+  if (plan.tile_b < std::min(kFewPanels, plan.b_panels) && plan.k_blocks > 1) {
+    plan.tile_b = level(plan.b_panels, kChunkPanels);
+    plan.chunk_blocks = std::max<int64_t>(1, kPanelBytes / (plan.tile_b * kernels.b_pitch * plan.k_block));
+    const int64_t row_bytes = plan.tile_b * kernels.sums_bytes();
+    plan.tile_a = level(plan.a_panels, kSumBytes / row_bytes);
+  }
   auto down = [&] { return ceil_div(plan.a_panels, plan.tile_a); };
   auto across = [&] { return ceil_div(plan.b_panels, plan.tile_b); };
   while (down() * across() < kEnoughTiles) {
@@ -209,10 +220,12 @@ void gemm(const Gemm<T, C>& g, void* workspace) {
     packed.b = free_space;
   }
 
-  const int64_t own_pitch = plan.own_b ? plan.tile_b * kernels.b_pitch : plan.own_a ? kernels.a_pitch : 0;
-  const size_t panels = whole_lines(own_pitch * plan.k_block);
-  const int64_t blocks = plan.k_blocks > 1 ? plan.tile_a * plan.tile_b : 2;
-  const size_t sums = whole_lines(blocks * kernels.sums * kernels.rows * kernels.columns * static_cast<int64_t>(sizeof(wide_t<T>)));
+  const int64_t own_bytes = plan.own_b   ? plan.tile_b * kernels.b_pitch * plan.k_block * plan.chunk_blocks
+                            : plan.own_a ? kernels.a_pitch * plan.k_block
+                                         : 0;
+  const size_t panels = whole_lines(own_bytes);
+  const int64_t rows_kept = plan.chunk_blocks < plan.k_blocks ? plan.tile_a : 1;
+  const size_t sums = whole_lines(rows_kept * plan.tile_b * kernels.sums_bytes());
   const Runs rows{plan.a_panels, plan.tile_a}, columns{plan.b_panels, plan.tile_b};
   each(parallel, rows.pieces() * columns.pieces(), [&](int64_t i) {
     char* space = tile_space(panels + sums);
