@@ -20,8 +20,8 @@ constexpr int64_t kParallelWork = 1 << 20;
 constexpr int64_t kPanelBytes = 1 << 20, kSumBytes = 1 << 20;
 // Panels of B below which a tile takes k in chunks instead, and how many it has then.
 constexpr int64_t kFewPanels = 4, kChunkPanels = 8;
-// Tiles below which they are cut further, to keep cores busy, and the rows and columns that a tile keeps in any case.
-constexpr int64_t kEnoughTiles = 16, kLeastRows = 128, kLeastColumns = 128;
+// Tiles below which they are cut further, to keep cores busy, and the rows or columns that a tile keeps in any case.
+constexpr int64_t kEnoughTiles = 16, kLeastLines = 96;
 // An operand that would be packed by more tiles than this is packed before them.
 constexpr int64_t kTimesPacked = 2;
 constexpr int64_t kPackPanels = 4;  // packed as one piece
@@ -79,20 +79,15 @@ GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t 
   }
   auto down = [&] { return ceil_div(plan.a_panels, plan.tile_a); };
   auto across = [&] { return ceil_div(plan.b_panels, plan.tile_b); };
-  while (down() * across() < kEnoughTiles) {
-    if (plan.tile_a * kernels.rows >= 2 * kLeastRows && plan.tile_a * kernels.rows >= plan.tile_b * kernels.columns)
-      plan.tile_a = ceil_div(plan.tile_a, 2);
-    else if (plan.tile_b * kernels.columns >= 2 * kLeastColumns)
-      plan.tile_b = ceil_div(plan.tile_b, 2);
-    else if (plan.tile_a * kernels.rows >= 2 * kLeastRows)
-      plan.tile_a = ceil_div(plan.tile_a, 2);
-    else
-      break;
+  // The side of the larger operand is cut first, so that few tiles pack the same part of it.
+  const bool larger_b = plan.b_panels * kernels.b_pitch > plan.a_panels * kernels.a_pitch;
+  auto cut_a = [&] { return plan.tile_a * kernels.rows >= 2 * kLeastLines && (plan.tile_a = ceil_div(plan.tile_a, 2)); };
+  auto cut_b = [&] { return plan.tile_b * kernels.columns >= 2 * kLeastLines && (plan.tile_b = ceil_div(plan.tile_b, 2)); };
+  while (down() * across() < kEnoughTiles && (larger_b ? cut_b() || cut_a() : cut_a() || cut_b())) {
   }
   plan.tile_a = level(plan.a_panels, plan.tile_a), plan.tile_b = level(plan.b_panels, plan.tile_b);
 
-  // The larger operand is packed by the tiles, if few do so.
-  const bool larger_b = plan.b_panels * kernels.b_pitch > plan.a_panels * kernels.a_pitch;
+  // It is packed by the tiles, if few do so.
   plan.own_b = !b_is_packed && larger_b && down() <= kTimesPacked;
   plan.own_a = (b_is_packed || !larger_b) && across() <= kTimesPacked;
   return plan;
