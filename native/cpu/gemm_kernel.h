@@ -145,6 +145,13 @@ struct GemmKernel {
           const char* b = plan.own_b ? own + (block - chunk) * plan.k_block * columns.size() * Format::b_pitch
                                      : static_cast<const char*>(packed.b) +
                                            (k0 * plan.b_panels + columns.begin * size) * Format::b_pitch;
+          const bool same_panel = block + 1 < end;  // in the next round
+          if (!plan.own_a && (same_panel || p + 1 < rows.end)) {
+            const int64_t next = same_panel ? block + 1 : chunk, next_size = padded(depth(plan, next, g.k));
+            epilogue.expect(static_cast<const char*>(packed.a) +
+                                (next * plan.k_block * plan.a_panels + (same_panel ? p : p + 1) * next_size) * Format::a_pitch,
+                            next_size * Format::a_pitch);
+          }
           for (int64_t q = columns.begin; q < columns.end; ++q, b += size * Format::b_pitch) {
             const int64_t row = p * kRows, column = q * kColumns;
             W* block_sums = row_sums + (q - columns.begin) * kSums;
