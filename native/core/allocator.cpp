@@ -4,6 +4,11 @@
 
 namespace videomae {
 
+uint64_t next_version() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
+}
+
 std::shared_ptr<Block> allocate(size_t bytes, Device device) {
   if (Arena* arena = Arena::opened(device)) return arena->allocate(bytes);
   const Home home = home_of(device);

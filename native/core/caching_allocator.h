@@ -1,9 +1,9 @@
 // A caching allocator over one source of memory: the system, a device, or none at all.
 //
-// Freed blocks are kept by size and handed out again, so that a training loop reaches the source only in its first steps
-// and never faults the same pages in twice. Sizes are rounded up to eight steps a power of two (at most 12.5 % waste),
-// which lets blocks of nearly equal size serve each other. On a device a block may be handed out again while kernels
-// still work on it: whoever gets it works on the same stream, after them.
+// Freed blocks are kept by size and handed out again, so that a training loop reaches the source only in its first
+// steps and never faults the same pages in twice. Sizes are rounded up to eight steps a power of two (at most 12.5 %
+// waste), which lets blocks of nearly equal size serve each other. On a device a block may be handed out again while
+// kernels still work on it: whoever gets it works on the same stream, after them.
 #pragma once
 
 #include <cstddef>

@@ -10,11 +10,11 @@ namespace videomae {
 namespace {
 
 // The driver's interface as its own header (cuda.h) has it: CUresult is an int, 0 for success.
-constexpr int no_device = 100;           // CUDA_ERROR_NO_DEVICE
-constexpr int attribute_major = 75;      // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
-constexpr int attribute_minor = 76;      // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR
-constexpr int release = 13000;           // CUDA 13.0
-constexpr int oldest_capability = 80;    // what the kernels are written for
+constexpr int no_device = 100;         // CUDA_ERROR_NO_DEVICE
+constexpr int attribute_major = 75;    // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
+constexpr int attribute_minor = 76;    // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR
+constexpr int release = 13000;         // CUDA 13.0
+constexpr int oldest_capability = 80;  // what the kernels are written for
 
 const char* const wanted = "an NVIDIA GPU of capability 8.0 or more and driver 580 or newer";
 

@@ -1,5 +1,6 @@
-// Finds and opens plug-ins, when a device is first asked for. A plug-in lies beside the library that this code is in, or
-// where VIDEOMAE_CUDA_PLUGIN or VIDEOMAE_EMU_PLUGIN says. Once open it stays: its kernels may be at work at any time.
+// Finds and opens plug-ins, when a device is first asked for. A plug-in lies beside the library that this code is in,
+// or where VIDEOMAE_CUDA_PLUGIN or VIDEOMAE_EMU_PLUGIN says. Once open it stays: its kernels may be at work at any
+// time.
 #pragma once
 
 #include <string>

@@ -29,6 +29,10 @@ class Tensor {
   bool counted() const { return block_->counted; }
   /// The memory it lies in, which others may share.
   const std::shared_ptr<Block>& block() const { return block_; }
+  /// The version of its memory's contents (Block::version).
+  uint64_t version() const { return block_->version; }
+  /// Says that elements were written in place.
+  void mark_written() const { block_->version = next_version(); }
   DType dtype() const { return dtype_; }
   Device device() const { return device_; }
   const Shape& shape() const { return shape_; }

@@ -13,14 +13,19 @@ template <class T>
 void forward(const LayerNorm& op) {
   const int64_t D = op.width(), rows = op.rows(), piece = rows_per_piece(D);
   using W = wide_t<T>;
-  const T* x = op.x.data<T>();
+  const T *x = op.x.data<T>(), *residual = op.residual.data<T>();
   const W *weight = op.weight.data<W>(), *bias = op.bias.data<W>();
-  T* y = op.y.data<T>();
+  T *y = op.y.data<T>(), *sum = op.sum.data<T>();
   W *means = op.mean.data<W>(), *rstds = op.rstd.data<W>();
   parallel_for((rows + piece - 1) / piece, [&](int64_t p) {
     for (int64_t r = p * piece; r < std::min(rows, (p + 1) * piece); ++r) {
       const T* xr = x + r * D;
       T* yr = y + r * D;
+      if (residual != nullptr) {
+        T* added = sum != nullptr ? sum + r * D : yr;  // what is normalised; y may hold it until it is written
+        for (int64_t i = 0; i < D; ++i) added[i] = convert<T>(widen(xr[i]) + widen(residual[r * D + i]));
+        xr = added;
+      }
       const W mean = lane_sum<W>(D, [&](int64_t i) { return widen(xr[i]); }) / D;
       const auto squared = [&](int64_t i) { return (widen(xr[i]) - mean) * (widen(xr[i]) - mean); };
       const W variance = lane_sum<W>(D, squared) / D;
@@ -35,7 +40,7 @@ void forward(const LayerNorm& op) {
 template <class T, class W = wide_t<T>>
 void backward(const LayerNormBackward& op, W* partials) {
   const int64_t D = op.width(), rows = op.rows(), blocks = op.blocks();
-  const T *g = op.grad_y.data<T>(), *x = op.x.data<T>();
+  const T *g = op.grad_y.data<T>(), *x = op.x.data<T>(), *grad_sum = op.grad_sum.data<T>();
   const W *weight = op.weight.data<W>(), *means = op.mean.data<W>(), *rstds = op.rstd.data<W>();
   T* grad_x = op.grad_x.data<T>();
   parallel_for(blocks, [&](int64_t block) {
@@ -56,7 +61,11 @@ void backward(const LayerNormBackward& op, W* partials) {
       const W h = lane_sum<W>(D, scaled) / D;
       const W hn = lane_sum<W>(D, [&](int64_t i) { return scaled(i) * centred(i); }) * rstd / D;
       T* out = grad_x + r * D;
-      for (int64_t i = 0; i < D; ++i) out[i] = convert<T>(rstd * (scaled(i) - h - centred(i) * rstd * hn));
+      const auto gradient = [&](int64_t i) { return rstd * (scaled(i) - h - centred(i) * rstd * hn); };
+      if (grad_sum == nullptr)
+        for (int64_t i = 0; i < D; ++i) out[i] = convert<T>(gradient(i));
+      else
+        for (int64_t i = 0; i < D; ++i) out[i] = convert<T>(gradient(i) + widen(grad_sum[r * D + i]));
     }
   });
   for (auto [out, at] : {std::pair{op.grad_weight.data<W>(), 0}, {op.grad_bias.data<W>(), 1}}) {

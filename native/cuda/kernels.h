@@ -7,14 +7,17 @@
 
 namespace videomae::cuda {
 
-#define OP(Type, stem)                       \
+#define OP(Type, stem)                        \
   void run(Type& op, const Context& context); \
   size_t workspace(const Type& op);
 #include "ops/ops.def"
 #undef OP
 
-/// The kernel and the name of an op, by its number.
-const Kernel& kernel_of(int32_t id);
+// ---- by the number of an op ----
+
+size_t workspace_of_op(int32_t id, const void* op);
+/// Runs an op on a device.
+void run_op(int device, int32_t id, void* op, const Context& context);
 const char* name_of_op(int32_t id);
 
 }  // namespace videomae::cuda

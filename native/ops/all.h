@@ -3,11 +3,13 @@
 
 #include "ops/accumulate.h"
 #include "ops/adamw.h"
+#include "ops/affine.h"
 #include "ops/assemble_decoder.h"
 #include "ops/attention.h"
 #include "ops/binary.h"
 #include "ops/cast.h"
 #include "ops/cat.h"
+#include "ops/color_transform.h"
 #include "ops/crop_resize.h"
 #include "ops/cross_entropy.h"
 #include "ops/dropout.h"
@@ -51,7 +53,7 @@ struct IdOf;
 constexpr uint64_t ops_layout() {
   uint64_t hash = 14695981039346656037u;  // FNV-1a
   const auto add = [&hash](uint64_t value) { hash = (hash ^ value) * 1099511628211u; };
-#define OP(Type, stem)                                       \
+#define OP(Type, stem)                                                      \
   for (const char* c = #Type; *c != 0; ++c) add(static_cast<uint64_t>(*c)); \
   add(sizeof(Type));
 #include "ops/ops.def"

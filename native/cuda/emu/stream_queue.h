@@ -1,6 +1,6 @@
-// The streams of an emulated device. Nothing given to a stream is done before somebody has to see it: the host waits for
-// an event or for the device, or the other stream is held up. So whatever relies on work being done earlier than the
-// rules say reads what was there before. VIDEOMAE_EMU_STREAMS=early does everything at once, which is as legal.
+// The streams of an emulated device. Nothing given to a stream is done before somebody has to see it: the host waits
+// for an event or for the device, or the other stream is held up. So whatever relies on work being done earlier than
+// the rules say reads what was there before. VIDEOMAE_EMU_STREAMS=early does everything at once, which is as legal.
 #pragma once
 
 #include <cstdint>
