@@ -26,13 +26,20 @@ struct SameSizeInteger<double> {
   using type = int64_t;
 };
 
+/// The type of a stored bf16's bits; depends on T only so that a vector of it may.
+template <class T>
+struct HalfBits {
+  using type = uint16_t;
+};
+
 template <class Isa, class T>
 struct Vectors {
   using Integer = typename SameSizeInteger<T>::type;
   typedef T Vec __attribute__((vector_size(Isa::vector_bytes)));
   typedef Integer Mask __attribute__((vector_size(Isa::vector_bytes)));  // lane-wise truth, indices and bit patterns
   static constexpr int lanes = Isa::vector_bytes / static_cast<int>(sizeof(T));
-  typedef uint16_t Halves __attribute__((vector_size(2 * lanes)));  // as many bf16 as there are lanes
+  using Half = typename HalfBits<T>::type;
+  typedef Half Halves __attribute__((vector_size(2 * lanes)));  // as many bf16 as there are lanes
 
   VIDEOMAE_INLINE Vec all(T value) { return Vec{} + value; }
 
