@@ -175,33 +175,56 @@ VIDEOMAE_INLINE void store_pairs(bf16* tile_row, const SplitVector<Parts>& even,
   }
 }
 
-/// Transposes 16 x 16 words in registers.
-template <int Step = 1>
-VIDEOMAE_INLINE void transpose_words(__m512i* rows) {
-  if constexpr (Step < 16) {
-    alignas(64) int32_t low[16], high[16];
-    for (int i = 0; i < 16; ++i) {
-      low[i] = i & Step ? 16 + i - Step : i;
-      high[i] = i & Step ? 16 + i : i + Step;
-    }
-    const __m512i take_low = _mm512_load_si512(low), take_high = _mm512_load_si512(high);
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; ++i) {
-      if (i & Step) continue;
-      const __m512i a = rows[i], b = rows[i + Step];
-      rows[i] = _mm512_permutex2var_epi32(a, take_low, b);
-      rows[i + Step] = _mm512_permutex2var_epi32(a, take_high, b);
-    }
-    transpose_words<Step * 2>(rows);
+/// The last three of the four rounds of a transposition of 16 x 16 words, which exchange blocks of 4, 2 and 1 words; two
+/// shuffles for each pair of rows and round.
+VIDEOMAE_INLINE void transpose_quarters(__m512i* rows) {
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    const int r = i / 4 * 8 + i % 4;
+    const __m512i a = rows[r], b = rows[r + 4];
+    rows[r] = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13), b);
+    rows[r + 4] = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15), b);
   }
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    const int r = i / 2 * 4 + i % 2;
+    const __m512i a = rows[r], b = rows[r + 2];
+    rows[r] = _mm512_unpacklo_epi64(a, b);
+    rows[r + 2] = _mm512_unpackhi_epi64(a, b);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    const __m512i a = rows[2 * i], b = rows[2 * i + 1];
+    rows[2 * i] = _mm512_mask_shuffle_epi32(a, 0xAAAA, b, _MM_PERM_CCAA);
+    rows[2 * i + 1] = _mm512_mask_shuffle_epi32(b, 0x5555, a, _MM_PERM_DDBB);
+  }
+}
+
+/// Transposes 16 x 16 words in registers.
+VIDEOMAE_INLINE void transpose_words(__m512i* rows) {
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    const __m512i a = rows[i], b = rows[i + 8];
+    rows[i] = _mm512_inserti64x4(a, _mm512_castsi512_si256(b), 1);
+    rows[i + 8] = _mm512_shuffle_i64x2(a, b, 0xEE);
+  }
+  transpose_quarters(rows);
 }
 
 /// to = the transpose of `from` as 16 x 16 words; both dense.
 VIDEOMAE_INLINE void transpose_tile(const void* from, void* to) {
+  const char* source = static_cast<const char*>(from);
   __m512i rows[16];
-#pragma GCC unroll 16
-  for (int r = 0; r < 16; ++r) rows[r] = _mm512_loadu_si512(static_cast<const char*>(from) + 64 * r);
-  transpose_words(rows);
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i)
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; ++half) {
+      const char* row = source + 64 * i + 32 * half;
+      const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row));
+      const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + 64 * 8));
+      rows[i + 8 * half] = _mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1);
+    }
+  transpose_quarters(rows);
 #pragma GCC unroll 16
   for (int r = 0; r < 16; ++r) _mm512_storeu_si512(static_cast<char*>(to) + 64 * r, rows[r]);
 }

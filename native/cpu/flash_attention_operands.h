@@ -33,7 +33,8 @@ struct TileOperands {
     float *q_inverse, *k_inverse;                                 // (N), padded: 1 / norm for cosine, or 1
     bf16 *v_rows, *grad_columns, *k_across, *q_down, *grad_down;  // backward: these and all of the above but v_across
     float *lse2, *output_dot;                                     // (N), padded; lse2 in the exponent of 2
-    float* grad_q;  // (parts, tiles of tokens, tiles of d, 16 d, 16 tokens)
+    float *grad_k, *grad_v;                                       // (tiles of tokens, tiles of d, 16 tokens, 16 d)
+    float* grad_q;                                                // (parts, tiles of tokens, tiles of d, 16 d, 16 tokens)
   };
 
   static int64_t lay_out(int64_t tokens, int64_t d, int64_t parts, void* base, Space* s) {
@@ -52,11 +53,12 @@ struct TileOperands {
     take(s->v_rows, by_token), take(s->grad_columns, by_token);
     take(s->k_across, by_width), take(s->q_down, by_width), take(s->grad_down, by_width);
     take(s->lse2, padded), take(s->output_dot, padded);
-    take(s->grad_q, parts * grad_q_size(tokens, d));
+    take(s->grad_k, sums_size(tokens, d)), take(s->grad_v, sums_size(tokens, d));
+    take(s->grad_q, parts * sums_size(tokens, d));  // last: where the others lie does not depend on the parts
     return size;
   }
 
-  static int64_t grad_q_size(int64_t tokens, int64_t d) { return 2 * groups(tokens) * tiles(d) * kTileSums; }
+  static int64_t sums_size(int64_t tokens, int64_t d) { return 2 * groups(tokens) * tiles(d) * kTileSums; }
   static Space space_at(void* base, int64_t tokens, int64_t d, int64_t parts) {
     Space space{};
     lay_out(tokens, d, parts, base, &space);

@@ -21,7 +21,7 @@ namespace videomae {
 template <class T>
 struct TileAttention : TileOperands<T> {
   using Operands = TileOperands<T>;
-  using Operands::depth, Operands::dot, Operands::grad_q_size, Operands::groups, Operands::invert_norms;
+  using Operands::depth, Operands::dot, Operands::sums_size, Operands::groups, Operands::invert_norms;
   using Operands::kGroup, Operands::kMaxWidth, Operands::kNormFloor, Operands::kParts, Operands::kTile;
   using Operands::lanes_below, Operands::load, Operands::pack, Operands::smaller, Operands::space_at, Operands::store;
   using Operands::tiles;
@@ -31,8 +31,9 @@ struct TileAttention : TileOperands<T> {
   using Forward = FlashAttention<T>;
   using Backward = FlashAttentionBackward<T>;
   using Product = TileProduct<kParts>;
-  static constexpr int64_t kForwardKeys = 128;  // keys that pass by a group of queries at a time
+  static constexpr int64_t kForwardKeys = kParts == 3 ? 64 : 128;  // keys that pass by a group of queries at a time
   static constexpr int64_t kBlock = 64;         // keys and queries of a block of the backward pass
+  static constexpr int64_t kResident = 512;
   static constexpr double kLog2E = 1.4426950408889634;
   static constexpr float kMostInverse = 1 / kNormFloor, kLowest = -3.402823466e38f, kSlack = 8;
 
@@ -224,28 +225,30 @@ struct TileAttention : TileOperands<T> {
     alignas(64) bf16 p_left[kBlock * kBlock / 512 * kTile];                    // tiles (16 keys, 32 queries)
     alignas(64) bf16 ds_left[kBlock * kBlock / 512 * kTile];                   // the same
     alignas(64) bf16 ds_right[kBlock * kBlock / 512 * kTile];                  // tiles (32 keys, 16 queries)
-    alignas(64) float grad_k[kBlock * kMaxWidth], grad_v[kBlock * kMaxWidth];  // tiles (16 keys, 16 d)
   };
 
   static void backward(const Backward& args, int64_t head, TokenRange keys, int64_t part, void* space) {
     const int64_t n = args.tokens, d = args.head_dim, ld = attention_rows::qkv_step(args);
     const Space s = space_at(space, n, d, 1);  // what lies before grad_q does not depend on the parts
-    float* grad_q = s.grad_q + part * grad_q_size(n, d);
+    float* grad_q = s.grad_q + part * sums_size(n, d);
     const float scale = static_cast<float>(attention_rows::scale(args, head));
     const TileRegisters registers;
     Block block;
-    for (int64_t key = keys.begin; key < keys.end; key += kBlock) {
-      const int64_t count = smaller(kBlock, keys.end - key);
+    // The operands of so many keys and what is summed for them stay in the second-level cache while the queries pass by.
+    for (int64_t begin = keys.begin; begin < keys.end; begin += kResident) {
+      const int64_t end = smaller(keys.end, begin + kResident);
       for (int64_t query = 0; query < n; query += kBlock)
-        backward_block(s, d, n, key, count, query, scale, args.cosine, block, grad_q, key > keys.begin);
-      for (int64_t r = 0; r < count; ++r) {
-        const int64_t row = key + r, at = r / 16 * tiles(d) * kTileSums + r % 16 * 16;
-        T* grad_k = args.grad_qkv + attention_rows::qkv_offset(args, head, 1) + row * ld;
-        const T* k = args.qkv + attention_rows::qkv_offset(args, head, 1) + row * ld;
-        finish_row(block.grad_k + at, kTileSums, scale, args.cosine, k, s.k_inverse[row], d, grad_k);
-        T* grad_v = args.grad_qkv + attention_rows::qkv_offset(args, head, 2) + row * ld;
-        finish_row(block.grad_v + at, kTileSums, 1, false, k, 1, d, grad_v);
-      }
+        for (int64_t key = begin; key < end; key += kBlock)
+          backward_block(s, d, n, key, smaller(kBlock, end - key), query, scale, args.cosine, block, grad_q,
+                         key > keys.begin);
+    }
+    for (int64_t row = keys.begin; row < keys.end; ++row) {
+      const int64_t at = row / 16 * tiles(d) * kTileSums + row % 16 * 16;
+      T* grad_k = args.grad_qkv + attention_rows::qkv_offset(args, head, 1) + row * ld;
+      const T* k = args.qkv + attention_rows::qkv_offset(args, head, 1) + row * ld;
+      finish_row(s.grad_k + at, kTileSums, scale, args.cosine, k, s.k_inverse[row], d, grad_k);
+      T* grad_v = args.grad_qkv + attention_rows::qkv_offset(args, head, 2) + row * ld;
+      finish_row(s.grad_v + at, kTileSums, 1, false, k, 1, d, grad_v);
     }
   }
 
@@ -263,11 +266,11 @@ struct TileAttention : TileOperands<T> {
     weigh_block(s, key, keys, query, queries, scale, cosine, b);
     auto over_queries = [&](const bf16* left, const bf16* down, float* result) {
       Product::run(2 * key_pairs, tiles(d), query_pairs, {left, kBlock / 32 * kTile, kTile},
-                   {down + query / 32 * across, kTile, across}, {result, tiles(d) * kTileSums, kTileSums, 16},
+                   {down + query / 32 * across, kTile, across}, {result + key_tile * tiles(d) * kTileSums, tiles(d) * kTileSums, kTileSums, 16},
                    query > 0);
     };
-    over_queries(b.p_left, s.grad_down, b.grad_v);
-    over_queries(b.ds_left, s.q_down, b.grad_k);
+    over_queries(b.p_left, s.grad_down, s.grad_v);
+    over_queries(b.ds_left, s.q_down, s.grad_k);
     Product::run(tiles(d), 2 * query_pairs, key_pairs, {s.k_across + key / 32 * across, kTile, across},
                  {b.ds_right, kTile, kBlock / 16 * kTile},
                  {grad_q + query_tile * tiles(d) * kTileSums, kTileSums, tiles(d) * kTileSums, 16}, add_to_q);
@@ -345,7 +348,7 @@ struct TileAttention : TileOperands<T> {
 
   /// With q^ the (normalised) query: grad q^ = scale dS K, and grad scale = sum of q^ . (dS K).
   static double finish(const Backward& args, int64_t head, int64_t parts, void* space) {
-    const int64_t n = args.tokens, d = args.head_dim, ld = attention_rows::qkv_step(args), size = grad_q_size(n, d);
+    const int64_t n = args.tokens, d = args.head_dim, ld = attention_rows::qkv_step(args), size = sums_size(n, d);
     const Space s = space_at(space, n, d, parts);
     const float scale = static_cast<float>(attention_rows::scale(args, head));
     alignas(64) float rows[16][kMaxWidth];
