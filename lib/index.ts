@@ -10,7 +10,14 @@ export { type RandomKey, randomKey, withRandomKey } from "./autograd/random-key.
 export { type PretrainRunConfig, type PretrainRunOptions, parsePretrainConfig } from "./config/pretrain-config.js";
 export { formatRecipe, loadRecipe, parseRecipe } from "./config/recipe-file.js";
 export { type PretrainRecipe, type RecipeName, type RecipeOptions, recipe, recipes } from "./config/recipes.js";
+export { readClassNames } from "./data/class-names.js";
 export type { DecoderName } from "./data/find-decoder.js";
+export {
+  type LabelledOptions,
+  type LabelledSource,
+  type LabelledSources,
+  readLabelledSources,
+} from "./data/labelled-sources.js";
 export { readSources } from "./data/lists.js";
 export {
   type BadFile,
@@ -25,7 +32,10 @@ export {
   type QuarantineState,
   VideoDataset,
 } from "./data/loader.js";
+export { type ClassSpace, type MergedClasses, mergeClasses } from "./data/merge-classes.js";
+export { type LabelledSet, type LeftOut, type MergedSets, type MergeOptions, mergeSets } from "./data/merge-lists.js";
 export type { Source } from "./data/source.js";
+export type { Identity } from "./data/video-identity.js";
 export type { ViewSampling } from "./data/view-sampling.js";
 export { examineMachine } from "./doctor/examine.js";
 export type { Finding, Status } from "./doctor/finding.js";

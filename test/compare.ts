@@ -1,4 +1,12 @@
 // Errors as the fixtures state them.
+import { cast } from "#lib/ops/cast.js";
+import { scope } from "#lib/tensor/scope.js";
+import type { Tensor } from "#lib/tensor/tensor.js";
+
+/** The elements of a tensor as numbers, bf16 widened. */
+export function numbersOf(x: Tensor): ArrayLike<number> {
+  return x.dtype === "bf16" ? scope(() => cast(x, "f32").readSync()) : x.readSync();
+}
 
 /** |a - b| / |b| over all elements. */
 export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {

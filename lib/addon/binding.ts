@@ -44,6 +44,8 @@ interface Binding {
   zeros(shape: readonly number[], dtype: string): Handle;
   readInto<A extends NumberArray>(x: Handle, target: A): A;
   write(x: Handle, data: NumberArray): void;
+  /** The version of a tensor's contents: another number after every write to its memory. */
+  version(x: Handle): number;
   view(x: Handle, offset: number, shape: readonly number[]): Handle;
   dispose(x: Handle): void;
   describe(x: Handle): { shape: number[]; dtype: string; device: string };

@@ -89,9 +89,13 @@ function inOrder(root: TapeNode): TapeNode[] {
   return [...seen].sort((a, b) => b.order - a.order);
 }
 
-/** Hands a gradient to a node, out of the scope it was made in; two that meet are added. */
-function send(pending: Map<TapeNode, Tensor>, node: TapeNode, gradient: Tensor): void {
+/**
+ * Hands a gradient to a node, out of the scope it was made in; two that meet are added. A node gets a gradient of its own
+ * dtype: that of a bf16 weight, for one, comes as f32.
+ */
+function send(pending: Map<TapeNode, Tensor>, node: TapeNode, made: Tensor): void {
   const waiting = pending.get(node);
+  const gradient = made.dtype === node.dtype ? made : nativeOp("cast", { x: made, dtype: node.dtype }).y;
   if (waiting === undefined) {
     pending.set(node, gradient.view(gradient.shape).keep()); // a view: one tensor may be the gradient of two inputs
     return;

@@ -51,7 +51,7 @@ export function defineOp<A extends unknown[]>(
     }
     if (recorded) {
       result.requiresGrad = true;
-      result.history = new TapeNode(name, inputs, vjp!, saved);
+      result.history = new TapeNode(name, result.dtype, inputs, vjp!, saved);
     }
     return result;
   };

@@ -6,6 +6,7 @@
 // tensors, and a loss that is carried out of a scope carries its whole history.
 import { binding, type Handle } from "../addon/binding.js";
 import { VideomaeError } from "../errors.js";
+import type { DType } from "../tensor/dtype.js";
 import type { History } from "../tensor/tensor.js";
 import { Tensor } from "../tensor/tensor.js";
 
@@ -19,6 +20,8 @@ let created = 0;
 
 export class TapeNode implements History {
   readonly op: string;
+  /** Of the tensor that it made. */
+  readonly dtype: DType;
   /** Later nodes have greater numbers: the backward pass runs in descending order. */
   readonly order = created++;
   readonly edges: readonly Edge[];
@@ -27,8 +30,9 @@ export class TapeNode implements History {
   #consumers = 0;
   #tensorAlive = true;
 
-  constructor(op: string, inputs: readonly Tensor[], vjp: VectorJacobianProduct, saved: SavedTensors) {
+  constructor(op: string, dtype: DType, inputs: readonly Tensor[], vjp: VectorJacobianProduct, saved: SavedTensors) {
     this.op = op;
+    this.dtype = dtype;
     this.#vjp = vjp;
     this.#saved = saved;
     this.edges = inputs.map((x) => edgeOf(x));
@@ -91,7 +95,7 @@ export class TapeNode implements History {
 
 function edgeOf(x: Tensor): Edge {
   if (x.history !== undefined) return { node: x.history as TapeNode };
-  return x.requiresGrad ? { leaf: x } : undefined;
+  return x.requiresGrad ? { leaf: x.master ?? x } : undefined;
 }
 
 /** Keeps tensors alive for a backward pass, whatever becomes of the scope they were made in. */

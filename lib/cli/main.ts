@@ -34,6 +34,11 @@ const commands: readonly (readonly [name: string, description: string, load: () 
     async () => (await import("./inspect.js")).inspectCommand(),
   ],
   [
+    "merge-lists",
+    "labelled data sets in one: classes merged by name, no recording both learnt from and tested on",
+    async () => (await import("./merge-lists.js")).mergeListsCommand(),
+  ],
+  [
     "recipes",
     "named recipes for pretrain, as YAML to start from",
     async () => (await import("./recipes.js")).recipesCommand(),

@@ -114,8 +114,9 @@ function childSchema(schema: z.ZodType, key: PropertyKey): z.ZodType | undefined
   const inner = bare(schema) as {
     shape?: Record<PropertyKey, z.ZodType>;
     element?: z.ZodType;
-    def: { items?: readonly z.ZodType[] };
+    def: { items?: readonly z.ZodType[]; valueType?: z.ZodType };
   };
+  if (inner.def.valueType) return inner.def.valueType; // a record: every key has the same schema
   if (inner.shape) return Object.hasOwn(inner.shape, key) ? inner.shape[key] : undefined;
   if (typeof key === "number") {
     const item = inner.element ?? inner.def.items?.[key];

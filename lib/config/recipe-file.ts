@@ -5,20 +5,14 @@
 //   batchSize: 8
 //   accumulate: 128
 //
-// A file is data, whoever wrote it: its size, depth and aliases are bounded, tags and doubled keys are errors, and a
-// mistake is told with line and column. What is written here reads back to the same options.
+// A mistake is told with line and column. What is written here reads back to the same options.
 
-import { readFileSync, statSync } from "node:fs";
-import { Document, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type YAMLError } from "yaml";
+import { Document, isScalar, visit } from "yaml";
 import { VideomaeError } from "../errors.js";
-import { type Mistake, pathText, shortened } from "./explain-issue.js";
+import { shortened } from "./explain-issue.js";
 import { describePretrainOptions, mistakeInPart, overrideOptions } from "./pretrain-config.js";
 import { type RecipeOptions, recipe, recipes } from "./recipes.js";
-
-const MOST_BYTES = 64 * 1024;
-const MOST_ALIASES = 100;
-const MOST_INDENT = 80;
-const MOST_BRACKETS = 32;
+import { parseYaml, readYaml } from "./yaml-options.js";
 
 /**
  * The options of a recipe: a named one, or a YAML file.
@@ -27,20 +21,7 @@ const MOST_BRACKETS = 32;
 export function loadRecipe(nameOrPath: string): RecipeOptions {
   if (Object.hasOwn(recipes, nameOrPath)) return recipe(nameOrPath).options;
   if (!/\.ya?ml$|[\\/]/i.test(nameOrPath)) return recipe(nameOrPath).options; // throws, naming the nearest
-  return parseRecipe(readText(nameOrPath), nameOrPath);
-}
-
-function readText(path: string): string {
-  try {
-    const { size } = statSync(path);
-    if (size > MOST_BYTES) throw tooLarge(path, size);
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    if (cause instanceof VideomaeError) throw cause;
-    const { code } = cause as NodeJS.ErrnoException;
-    const got = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "a folder" : `${code}`;
-    throw new VideomaeError({ op: path, expected: "a recipe in YAML", got, cause });
-  }
+  return parseRecipe(readYaml(nameOrPath, "a recipe in YAML"), nameOrPath);
 }
 
 /**
@@ -49,106 +30,22 @@ function readText(path: string): string {
  * @throws VideomaeError whose `op` is `where:line:column` and the key
  */
 export function parseRecipe(text: string, where: string): RecipeOptions {
-  if (text.length > MOST_BYTES) throw tooLarge(where, text.length);
-  const lines = new LineCounter();
-  const document = parsed(text, where, lines);
-  const { extends: base, ...options } = plainObject(document, where);
-  const fail = (path: readonly PropertyKey[], parts: Omit<Mistake, "path">): never => {
-    const at = lines.linePos(offsetOf(document, path));
-    const key = parts.expected === "a known option" ? path.slice(0, -1) : path;
-    const op = `${where}:${at.line}:${at.col}${key.length > 0 ? ` ${pathText(key)}` : ""}`;
-    throw new VideomaeError({ op, ...parts });
-  };
+  const { options: written, refuse } = parseYaml(text, where);
+  const { extends: base, ...options } = written;
   const mistake = mistakeInPart(options);
-  if (mistake) fail(mistake.path, { expected: mistake.expected, got: mistake.got, hint: mistake.hint });
+  if (mistake) refuse(mistake);
   if (base === undefined) return options;
   if (typeof base !== "string") {
-    return fail(["extends"], {
-      expected: "the name of a recipe",
-      got: shortened(JSON.stringify(base)),
-      hint: undefined,
-    });
+    const got = shortened(JSON.stringify(base));
+    return refuse({ path: ["extends"], expected: "the name of a recipe", got, hint: undefined });
   }
   try {
     return overrideOptions(recipe(base).options, options as RecipeOptions);
   } catch (error) {
     if (!(error instanceof VideomaeError)) throw error;
-    return fail(["extends"], { expected: error.expected ?? "", got: error.got ?? "", hint: error.hint });
+    const { expected = "", got = "", hint } = error;
+    return refuse({ path: ["extends"], expected, got, hint });
   }
-}
-
-function parsed(text: string, where: string, lineCounter: LineCounter): Document {
-  if (isDeep(text)) {
-    throw new VideomaeError({ op: where, expected: "options, at most a few levels deep", got: "very deep nesting" });
-  }
-  const document = guarded(where, () =>
-    parseDocument(text, {
-      ...{ lineCounter, prettyErrors: false, uniqueKeys: true, stringKeys: true },
-      ...{ schema: "core", merge: false, version: "1.2" },
-    }),
-  );
-  const mistake: YAMLError | undefined = document.errors[0] ?? document.warnings[0];
-  if (mistake === undefined) return document as Document;
-  const { line, col } = lineCounter.linePos(mistake.pos[0]);
-  throw new VideomaeError({ op: `${where}:${line}:${col}`, expected: "YAML", got: shortened(mistake.message) });
-}
-
-function plainObject(document: Document, where: string): Record<string, unknown> {
-  if (!isMap(document.contents)) {
-    throw new VideomaeError({
-      op: where,
-      expected: 'options, one a line, as in "maskRatio: 0.9"',
-      got: document.contents === null ? "nothing" : isSeq(document.contents) ? "a list" : "a single value",
-    });
-  }
-  return guarded(where, () => document.toJS({ maxAliasCount: MOST_ALIASES }));
-}
-
-/** What the parser throws (too many aliases, a nesting that overflows the stack) as a message about the file. */
-function guarded<T>(where: string, body: () => T): T {
-  try {
-    return body();
-  } catch (cause) {
-    throw new VideomaeError({ op: where, expected: "YAML", got: shortened((cause as Error).message), cause });
-  }
-}
-
-/**
- * Whether the text may nest deeper than the parser's recursion can stand (it ends the process, not the parse). Every
- * level is a bracket left open, or stands further right than the one around it.
- */
-function isDeep(text: string): boolean {
-  let open = 0;
-  for (const line of text.split(/\r\n?|\n/)) {
-    if (/^[\s?:-]*/.exec(line)![0].length > MOST_INDENT) return true;
-    for (const c of line) {
-      if (c === "[" || c === "{") open++;
-      else if ((c === "]" || c === "}") && open > 0) open--;
-      if (open > MOST_BRACKETS) return true;
-    }
-  }
-  return false;
-}
-
-/** Where in the text the key at the end of a path stands, or as much of the path as is written there. */
-function offsetOf(document: Document, path: readonly PropertyKey[]): number {
-  let [node, offset]: [unknown, number] = [document.contents, document.contents?.range?.[0] ?? 0];
-  for (const part of path) {
-    if (isMap(node)) {
-      const pair = node.items.find(({ key }) => (key as { value?: unknown } | null)?.value === part);
-      if (pair === undefined) return offset;
-      offset = (pair.key as { range?: [number, number, number] }).range?.[0] ?? offset;
-      node = pair.value;
-    } else if (isSeq(node) && typeof part === "number") {
-      node = node.items[part];
-      offset = (node as { range?: [number, number, number] } | undefined)?.range?.[0] ?? offset;
-    } else return offset;
-  }
-  return offset;
-}
-
-function tooLarge(where: string, bytes: number): VideomaeError {
-  return new VideomaeError({ op: where, expected: `a recipe of at most ${MOST_BYTES} bytes`, got: `${bytes}` });
 }
 
 /**

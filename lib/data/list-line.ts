@@ -77,6 +77,22 @@ export function parseLine(line: string, where: string, options: LineOptions): So
   return { kind: "frames", folder, start, total, template: options.template, where, ...labelled(label) };
 }
 
+/** A line of the official form: `path 0 -1` or `folder start total`, with the class where one is given. */
+export function officialLine(path: string, source: Source, label: number | undefined): string {
+  const counts = source.kind === "video" ? "0 -1" : `${source.start} ${source.total}`;
+  return `${quotedPath(path)} ${counts}${label === undefined ? "" : ` ${label}`}`;
+}
+
+/** A line of a classification list: `path label`, or `folder start total label`. */
+export function labelledLine(path: string, source: Source, label: number): string {
+  return source.kind === "video" ? `${quotedPath(path)} ${label}` : officialLine(path, source, label);
+}
+
+/** In quotes where the path's own end, or beginning, could be taken for something else. */
+function quotedPath(path: string): string {
+  return /\s-?\d+$|^["#]|^\s|\s$/.test(path) ? `"${path}"` : path;
+}
+
 /** A class; a negative number says that there is none. */
 function labelled(label: number | undefined): { label?: number } {
   return label === undefined || label < 0 ? {} : { label };

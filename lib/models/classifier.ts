@@ -1,5 +1,6 @@
 // The classifier (spec 1.7): the encoder over all tokens of a clip, pooling, and a linear head; without a head, a feature
-// extractor. Names of parameters are those of published fine-tuned checkpoints.
+// extractor. Names of parameters are those of published fine-tuned checkpoints. In a bf16 model all that comes after the
+// last block is f32: class scores that are rounded to bf16 would spoil the loss, and one vector a clip costs nothing.
 import { rejectUnknownOptions, VideomaeError } from "../errors.js";
 import { Block } from "../nn/block.js";
 import { truncatedNormal, zeros } from "../nn/initializers.js";
@@ -9,6 +10,7 @@ import { type MaterializeOptions, Module } from "../nn/module.js";
 import { ModuleList } from "../nn/module-list.js";
 import { PatchEmbedding } from "../nn/patch-embedding.js";
 import { positionTable } from "../nn/position-table.js";
+import { cast } from "../ops/cast.js";
 import { dropout } from "../ops/dropout.js";
 import { reshape } from "../ops/reshape.js";
 import { slice } from "../ops/slice.js";
@@ -17,7 +19,7 @@ import { scope } from "../tensor/scope.js";
 import { keep, Tensor } from "../tensor/tensor.js";
 import { type ClassifierConfig, classifierFields, resolveClassifierConfig } from "./classifier-config.js";
 import { dropPathRates, runBlocks } from "./encoder.js";
-import type { ModelOptions } from "./pretrain.js";
+import { checkModelDtype, type ModelOptions } from "./pretrain.js";
 import { mlpHidden, publishedGrid, tokenGrid } from "./sizes.js";
 
 /** Linear weights begin at N(0, 0.02), cut off at the absolute values 2: at no multiple of it that ever occurs. */
@@ -54,7 +56,7 @@ export class ClassifierModel extends Module {
     if (config.norm === "tokens") this.norm = this.child("norm", new LayerNorm(width, normEps));
     if (config.classes > 0) {
       const small = scale === 0 ? zeros : truncatedNormal(weightStd * scale, weightCut * scale);
-      this.head = this.child("head", new Linear(width, config.classes, { weight: small }));
+      this.head = this.child("head", new Linear(width, config.classes, { weight: small, wide: true }));
     }
     const [grid, base] = [tokenGrid(config), tokenGrid(publishedGrid(config))];
     this.#position = positionTable(grid, width, dtype, position, base);
@@ -67,30 +69,27 @@ export class ClassifierModel extends Module {
    * @returns (B, N, D)
    */
   tokens(video: Tensor): Tensor {
-    return scope(() => {
-      const embedded = this.patchEmbed.forward(video, this.#allTokens(video.shape[0]), this.#position);
-      const xBND = runBlocks(this.blocks.items, embedded, this.#recompute);
-      return keep(this.config.norm === "tokens" ? this.norm!.forward(xBND) : xBND);
-    });
+    return scope(() => keep(this.#tokenNorm(this.#encoded(video))));
   }
 
   /**
-   * The pooled features, what the head sees.
+   * The pooled features, what the head sees; f32 in a bf16 model.
    * @param video  u8 (B, T, S, S, 3) as decoded, or floating (B, 3, T, S, S) normalised
    * @returns (B, D)
    */
   features(video: Tensor): Tensor {
     return scope(() => {
-      const xBND = this.tokens(video);
-      const [clips, , width] = xBND.shape;
-      const pooled =
-        this.config.pooling === "mean" ? mean(xBND, { axes: [1] }) : reshape(slice(xBND, 1, 0, 1), [clips, width]);
-      return keep(this.config.norm === "pooled" ? this.norm!.forward(pooled) : pooled);
+      const xBND = this.#encoded(video);
+      const first = this.config.pooling === "first-token";
+      const pooled = this.#tokenNorm(widened(first ? slice(xBND, 1, 0, 1) : xBND)); // (B, 1, D) or (B, N, D)
+      const [clips, , width] = pooled.shape;
+      const features = first ? reshape(pooled, [clips, width]) : mean(pooled, { axes: [1] });
+      return keep(this.config.norm === "pooled" ? this.norm!.forward(features) : features);
     });
   }
 
   /**
-   * The class scores, before any softmax: (B, K).
+   * The class scores, before any softmax: (B, K), f32 in a bf16 model.
    * @throws VideomaeError when the model has no head
    */
   forward(video: Tensor): Tensor {
@@ -110,6 +109,16 @@ export class ClassifierModel extends Module {
     });
   }
 
+  /** Every token after the last block: (B, N, D). */
+  #encoded(video: Tensor): Tensor {
+    const embedded = this.patchEmbed.forward(video, this.#allTokens(video.shape[0]), this.#position);
+    return runBlocks(this.blocks.items, embedded, this.#recompute);
+  }
+
+  #tokenNorm(x: Tensor): Tensor {
+    return this.config.norm === "tokens" ? this.norm!.forward(x) : x;
+  }
+
   override dispose(): void {
     super.dispose();
     this.#position.dispose();
@@ -123,6 +132,11 @@ export class ClassifierModel extends Module {
       [clips, tokens],
     );
   }
+}
+
+/** x, with bf16 as f32. */
+function widened(x: Tensor): Tensor {
+  return x.dtype === "bf16" ? cast(x, "f32") : x;
 }
 
 /**
@@ -141,8 +155,6 @@ export function classifierModel(
   if (device !== "cpu") {
     throw new VideomaeError({ op: "classifierModel", expected: 'the device "cpu"', got: `"${device}"` });
   }
-  if (dtype !== "f32" && dtype !== "f64") {
-    throw new VideomaeError({ op: "classifierModel", expected: 'a dtype out of "f32", "f64"', got: `"${dtype}"` });
-  }
+  checkModelDtype("classifierModel", dtype);
   return new ClassifierModel(resolveClassifierConfig(size, overrides), { dtype, seed, recompute, position });
 }

@@ -22,7 +22,7 @@ export interface TokenMasks {
 /** How a model is made, besides its configuration. */
 export interface ModelOptions {
   readonly device?: "cpu";
-  /** f32, or f64 for checks. */
+  /** f32, bf16 (see RealType), or f64 for checks. */
   readonly dtype?: RealType;
   /** Of the initial values. */
   readonly seed?: number;
@@ -98,6 +98,12 @@ export class PretrainModel extends Module {
   }
 }
 
+/** @throws VideomaeError for what no model can be of */
+export function checkModelDtype(op: string, dtype: string): void {
+  if (["f32", "bf16", "f64"].includes(dtype)) return;
+  throw new VideomaeError({ op, expected: 'a dtype out of "f32", "bf16", "f64"', got: `"${dtype}"` });
+}
+
 /**
  * A pre-training model with fresh weights.
  *
@@ -114,8 +120,6 @@ export function pretrainModel(
   if (device !== "cpu") {
     throw new VideomaeError({ op: "pretrainModel", expected: 'the device "cpu"', got: `"${device}"` });
   }
-  if (dtype !== "f32" && dtype !== "f64") {
-    throw new VideomaeError({ op: "pretrainModel", expected: 'a dtype out of "f32", "f64"', got: `"${dtype}"` });
-  }
+  checkModelDtype("pretrainModel", dtype);
   return new PretrainModel(resolvePretrainConfig(size, overrides), { dtype, seed, recompute, position });
 }

@@ -1,6 +1,7 @@
 // A pre-norm transformer block (spec 1.4): x + DP(g1 * Attention(LN(x))), then x + DP(g2 * MLP(LN(x))). Without layer
 // scale and drop path, both additions happen inside the projection that makes the branch.
 import { add, mul } from "../ops/binary.js";
+import { cast } from "../ops/cast.js";
 import { dropPath } from "../ops/dropout.js";
 import { scope } from "../tensor/scope.js";
 import { keep, type Tensor } from "../tensor/tensor.js";
@@ -75,7 +76,7 @@ export class Block extends Module {
     const dropped = this.training && this.#dropPath > 0;
     if (gamma === undefined && !dropped) return branch(x);
     let y = branch(undefined);
-    if (gamma !== undefined) y = mul(y, gamma.value);
+    if (gamma !== undefined) y = mul(y, y.dtype === "bf16" ? cast(gamma.value, y.dtype) : gamma.value);
     if (dropped) y = dropPath(y, this.#dropPath, { path: `${this.#path}.${name}` });
     return add(x, y);
   }

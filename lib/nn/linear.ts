@@ -8,14 +8,16 @@ export class Linear extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
 
-  constructor(inputs: number, outputs: number, options: { bias?: boolean; weight?: Initializer } = {}) {
+  /** @param options.wide  computes in f32 in a bf16 model too: for the few rows on which scores or losses depend */
+  constructor(inputs: number, outputs: number, options: { bias?: boolean; weight?: Initializer; wide?: boolean } = {}) {
     super();
-    this.weight = this.parameter("weight", [outputs, inputs], options.weight ?? xavierUniform);
+    const matrix = options.wide !== true;
+    this.weight = this.parameter("weight", [outputs, inputs], options.weight ?? xavierUniform, { matrix });
     this.bias = options.bias === false ? undefined : this.parameter("bias", [outputs], zeros);
   }
 
   /** (..., I) -> (..., O) */
   forward(x: Tensor, options: Pick<LinearOptions, "residual" | "gelu"> = {}): Tensor {
-    return linear(x, this.weight.value, { ...options, bias: this.bias?.value });
+    return linear(x, this.weight.operand, { ...options, bias: this.bias?.value });
   }
 }

@@ -3,12 +3,16 @@
 import { VideomaeError } from "../errors.js";
 import { fnv1a } from "../random.js";
 import type { DType } from "../tensor/dtype.js";
-import { unscoped } from "../tensor/scope.js";
-import { Tensor } from "../tensor/tensor.js";
 import type { Initializer } from "./initializers.js";
+import { Parameter } from "./parameter.js";
 
-/** The element types a model can have. */
-export type RealType = Extract<DType, "f32" | "f64">;
+export { Parameter } from "./parameter.js";
+
+/**
+ * The element types a model can have. In a bf16 model activations and the matrices that products read are bf16; values of
+ * parameters, their gradients, statistics and losses are f32, and so is what is computed with.
+ */
+export type RealType = Extract<DType, "f32" | "f64" | "bf16">;
 
 /** How the parameters of a module begin. */
 export interface MaterializeOptions {
@@ -23,9 +27,9 @@ export interface MaterializeOptions {
  * @example
  * class Head extends Module {
  *   readonly norm = this.child("norm", new LayerNorm(384));
- *   readonly weight = this.parameter("weight", [10, 384], uniform(0.05));
+ *   readonly weight = this.parameter("weight", [10, 384], uniform(0.05), { matrix: true });
  *   forward(x: Tensor): Tensor {                                    // (B, N, 384) -> (B, 10)
- *     return linear(mean(this.norm.forward(x), { axes: [1] }), this.weight.value);
+ *     return linear(mean(this.norm.forward(x), { axes: [1] }), this.weight.operand);
  *   }
  * }
  * using head = new Head().materialize({ seed: 0 });
@@ -38,10 +42,16 @@ export abstract class Module implements Disposable {
   /**
    * Declares a parameter. Its memory is made by `materialize()`; `value` throws until then.
    * @param name  in checkpoints, e.g. `weight` or `q_bias`
+   * @param options.matrix  whether it is multiplied by activations: read its `operand` then, which is bf16 in a bf16 model
    */
-  protected parameter(name: string, shape: readonly number[], initialize: Initializer): Parameter {
+  protected parameter(
+    name: string,
+    shape: readonly number[],
+    initialize: Initializer,
+    { matrix = false }: { matrix?: boolean } = {},
+  ): Parameter {
     this.#refuseTaken(name);
-    const parameter = new Parameter(shape, initialize);
+    const parameter = new Parameter(shape, initialize, matrix);
     this.#parameters.set(name, parameter);
     return parameter;
   }
@@ -145,47 +155,5 @@ export abstract class Module implements Disposable {
     if (name === "" || name.includes(".") || this.#parameters.has(name) || this.#children.has(name)) {
       throw new VideomaeError({ op: "module", expected: "a new name without a dot", got: `"${name}"` });
     }
-  }
-}
-
-/** A tensor that is trained: a name's value, its gradient, and how it begins. */
-export class Parameter implements Disposable {
-  readonly shape: readonly number[];
-  readonly #initialize: Initializer;
-  #value: Tensor | undefined;
-
-  constructor(shape: readonly number[], initialize: Initializer) {
-    this.shape = shape;
-    this.#initialize = initialize;
-  }
-
-  /** The leaf tensor. Throws before `materialize()`. */
-  get value(): Tensor {
-    if (this.#value === undefined) {
-      throw new VideomaeError({
-        op: "parameter",
-        expected: "memory for this parameter",
-        got: "none",
-        hint: "call materialize() on the module that holds it, once, before its first use",
-      });
-    }
-    return this.#value;
-  }
-
-  /** Makes its memory, and draws initial values from `key`; zeros without one. */
-  materialize(dtype: RealType, key: { seed: number; stream: number } | undefined): void {
-    this.dispose();
-    this.#value = unscoped(() => Tensor.zeros(this.shape, dtype));
-    if (key !== undefined) this.#initialize(this.#value, key.seed, key.stream);
-    this.#value.requiresGrad = true;
-  }
-
-  dispose(): void {
-    this.#value?.dispose();
-    this.#value = undefined;
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
   }
 }

@@ -12,7 +12,7 @@ class Projection extends Module {
   constructor(width: number, tubelet: number, patch: number) {
     super();
     const initialize: Initializer = uniform(1 / Math.sqrt(3 * tubelet * patch * patch));
-    this.weight = this.parameter("weight", [width, 3, tubelet, patch, patch], initialize);
+    this.weight = this.parameter("weight", [width, 3, tubelet, patch, patch], initialize, { matrix: true });
     this.bias = this.parameter("bias", [width], initialize);
   }
 }
@@ -32,6 +32,6 @@ export class PatchEmbedding extends Module {
    * @returns (B, V, D)
    */
   forward(video: Tensor, visible: Tensor, position: Tensor): Tensor {
-    return embedVisible(video, visible, this.proj.weight.value, this.proj.bias.value, position);
+    return embedVisible(video, visible, this.proj.weight.operand, this.proj.bias.value, position);
   }
 }

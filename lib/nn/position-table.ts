@@ -53,7 +53,7 @@ export function positionValues(grid: Grid, width: number, mode: PositionMode, ba
   return resize(sinusoid(tokens, width), { t: officialSlices, h: side, w: side }, grid, width);
 }
 
-/** The table as a tensor (N, D) that the caller owns. */
+/** The table as a tensor (N, D) that the caller owns: f64 for an f64 model, else f32. */
 export function positionTable(grid: Grid, width: number, dtype: RealType, mode: PositionMode, base: Grid): Tensor {
   const values = positionValues(grid, width, mode, base);
   const rounded = Float32Array.from(values); // also for an f64 model, as in the published code

@@ -1,9 +1,9 @@
 // Dropout, and drop path (stochastic depth). What is dropped is keyed by (seed, update, micro-step) of the random key in
 // force and by the caller's module path: the same on every run, on any number of threads, and when a block is recomputed.
 import { defineOp } from "../autograd/define-op.js";
-import { type RandomKey, randomKey } from "../autograd/random-key.js";
+import { randomKeyTensor } from "../autograd/random-key.js";
 import { rejectUnknownOptions } from "../errors.js";
-import { fnv1a, philox4x32 } from "../random.js";
+import { fnv1a } from "../random.js";
 import { nativeOp } from "../tensor/native-op.js";
 import type { Tensor } from "../tensor/tensor.js";
 
@@ -13,20 +13,18 @@ export interface DropoutOptions {
   readonly path: string;
 }
 
-const drop = defineOp("dropout", (_save, x: Tensor, probability: number, perSample: boolean, path: string) => {
-  const args = { probability, perSample, ...streamOf(randomKey(), path) };
-  return [nativeOp("dropout", { x, ...args }).y, (gradY) => [nativeOp("dropout", { x: gradY, ...args }).y]];
+const drop = defineOp("dropout", (save, x: Tensor, probability: number, perSample: boolean, path: string) => {
+  const key = randomKeyTensor();
+  const saved = save({ key });
+  const args = { probability, perSample, path: fnv1a(path) };
+  return [
+    nativeOp("dropout", { x, key, ...args }).y,
+    (gradY) => [nativeOp("dropout", { x: gradY, ...saved(), ...args }).y],
+  ];
 });
 
-/** Hashes a key and a path to the two words that name a native stream. */
-function streamOf({ seed, update, microStep }: RandomKey, path: string): { seed: number; stream: number } {
-  const counter = [update >>> 0, Math.floor(update / 2 ** 32) >>> 0, microStep >>> 0, fnv1a(path)] as const;
-  const words = philox4x32(counter, [seed >>> 0, (Math.floor(seed / 2 ** 32) ^ fnv1a("dropout")) >>> 0]);
-  return { seed: words[0], stream: words[1] };
-}
-
 /**
- * Zeroes each element of x (f32 or f64, any shape) with the given probability and divides the others by its complement.
+ * Zeroes each element of x (any shape) with the given probability and divides the others by its complement.
  * Probability 0 returns x itself.
  * @throws VideomaeError unless the probability is from 0 to 1
  */

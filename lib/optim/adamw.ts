@@ -1,14 +1,18 @@
 // AdamW over flat buffers (spec 5.3 to 5.5): parameters, gradients and both moments each live in one buffer, described
 // by a segment table (name, offset, shape, learning-rate scale, decayed or not). One native pass updates all of them,
-// applies the clip factor and clears the gradients.
+// applies the clip factor and clears the gradients. What changes from step to step (the count of updates, learning rate,
+// weight decay) lies in tensors, and nothing is read back, so a step can be captured and replayed.
+//
+// In a bf16 model the bf16 copies of the parameters live in a buffer of the same layout, and the same pass rounds every
+// updated parameter into it.
 //
 // Segments begin at multiples of 16 elements. The gaps between them hold zeros and never change; nothing outside this
 // file sees them, and state is read and written by name, never by offset.
 import { rejectUnknownOptions, VideomaeError } from "../errors.js";
 import type { Module, Parameter } from "../nn/module.js";
 import { nativeOp } from "../tensor/native-op.js";
-import { unscoped } from "../tensor/scope.js";
-import { Tensor } from "../tensor/tensor.js";
+import { scope, unscoped } from "../tensor/scope.js";
+import { keep, Tensor } from "../tensor/tensor.js";
 import { groupParameters } from "./parameter-groups.js";
 
 /** Elements that segments are aligned to: 64 bytes of f32. */
@@ -34,6 +38,12 @@ export interface OptimizerGroup {
   readonly decayed: boolean;
   /** Multiplies the learning rate. Default 1. */
   readonly learningRateScale?: number;
+}
+
+/** What changes from step to step: numbers, or f64 () tensors, which a captured step reads anew at every replay. */
+export interface OptimizerValues {
+  readonly learningRate?: number | Tensor;
+  readonly weightDecay?: number | Tensor;
 }
 
 /** What a step did. Owned like any result. */
@@ -74,9 +84,9 @@ export class AdamW implements Disposable {
   readonly options: Required<Omit<AdamWOptions, "clipNorm">> & { readonly clipNorm: number | undefined };
   readonly #segments: readonly Segment[];
   readonly #table: { readonly segments: Tensor; readonly rateScales: Tensor };
-  readonly #flat: Record<"parameters" | "gradients" | "expAvg" | "expAvgSq", Tensor>;
-  /** Updates applied so far. */
-  updates = 0;
+  /** `copies` is bf16, and of no elements where no parameter has a copy; `updates` is i32 (). */
+  readonly #flat: Record<"parameters" | "gradients" | "expAvg" | "expAvgSq" | "copies" | "updates", Tensor>;
+  readonly #copied: readonly Parameter[];
   /** The parameters in the order of the groups. */
   readonly names: readonly string[];
 
@@ -106,9 +116,14 @@ export class AdamW implements Disposable {
       throw new VideomaeError({ op: "AdamW", expected: `every parameter of dtype ${dtype}`, got });
     }
 
+    this.#copied = all.flatMap(({ parameter }) => (parameter.copy === undefined ? [] : [parameter]));
     const buffer = () => Tensor.zeros([end], dtype);
+    const copies = () => Tensor.zeros([this.#copied.length > 0 ? end : 0], "bf16");
     [this.#flat, this.#table] = unscoped(() => [
-      { parameters: buffer(), gradients: buffer(), expAvg: buffer(), expAvgSq: buffer() },
+      {
+        ...{ parameters: buffer(), gradients: buffer(), expAvg: buffer(), expAvgSq: buffer() },
+        ...{ copies: copies(), updates: Tensor.zeros([], "i32") },
+      },
       {
         segments: Tensor.fromArray(Int32Array.from(all.flatMap(({ group }, i) => [ends[i], group.decayed ? 1 : 0])), [
           all.length,
@@ -120,33 +135,39 @@ export class AdamW implements Disposable {
         ),
       },
     ]);
-    for (const [i, { parameter }] of all.entries()) this.#gather(parameter.value, segments[i]);
+    for (const [i, { parameter }] of all.entries()) this.#gather(parameter, segments[i]);
   }
 
   /**
    * Updates every parameter from its gradient and clears the gradients. A gradient norm or a loss that is not finite
    * changes no parameter and no moment.
-   * @param values  of this step; default those of the options
+   * @param values  of this step, numbers or f64 (); default those of the options
    * @param loss  (), what the gradients are of, when it is to be looked at too
    */
-  step(values: { readonly learningRate?: number; readonly weightDecay?: number } = {}, loss?: Tensor): StepResult {
+  step(values: OptimizerValues = {}, loss?: Tensor): StepResult {
     const { lr, betas, eps, weightDecay, clipNorm } = this.options;
-    const gradientNorm = nativeOp("gradNorm", { x: this.#flat.gradients }).y;
-    const { skipped, nonFinite } = nativeOp("adamw", {
-      ...this.#flat,
-      ...this.#table,
-      gradientNorm,
-      loss,
-      learningRate: values.learningRate ?? lr,
-      weightDecay: values.weightDecay ?? weightDecay,
-      beta1: betas[0],
-      beta2: betas[1],
-      eps,
-      clipNorm: clipNorm ?? 0,
-      step: this.updates + 1,
+    return scope(() => {
+      const gradientNorm = nativeOp("gradNorm", { x: this.#flat.gradients }).y;
+      const { skipped, nonFinite } = nativeOp("adamw", {
+        ...this.#flat,
+        ...this.#table,
+        learningRate: scalar(values.learningRate ?? lr),
+        weightDecay: scalar(values.weightDecay ?? weightDecay),
+        gradientNorm,
+        loss,
+        beta1: betas[0],
+        beta2: betas[1],
+        eps,
+        clipNorm: clipNorm ?? 0,
+      });
+      for (const parameter of this.#copied) parameter.markCopied();
+      return { gradientNorm: keep(gradientNorm), skipped: keep(skipped), nonFinite: keep(nonFinite) };
     });
-    if (skipped.readSync()[0] === 0) this.updates++;
-    return { gradientNorm, skipped, nonFinite };
+  }
+
+  /** Updates applied so far. */
+  get updates(): number {
+    return this.#flat.updates.readSync()[0];
   }
 
   /** Forgets gradients without a step. */
@@ -189,7 +210,7 @@ export class AdamW implements Disposable {
         view.write(data);
       }
     }
-    this.updates = updates;
+    this.#flat.updates.write(Int32Array.of(updates));
   }
 
   /** Frees gradients and moments. The parameters stay with their modules. */
@@ -201,15 +222,23 @@ export class AdamW implements Disposable {
     this.dispose();
   }
 
-  #gather(value: Tensor, { shape, offset }: Segment): void {
+  #gather({ value, copy }: Parameter, { shape, offset }: Segment): void {
     unscoped(() => {
       using place = this.#flat.parameters.view(shape, offset);
       place.write(value.readSync());
       value.adopt(place);
       value.grad?.dispose();
       value.grad = this.#flat.gradients.view(shape, offset);
+      if (copy === undefined) return;
+      using copied = this.#flat.copies.view(shape, offset);
+      copy.adopt(copied); // it is stale now, and rounded anew when it is read
     });
   }
+}
+
+/** f64 () */
+function scalar(value: number | Tensor): Tensor {
+  return typeof value === "number" ? Tensor.fromArray([value], [], "f64") : value;
 }
 
 function refuseRepeats(names: readonly string[]): void {

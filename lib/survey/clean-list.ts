@@ -1,10 +1,10 @@
 // A clean list out of a survey, in the official form: every line that can be used, each path once.
 
 import { dirname, resolve } from "node:path";
+import { officialLine } from "../data/list-line.js";
 import { sourcePath } from "../data/source.js";
 import { VideomaeError } from "../errors.js";
 import { writeFileAtomic } from "../io/atomic-file.js";
-import { officialLine } from "./entries.js";
 import type { Survey, SurveyedEntry } from "./survey.js";
 
 export interface CleanList {

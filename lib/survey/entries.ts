@@ -65,11 +65,3 @@ function readEntry(line: string, where: string, base: string, options: SourceOpt
     };
   }
 }
-
-/** A line of the official form: `path 0 -1` or `folder start total`, with the label where there is one. */
-export function officialLine(path: string, source: Source, label: number | undefined): string {
-  // Quotes where the path's own end, or beginning, could be taken for something else.
-  const quoted = /\s-?\d+$|^["#]|^\s|\s$/.test(path) ? `"${path}"` : path;
-  const counts = source.kind === "video" ? "0 -1" : `${source.start} ${source.total}`;
-  return `${quoted} ${counts}${label === undefined ? "" : ` ${label}`}`;
-}

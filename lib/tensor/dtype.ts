@@ -21,6 +21,34 @@ export function arrayFor(dtype: DType, count: number): NumberArray {
   return new arrays[dtype](count);
 }
 
+/** A script array of numbers as elements of a dtype; of bf16 their bits, rounded to nearest, ties to even. */
+export function arrayOf(numbers: readonly number[], dtype: DType): NumberArray {
+  const array = arrayFor(dtype, numbers.length);
+  array.set(dtype === "bf16" ? numbers.map(bf16Bits) : numbers);
+  return array;
+}
+
+const asFloat = new Float32Array(1);
+const asBits = new Uint32Array(asFloat.buffer);
+
+function bf16Bits(x: number): number {
+  asFloat[0] = x;
+  const bits = asBits[0];
+  if (Number.isNaN(x)) return (bits >>> 16) | 0x40;
+  // Between two bf16 numbers f32 has a middle; what x is beside it decides, and where x is the middle, the even one.
+  const beside = Math.abs(x) - Math.abs(asFloat[0]);
+  const middle = (bits & 0xffff) === 0x8000 && Number.isFinite(x);
+  const up = middle && beside !== 0 ? beside > 0 : (bits & 0xffff) + ((bits >>> 16) & 1) > 0x8000;
+  return (bits >>> 16) + (up ? 1 : 0);
+}
+
+/** An element of a script array as a number: that of a bf16 array is its bits. */
+export function numberOf(element: number, dtype: DType): number {
+  if (dtype !== "bf16") return element;
+  asBits[0] = element << 16;
+  return asFloat[0];
+}
+
 /** The dtype that a script array holds unless told otherwise; Uint16Array holds bf16. */
 export function dtypeOf(data: NumberArray): DType {
   if (data instanceof Float64Array) return "f64";

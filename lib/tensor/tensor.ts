@@ -1,7 +1,7 @@
 // Tensor: an immutable description (shape, dtype, device) and a handle to native memory with an explicit end of life.
 import { binding, type Handle, type NumberArray } from "../addon/binding.js";
 import { VideomaeError } from "../errors.js";
-import { arrayFor, type Device, type DType, dtypeOf } from "./dtype.js";
+import { arrayFor, arrayOf, type Device, type DType, dtypeOf, numberOf } from "./dtype.js";
 import { unwatch, watch } from "./leaks.js";
 import { disown, type Owned, own, promote } from "./scope.js";
 
@@ -31,6 +31,8 @@ export class Tensor implements Owned, Disposable {
   requiresGrad = false;
   /** The gradient of the last backward pass, same shape; only on leaves with requiresGrad. */
   grad: Tensor | undefined;
+  /** The leaf of which this one is a rounded copy: gradients with respect to the copy are added to those of the leaf. */
+  master: Tensor | undefined;
   /** How this tensor was made, when gradients flow through it. */
   history: History | undefined;
   #handle: Handle | undefined;
@@ -52,15 +54,14 @@ export class Tensor implements Owned, Disposable {
 
   /**
    * A tensor with a copy of `data` in row-major order.
+   * @param data  bf16 elements as their bits (Uint16Array), or numbers to be rounded
    * @param dtype  by default that of the array; a plain number[] becomes f32
    * @throws VideomaeError when the number of elements differs from the shape's
    */
   static fromArray(data: NumberArray | readonly number[], shape: readonly number[], dtype?: DType): Tensor {
     const type = dtype ?? (ArrayBuffer.isView(data) ? dtypeOf(data as NumberArray) : "f32");
     if (ArrayBuffer.isView(data)) return new Tensor(binding.fromArray(data as NumberArray, shape, type));
-    const array = arrayFor(type, data.length);
-    array.set(data);
-    return new Tensor(binding.fromArray(array, shape, type));
+    return new Tensor(binding.fromArray(arrayOf(data, type), shape, type));
   }
 
   /** A tensor of zeros. */
@@ -147,12 +148,20 @@ export class Tensor implements Owned, Disposable {
   /** The only element of a tensor of size 1. */
   async item(): Promise<number> {
     if (this.size !== 1) throw new VideomaeError({ op: "item", expected: "a tensor of one element", got: `${this}` });
-    return (await this.read())[0];
+    return numberOf((await this.read())[0], this.dtype);
   }
 
   /** Overwrites the elements in place. */
   write(data: NumberArray): void {
     binding.write(this.handle, data);
+  }
+
+  /**
+   * The version of the contents: another number after every write to the memory that the tensor lies in, which views and
+   * an optimiser's buffer may share. What is derived from the contents tells by it whether it is stale.
+   */
+  get version(): number {
+    return binding.version(this.handle);
   }
 
   /**

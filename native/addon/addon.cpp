@@ -6,6 +6,7 @@
 
 #include "addon/arguments.h"
 #include "addon/handle.h"
+#include "core/arena.h"
 #include "core/instruction_set.h"
 #include "core/thread_pool.h"
 #include "ops/execute.h"
@@ -152,8 +153,14 @@ Value read_into(const CallbackInfo& info) {
 Value write(const CallbackInfo& info) {
   const Tensor t = live(info[0], "write");
   const void* data = array_bytes(info[1], t, "write");
+  t.mark_written();
   touch(t, [&](void* elements) { std::memcpy(elements, data, t.bytes()); });
   return info.Env().Undefined();
+}
+
+/// The version of a tensor's contents; it changes with every write to its memory.
+Value version(const CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(live(info[0], "version").version()));
 }
 
 Value view(const CallbackInfo& info) {
@@ -262,6 +269,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   define<zeros>(exports, "zeros");
   define<read_into>(exports, "readInto");
   define<write>(exports, "write");
+  define<version>(exports, "version");
   define<view>(exports, "view");
   define<dispose>(exports, "dispose");
   define<describe>(exports, "describe");

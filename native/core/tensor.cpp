@@ -21,14 +21,14 @@ int64_t checked_elements(const Shape& shape) {
 
 }  // namespace
 
-Tensor Tensor::empty(const Shape& shape, DType dtype, DeviceKind device) {
+Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
   if (checked_elements(shape) < 0)
     throw Error("allocate", "axes of size 0 or more and at most 2^46 elements", shape.text());
   Tensor t;
   t.shape_ = shape;
   t.dtype_ = dtype;
   t.device_ = device;
-  t.block_ = allocate(t.bytes());
+  t.block_ = allocate(t.bytes(), device);
   return t;
 }
 
@@ -41,7 +41,5 @@ Tensor Tensor::view(int64_t offset, const Shape& shape) const {
   t.offset_ += static_cast<size_t>(offset) * size_of(dtype_);
   return t;
 }
-
-void Tensor::refuse_counted() { throw Error("rehearse", "a tensor with memory behind it", "one of a rehearsal"); }
 
 }  // namespace videomae

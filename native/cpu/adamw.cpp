@@ -19,12 +19,14 @@ struct Piece {
 
 template <class T>
 void update(const AdamW& op, const std::vector<Piece>& pieces, double clip) {
-  const double correction1 = 1 - std::pow(op.beta1, op.step), correction2 = 1 - std::pow(op.beta2, op.step);
+  const double step = *op.updates.data<int32_t>() + 1.0;
+  const double correction1 = 1 - std::pow(op.beta1, step), correction2 = 1 - std::pow(op.beta2, step);
+  const double learning_rate = *op.learning_rate.data<double>(), weight_decay = *op.weight_decay.data<double>();
   parallel_for(static_cast<int64_t>(pieces.size()), [&](int64_t p) {
     const Piece& piece = pieces[p];
-    const double rate = op.learning_rate * op.rate_scales.data<double>()[piece.segment];
+    const double rate = learning_rate * op.rate_scales.data<double>()[piece.segment];
     const bool decayed = op.segments.data<int32_t>()[2 * piece.segment + 1] != 0;
-    const T keep = static_cast<T>(decayed ? 1 - rate * op.weight_decay : 1), scale = static_cast<T>(clip);
+    const T keep = static_cast<T>(decayed ? 1 - rate * weight_decay : 1), scale = static_cast<T>(clip);
     const T b1 = static_cast<T>(op.beta1), b2 = static_cast<T>(op.beta2), eps = static_cast<T>(op.eps);
     const T c1 = static_cast<T>(1 - op.beta1), c2 = static_cast<T>(1 - op.beta2);
     const T step_size = static_cast<T>(rate / correction1), root2 = static_cast<T>(std::sqrt(correction2));
@@ -37,6 +39,9 @@ void update(const AdamW& op, const std::vector<Piece>& pieces, double clip) {
       w[i] = w[i] * keep - step_size * m[i] / (std::sqrt(v[i]) / root2 + eps);
       g[i] = 0;
     }
+    if (op.copies.elements() == 0) return;
+    bf16* copies = op.copies.data<bf16>();
+    for (int64_t i = piece.from; i < piece.until; ++i) copies[i] = convert<bf16>(w[i]);
   });
 }
 
@@ -76,6 +81,7 @@ bool step(const AdamW& op) {
     for (; from < end; from = std::min(end, from + block)) pieces.push_back({from, std::min(end, from + block), s});
   }
   update<T>(op, pieces, clip);
+  ++*op.updates.data<int32_t>();
   return true;
 }
 

@@ -9,7 +9,7 @@ namespace videomae::cpu {
 void run(Dropout& op, const Context&) {
   with_real(op.x.dtype(), [&](auto t) {
     using T = decltype(t);
-    const PhiloxKey key = op.key();
+    const PhiloxKey key = philox_step_key(op.key.data<double>(), Dropout::use, static_cast<uint32_t>(op.path));
     const double keep = 1 - op.probability;
     const int64_t count = op.x.elements(), row = op.per_sample && count > 0 ? count / op.x.shape()[0] : 1;
     const auto scale = keep > 0 ? static_cast<wide_t<T>>(1 / keep) : 0;

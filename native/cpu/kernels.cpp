@@ -5,17 +5,16 @@ namespace videomae::cpu {
 namespace {
 
 template <class Op>
-void call(void* op, const Context& context) {
-  run(*static_cast<Op*>(op), context);
-}
+constexpr Kernel kernel = {[](void* op, const Context& context) { run(*static_cast<Op*>(op), context); },
+                           [](const void* op) { return static_cast<const Op*>(op)->workspace(DeviceKind::cpu); }};
 
 const KernelTable table = {{
-#define OP(Type, stem) call<Type>,
+#define OP(Type, stem) kernel<Type>,
 #include "ops/ops.def"
 #undef OP
 }};
 
-const bool registered = (register_kernels(DeviceKind::cpu, &table), true);
+const bool registered = (register_kernels(&table), true);
 
 }  // namespace
 }  // namespace videomae::cpu

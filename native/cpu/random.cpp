@@ -40,7 +40,9 @@ void fill(const Random& op, F f) {
 
 template <class T>
 void run(const Random& op) {
-  const PhiloxKey key = op.key();
+  const PhiloxKey key = op.key.given()
+                            ? philox_step_key(op.key.data<double>(), Random::use, static_cast<uint32_t>(op.stream))
+                            : PhiloxKey{static_cast<uint32_t>(op.seed), static_cast<uint32_t>(op.stream)};
   const double low = op.low, high = op.high, mean = op.mean, std = op.std;
   switch (op.kind.value) {
     case Random::uniform:

@@ -47,4 +47,16 @@ struct IdOf;
 #include "ops/ops.def"
 #undef OP
 
+/// What the ops look like in memory: a hash of their names and sizes. A plug-in with another one is of another build.
+constexpr uint64_t ops_layout() {
+  uint64_t hash = 14695981039346656037u;  // FNV-1a
+  const auto add = [&hash](uint64_t value) { hash = (hash ^ value) * 1099511628211u; };
+#define OP(Type, stem)                                                      \
+  for (const char* c = #Type; *c != 0; ++c) add(static_cast<uint64_t>(*c)); \
+  add(sizeof(Type));
+#include "ops/ops.def"
+#undef OP
+  return hash;
+}
+
 }  // namespace videomae

@@ -2,19 +2,48 @@
 
 #include <atomic>
 
+#include "core/accelerator.h"
+
 namespace videomae {
 namespace {
 
-std::atomic<const KernelTable*> tables[3];  // by DeviceKind
+std::atomic<const KernelTable*> cpu_kernels;
+
+const Kernel& cpu_kernel(OpId id) { return cpu_kernels.load()->kernels[static_cast<int>(id)]; }
+
+/// The plug-in behind a device, once it is known to see ops as this library does.
+const Plugin& checked_plugin(Device device) {
+  const Plugin& plugin = plugin_of(device.kind);
+  check(plugin.layout == ops_layout(), name_of(device.kind), "a plug-in of the same build as the addon", "another one",
+        "install the package again, or build it with npm run build:native");
+  return plugin;
+}
 
 }  // namespace
 
-void register_kernels(DeviceKind device, const KernelTable* table) { tables[static_cast<int>(device)].store(table); }
+void register_kernels(const KernelTable* table) { cpu_kernels.store(table); }
 
-Kernel find_kernel(DeviceKind device, OpId id, const char* op) {
-  const KernelTable* table = tables[static_cast<int>(device)].load();
-  check(table != nullptr, op, std::string("kernels for ") + name_of(device), "none registered");
-  return table->kernels[static_cast<int>(id)];
+size_t workspace_of(Device device, OpId id, const void* op) {
+  if (device.is_cpu()) return cpu_kernel(id).workspace(op);
+  size_t bytes = 0;
+  call_plugin(checked_plugin(device).workspace, static_cast<int32_t>(id), op, &bytes);
+  return bytes;
+}
+
+void run_kernel(Device device, OpId id, void* op, void* workspace) {
+  if (device.is_cpu()) return cpu_kernel(id).run(op, Context{workspace});
+  const Accelerator& accelerator = Accelerator::of(device);
+  const PluginDevice& description = accelerator.description();
+  const Context context{workspace, description.compute_stream, description.limits, accelerator.fault()};
+  call_plugin(accelerator.plugin().run, device.index, static_cast<int32_t>(id), op, static_cast<const void*>(&context));
+}
+
+void check_capture(Device device, const char* op) {
+  const Graph* graph = Graph::capturing();
+  if (graph == nullptr || graph->device() == device) return;
+  throw Error(op, "tensors on " + name_of(graph->device()) + " in a step compiled for it", "some on " + name_of(device),
+              "work on another device would not be repeated: give the tensor to the step as an input, or move it to "
+              "the device before");
 }
 
 }  // namespace videomae

@@ -1,28 +1,49 @@
 // Runs an op: checks that its operands are alive and on one device, infers, allocates the outputs and the scratch
-// memory, and calls the kernel of that device. In a rehearsal (core/allocator.h) all but the kernel.
+// memory, and calls the kernel of that device. In a rehearsal (core/memory_home.h) all but the kernel.
 #pragma once
 
+#include "core/graph.h"
 #include "ops/all.h"
 
 namespace videomae {
 
 /// What a kernel gets besides its op.
 struct Context {
-  void* workspace;  // as many bytes as the op's workspace() asked for, 64-byte aligned
+  /// As many bytes as the op's workspace() asked for, 64-byte aligned; 256-byte aligned on other devices than the CPU.
+  void* workspace = nullptr;
+  void* stream = nullptr;  // of a device
+  DeviceLimits limits;     // of a device
+  /// A word that a device's kernels write: fault_code() of an op that has met an index out of range and left it alone.
+  int32_t* fault = nullptr;
 };
 
-using Kernel = void (*)(void* op, const Context&);
+template <class Op>
+constexpr int32_t fault_code() {
+  return static_cast<int32_t>(IdOf<Op>::value) + 1;
+}
+
+/// How a device does an op. Functions get the op's struct.
+struct Kernel {
+  void (*run)(void* op, const Context&);
+  size_t (*workspace)(const void* op);  // bytes of scratch
+};
 
 /// A device's kernels, one for every op, in the order of ops.def.
 struct KernelTable {
   Kernel kernels[static_cast<int>(OpId::count)];
 };
 
-/// Announces a device's kernels. The CPU's are there when the library is loaded.
-void register_kernels(DeviceKind device, const KernelTable* table);
+/// Announces the CPU's kernels. They are there when the library is loaded.
+void register_kernels(const KernelTable* table);
 
-/// The kernel of an op on a device. Throws Error when no such device has been registered.
-Kernel find_kernel(DeviceKind device, OpId id, const char* op);
+/// Bytes of scratch that an op needs on a device. Throws Error when there is no such device.
+size_t workspace_of(Device device, OpId id, const void* op);
+
+/// Calls the kernel of an op.
+void run_kernel(Device device, OpId id, void* op, void* workspace);
+
+/// While a step is captured, what runs elsewhere would not be replayed. Throws Error then, naming the op.
+void check_capture(Device device, const char* op);
 
 // ---- visitors ----
 
@@ -30,7 +51,7 @@ Kernel find_kernel(DeviceKind device, OpId id, const char* op);
 struct OperandCheck {
   const char* op;
   const char* first = nullptr;
-  DeviceKind device = DeviceKind::cpu;
+  Device device;
 
   void one(const char* operand, const Tensor& t) {
     check(t.defined(), op, std::string("a live tensor as ") + operand, "a freed one",
@@ -53,7 +74,7 @@ struct OperandCheck {
 };
 
 struct OutputAllocation {
-  DeviceKind device;
+  Device device;
   void operator()(const char*, Out& y) { y.tensor = Tensor::empty(y.shape, y.dtype, device); }
   void operator()(const char*, OptionalOut& y) {
     if (y.wanted) y.tensor = Tensor::empty(y.shape, y.dtype, device);
@@ -62,18 +83,51 @@ struct OutputAllocation {
   void operator()(const char*, Other&) {}
 };
 
+/// Keeps what an op works on for as long as a captured step can be replayed. A planned arena holds its own blocks.
+struct OperandHold {
+  Graph* graph;
+  void one(const Tensor& t) {
+    if (t.defined() && !t.block()->planned) graph->hold(t.block());
+  }
+  void operator()(const char*, In& x) { one(x.tensor); }
+  void operator()(const char*, InOut& x) { one(x.tensor); }
+  void operator()(const char*, OptionalIn& x) { one(x.tensor); }
+  void operator()(const char*, InList& x) {
+    for (const Tensor& t : x.tensors) one(t);
+  }
+  void operator()(const char*, Out& y) { one(y.tensor); }
+  void operator()(const char*, OptionalOut& y) { one(y.tensor); }
+  template <class Other>
+  void operator()(const char*, Other&) {}
+};
+
+/// Says of what an op has changed in place that it has changed.
+struct MarkWritten {
+  void operator()(const char*, InOut& x) { x.tensor.mark_written(); }
+  template <class Other>
+  void operator()(const char*, Other&) {}
+};
+
 template <class Op>
 void execute(Op& op) {
+  constexpr OpId id = IdOf<Op>::value;
   OperandCheck operands{Op::name};
   op.visit(operands);
+  const Device device = operands.device;
+  check_capture(device, Op::name);
   op.infer();
-  const Kernel kernel = find_kernel(operands.device, IdOf<Op>::value, Op::name);
-  OutputAllocation outputs{operands.device};
+  OutputAllocation outputs{device};
   op.visit(outputs);
   std::shared_ptr<Block> scratch;
-  if (const size_t bytes = op.workspace(operands.device)) scratch = allocate(bytes);
+  if (const size_t bytes = workspace_of(device, id, &op)) scratch = allocate(bytes, device);
   if (rehearsing()) return;  // memory is counted, and nothing is computed
-  kernel(&op, Context{scratch ? scratch->data : nullptr});
+  if (Graph* graph = Graph::capturing()) {
+    OperandHold hold{graph};
+    op.visit(hold);
+  }
+  MarkWritten written;
+  op.visit(written);
+  run_kernel(device, id, &op, scratch ? scratch->data : nullptr);
 }
 
 }  // namespace videomae

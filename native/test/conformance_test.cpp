@@ -40,12 +40,12 @@ struct Arrange {
       std::memcpy(moved.data(), t.data(), t.bytes());
       t = moved;
     }
-    if (!variant.planted || planted || t.elements() == 0) return;
+    if (!variant.planted || planted) return;
     cpu::with_element(t.dtype(), [&](auto type) {
       using T = decltype(type);
       if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, bf16>) {
-        t.data<T>()[t.elements() / 2] = cpu::convert<T>(*variant.planted);
         planted = true;
+        if (t.elements() > 0) t.data<T>()[t.elements() / 2] = cpu::convert<T>(*variant.planted);
       }
     });
   }

@@ -11,9 +11,10 @@ import { sum } from "#lib/ops/sum.js";
 import { memory } from "#lib/tensor/memory.js";
 import { scope } from "#lib/tensor/scope.js";
 import { Tensor } from "#lib/tensor/tensor.js";
-import { largestDifference, norm, relativeError } from "../compare.js";
+import { largestDifference, norm, numbersOf, relativeError } from "../compare.js";
 import { formulaVideo, haveShared, loadFixture } from "../fixtures.js";
 import { fillGolden, goldenVideo } from "../golden.js";
+import { tolerances } from "../tolerances.js";
 import { fixtureClassifier } from "./fixture-classifier.js";
 
 describe.skipIf(!haveShared).each(["finetune_p16", "finetune_p16_first_token"])("%s", (name) => {
@@ -23,28 +24,32 @@ describe.skipIf(!haveShared).each(["finetune_p16", "finetune_p16_first_token"])(
   const target = () =>
     Tensor.fromArray(Int32Array.from(tensors.get("input.target")!.data as BigInt64Array, Number), [shape[0]]);
 
-  it("gives the reference's features and class scores", () => {
+  it.each(["f32", "bf16"] as const)("gives the reference's features and class scores in %s", (dtype) => {
+    const allowed = tolerances[dtype].outputs;
     scope(() => {
-      using model = fixtureClassifier(json.config);
+      using model = fixtureClassifier(json.config, dtype);
       const video = Tensor.fromArray(reference("input.video"), shape);
       const features = model.features(video);
       expect(features.shape).toEqual(tensors.get("features")!.shape);
-      expect(relativeError(features.readSync(), reference("features"))).toBeLessThanOrEqual(1e-5);
-      expect(relativeError(model.forward(video).readSync(), reference("logits"))).toBeLessThanOrEqual(1e-5);
+      expect(relativeError(numbersOf(features), reference("features"))).toBeLessThanOrEqual(allowed);
+      expect(relativeError(numbersOf(model.forward(video)), reference("logits"))).toBeLessThanOrEqual(allowed);
     });
   });
 
   const mixed = ["mixup", "cutmix"].filter((kind) => tensors.has(`${kind}.video`));
-  it.each(["cross_entropy", "label_smoothing", ...mixed])("has the reference's loss and gradients: %s", (kind) => {
+  const losses = ["cross_entropy", "label_smoothing", ...mixed];
+  const kinds = (["f32", "bf16"] as const).flatMap((dtype) => losses.map((kind) => [kind, dtype] as const));
+  it.each(kinds)("has the reference's loss and gradients: %s in %s", (kind, dtype) => {
+    const allowed = tolerances[dtype];
     const before = memory().tensors;
     scope(() => {
-      using model = fixtureClassifier(json.config);
+      using model = fixtureClassifier(json.config, dtype);
       const video = Tensor.fromArray(reference(mixed.includes(kind) ? `${kind}.video` : "input.video"), shape);
       const logits = model.forward(video);
       const loss = mixed.includes(kind)
         ? softLoss(logits, Tensor.fromArray(reference(`${kind}.soft_target`), logits.shape))
         : crossEntropy(logits, target(), { smoothing: kind === "label_smoothing" ? 0.1 : 0 });
-      expect(Math.abs(loss.readSync()[0] - reference(`${kind}.loss`)[0])).toBeLessThanOrEqual(1e-5);
+      expect(Math.abs(loss.readSync()[0] - reference(`${kind}.loss`)[0])).toBeLessThanOrEqual(allowed.loss);
       backward(loss);
       const stored = model.namedParameters().filter(([key]) => tensors.has(`${kind}.grad.${key}`));
       expect(stored.length).toBeGreaterThanOrEqual(4);
@@ -52,7 +57,7 @@ describe.skipIf(!haveShared).each(["finetune_p16", "finetune_p16_first_token"])(
       for (const [key, { value }] of stored) {
         const want = reference(`${kind}.grad.${key}`);
         if (norm(want) <= 1e-6 * total) continue;
-        expect(relativeError(value.grad!.readSync(), want), key).toBeLessThanOrEqual(1e-4);
+        expect(relativeError(value.grad!.readSync(), want), key).toBeLessThanOrEqual(allowed.gradient);
       }
     });
     expect(memory().tensors).toBe(before);
@@ -65,17 +70,19 @@ function softLoss(logits: Tensor, target: Tensor): Tensor {
 }
 
 describe.skipIf(!haveShared)("ViT-S at 16 x 224 x 224", () => {
-  it("matches the reference", () => {
+  it.each(["f32", "bf16"] as const)("matches the reference in %s", (dtype) => {
     const { json, tensors } = loadFixture("finetune_vits_summary");
     scope(() => {
-      using model = fixtureClassifier(json.config);
+      using model = fixtureClassifier(json.config, dtype);
       const shape = [1, 3, 16, 224, 224];
       const video = Tensor.fromArray(formulaVideo(json.config.seed, shape), shape);
       noGrad(() => {
         const features = model.features(video);
         const logits = model.head!.forward(features);
         for (const [key, got] of Object.entries({ features, logits }))
-          expect(relativeError(got.readSync(), tensors.get(key)!.data as Float32Array)).toBeLessThanOrEqual(1e-5);
+          expect(relativeError(numbersOf(got), tensors.get(key)!.data as Float32Array)).toBeLessThanOrEqual(
+            tolerances[dtype].outputs,
+          );
       });
     });
   });

@@ -1,6 +1,7 @@
 // A classifier as a fixture describes it, with the fixture's formula weights.
 
 import { type ClassifierModel, classifierModel } from "#lib/models/classifier.js";
+import type { RealType } from "#lib/nn/module.js";
 import { formulaParameter } from "../fixtures.js";
 
 interface FixtureConfig {
@@ -16,7 +17,7 @@ interface FixtureConfig {
 }
 
 /** The model; hold it by `using`. */
-export function fixtureClassifier(config: FixtureConfig, dtype: "f32" | "f64" = "f32"): ClassifierModel {
+export function fixtureClassifier(config: FixtureConfig, dtype: RealType = "f32"): ClassifierModel {
   const mean = config.mean_pooling ?? true;
   const model = classifierModel(
     {

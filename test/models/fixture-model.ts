@@ -2,6 +2,7 @@
 
 import { type PretrainModel, pretrainModel } from "#lib/models/pretrain.js";
 import type { PretrainConfig } from "#lib/models/sizes.js";
+import type { RealType } from "#lib/nn/module.js";
 import { Tensor } from "#lib/tensor/tensor.js";
 import { formulaParameter } from "../fixtures.js";
 
@@ -24,7 +25,7 @@ interface FixtureConfig {
 }
 
 /** The model; hold it by `using`. */
-export function fixtureModel(config: FixtureConfig, dtype: "f32" | "f64" = "f32"): PretrainModel {
+export function fixtureModel(config: FixtureConfig, dtype: RealType = "f32"): PretrainModel {
   const size: Partial<PretrainConfig> = {
     image: config.img,
     patch: config.patch,

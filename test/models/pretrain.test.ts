@@ -7,8 +7,9 @@ import { pixelTargets } from "#lib/ops/masked-pixel-loss.js";
 import { memory } from "#lib/tensor/memory.js";
 import { scope } from "#lib/tensor/scope.js";
 import { Tensor } from "#lib/tensor/tensor.js";
-import { largestDifference, norm, relativeError } from "../compare.js";
+import { largestDifference, norm, numbersOf, relativeError } from "../compare.js";
 import { formulaVideo, formulaVideoBytes, haveShared, loadFixture } from "../fixtures.js";
+import { cosineTolerances, tolerances } from "../tolerances.js";
 import { fixtureModel, keptTokens } from "./fixture-model.js";
 
 const cases = [
@@ -34,36 +35,34 @@ describe.skipIf(!haveShared).each(cases)("%s", (name) => {
   const { json, tensors } = loadFixture(name);
   const reference = (key: string) => tensors.get(key)!.data as Float32Array;
   const shape = tensors.get("input.video")!.shape;
-  const cosine = json.config.cos_attn === true;
-  const outputs = cosine ? 1e-4 : 1e-5;
-  const gradients = cosine ? 1e-3 : 1e-5;
 
-  function run(video: () => Tensor): void {
+  function run(video: () => Tensor, dtype: "f32" | "bf16" = "f32"): void {
+    const allowed = (json.config.cos_attn === true ? cosineTolerances : tolerances)[dtype];
     scope(() => {
-      using model = fixtureModel(json.config);
+      using model = fixtureModel(json.config, dtype);
       const visible = keptTokens(reference("input.encoder_mask"), shape[0]);
       const decoded = keptTokens(reference("input.decoder_mask"), shape[0]);
       const clip = video();
       const features = model.encode(clip, visible);
-      expect(relativeError(features.readSync(), reference("encoder_features"))).toBeLessThanOrEqual(outputs);
+      expect(relativeError(numbersOf(features), reference("encoder_features"))).toBeLessThanOrEqual(allowed.outputs);
       const prediction = model.forward(clip, { visible, decoded });
       expect(prediction.shape).toEqual(tensors.get("output")!.shape);
-      expect(relativeError(prediction.readSync(), reference("output"))).toBeLessThanOrEqual(outputs);
+      expect(relativeError(numbersOf(prediction), reference("output"))).toBeLessThanOrEqual(allowed.outputs);
       const { patch, tubelet, normalizeTarget: normalize } = model.config;
       const labels = pixelTargets(clip, decoded, { patch, tubelet, normalize });
       expect(largestDifference(labels.readSync(), reference("labels"))).toBeLessThanOrEqual(1e-5);
 
       const loss = model.loss(clip, { visible, decoded });
-      expect(Math.abs(loss.readSync()[0] - reference("loss")[0])).toBeLessThanOrEqual(1e-5);
+      expect(Math.abs(loss.readSync()[0] - reference("loss")[0])).toBeLessThanOrEqual(allowed.loss);
       backward(loss);
       const all: { name: string; got: ArrayLike<number>; want: Float32Array }[] = model
         .namedParameters()
         .map(([key, { value }]) => ({ name: key, got: value.grad!.readSync(), want: reference(`grad.${key}`) }));
       const flat = (side: "got" | "want") => all.flatMap((g) => Array.from(g[side]));
-      expect(relativeError(flat("got"), flat("want"))).toBeLessThanOrEqual(gradients);
+      expect(relativeError(flat("got"), flat("want"))).toBeLessThanOrEqual(allowed.gradients);
       const total = norm(flat("want"));
       for (const { name, got, want } of all) {
-        if (norm(want) > 1e-6 * total) expect(relativeError(got, want), name).toBeLessThanOrEqual(cosine ? 1e-3 : 1e-4);
+        if (norm(want) > 1e-6 * total) expect(relativeError(got, want), name).toBeLessThanOrEqual(allowed.gradient);
       }
     });
   }
@@ -76,39 +75,46 @@ describe.skipIf(!haveShared).each(cases)("%s", (name) => {
     run(() => channelsLast(formulaVideoBytes(json.config.seed, shape), shape));
   });
 
+  it("matches the reference in bf16, as closely as bf16 can", () => {
+    run(() => Tensor.fromArray(reference("input.video"), shape), "bf16");
+    run(() => channelsLast(formulaVideoBytes(json.config.seed, shape), shape), "bf16");
+  });
+
   it("frees everything", () => {
     const before = memory().tensors;
     run(() => Tensor.fromArray(reference("input.video"), shape));
+    run(() => Tensor.fromArray(reference("input.video"), shape), "bf16");
     expect(memory().tensors).toBe(before);
   });
 });
 
 describe.skipIf(!haveShared)("ViT-S at 16 x 224 x 224", () => {
-  it("matches the reference's summary", () => {
+  it.each(["f32", "bf16"] as const)("matches the reference's summary in %s", (dtype) => {
+    const allowed = tolerances[dtype];
     const { json, tensors } = loadFixture("pretrain_vits_summary");
     const reference = (key: string) => tensors.get(key)!.data as Float32Array;
     scope(() => {
-      using model = fixtureModel(json.config);
+      using model = fixtureModel(json.config, dtype);
       const batch = json.config.batch;
       const shape = [batch, 3, 16, 224, 224];
       const video = Tensor.fromArray(formulaVideo(json.config.seed, shape), shape);
       const visible = keptTokens(reference("input.encoder_mask"), batch);
       const decoded = keptTokens(reference("input.decoder_mask"), batch);
-      const prediction = model.forward(video, { visible, decoded }).readSync() as Float32Array;
-      expect(relativeError(prediction.subarray(0, 64), reference("output_head"))).toBeLessThanOrEqual(1e-5);
-      expect(relativeError(prediction.subarray(-64), reference("output_tail"))).toBeLessThanOrEqual(1e-5);
+      const prediction = numbersOf(model.forward(video, { visible, decoded })) as Float32Array;
+      expect(relativeError(prediction.subarray(0, 64), reference("output_head"))).toBeLessThanOrEqual(allowed.outputs);
+      expect(relativeError(prediction.subarray(-64), reference("output_tail"))).toBeLessThanOrEqual(allowed.outputs);
       const width = prediction.length / (batch * 784);
       const lengths = Float64Array.from({ length: batch * 784 }, (_, r) =>
         norm(prediction.subarray(r * width, (r + 1) * width)),
       );
-      expect(relativeError(lengths, reference("output_token_l2"))).toBeLessThanOrEqual(1e-5);
+      expect(relativeError(lengths, reference("output_token_l2"))).toBeLessThanOrEqual(allowed.outputs);
 
       const loss = model.loss(video, { visible, decoded });
-      expect(Math.abs(loss.readSync()[0] - json.loss)).toBeLessThanOrEqual(1e-5);
+      expect(Math.abs(loss.readSync()[0] - json.loss)).toBeLessThanOrEqual(allowed.loss);
       backward(loss);
       for (const [name, { value }] of model.namedParameters()) {
         const want = json.parameters[name].grad_l2;
-        expect(Math.abs(norm(value.grad!.readSync()) / want - 1), name).toBeLessThanOrEqual(1e-4);
+        expect(Math.abs(norm(value.grad!.readSync()) / want - 1), name).toBeLessThanOrEqual(allowed.gradient);
       }
     });
   });
@@ -133,19 +139,22 @@ describe("pretrainModel", () => {
     expect(weights(a)).not.toEqual(weights(c));
   });
 
-  it("gives the same gradients when blocks are recomputed, bit for bit", () => {
-    const gradientsOf = (recompute: boolean) =>
-      scope(() => {
-        using model = pretrainModel("vit-tiny", { seed: 3, recompute, dropPath: 0.3 });
-        const bytes = Uint8Array.from({ length: 2 * 8 * 32 * 32 * 3 }, (_, i) => (i * 2654435761) >>> 24);
-        const video = Tensor.fromArray(bytes, [2, 8, 32, 32, 3]);
-        const visible = Tensor.fromArray(Int32Array.from([0, 5, 9, 1, 7, 63]), [2, 3]);
-        const decoded = Tensor.fromArray(Int32Array.from([2, 3, 20, 2, 3, 40]), [2, 3]);
-        backward(model.loss(video, { visible, decoded }));
-        return model.namedParameters().map(([name, { value }]) => [name, value.grad!.readSync()]);
-      });
-    expect(gradientsOf(true)).toEqual(gradientsOf(false));
-  });
+  it.each(["f32", "bf16"] as const)(
+    "gives the same gradients when blocks are recomputed, bit for bit, in %s",
+    (dtype) => {
+      const gradientsOf = (recompute: boolean) =>
+        scope(() => {
+          using model = pretrainModel("vit-tiny", { seed: 3, recompute, dropPath: 0.3, layerScale: 0.1, dtype });
+          const bytes = Uint8Array.from({ length: 2 * 8 * 32 * 32 * 3 }, (_, i) => (i * 2654435761) >>> 24);
+          const video = Tensor.fromArray(bytes, [2, 8, 32, 32, 3]);
+          const visible = Tensor.fromArray(Int32Array.from([0, 5, 9, 1, 7, 63]), [2, 3]);
+          const decoded = Tensor.fromArray(Int32Array.from([2, 3, 20, 2, 3, 40]), [2, 3]);
+          backward(model.loss(video, { visible, decoded }));
+          return model.namedParameters().map(([name, { value }]) => [name, value.grad!.readSync()]);
+        });
+      expect(gradientsOf(true)).toEqual(gradientsOf(false));
+    },
+  );
 
   it("says what is wrong with a name, an option, a shape", () => {
     expect(() => pretrainModel("vit-bse")).toThrow(/did you mean "vit-base"/);

@@ -3,9 +3,10 @@ import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } fr
 import path from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
+import { officialLine } from "#lib/data/list-line.js";
 import { readSources } from "#lib/data/lists.js";
 import { writeCleanList } from "#lib/survey/clean-list.js";
-import { officialLine, readEntries } from "#lib/survey/entries.js";
+import { readEntries } from "#lib/survey/entries.js";
 import { summarize } from "#lib/survey/summary.js";
 import { type SurveyOptions, survey } from "#lib/survey/survey.js";
 import { makeClips } from "../../examples/make-clips.js";

@@ -29,6 +29,19 @@ describe("making", () => {
     expect(b.dtype).toBe("bool");
   });
 
+  it("rounds numbers to bf16 as cast() does, and reads one back as a number", async () => {
+    const exact = Array.from({ length: 300 }, (_, i) => (i % 2 ? -1 : 1) * (1 + i / 256 + 2 ** -9) * 2 ** (i - 150));
+    const numbers = exact
+      .flatMap((x) => [x, x * (1 + 2 ** -40), x * (1 - 2 ** -40)])
+      .concat([0, -0, 1e39, -1e-45, 3.4e38]);
+    using x = Tensor.fromArray([...numbers, Number.NaN], [numbers.length + 1], "bf16");
+    using wide = Tensor.fromArray(Float64Array.of(...numbers, Number.NaN), [numbers.length + 1]);
+    using cast = nativeOp("cast", { x: wide, dtype: "bf16" }).y;
+    expect(x.readSync()).toEqual(cast.readSync());
+    using third = Tensor.fromArray([1 / 3], [], "bf16");
+    expect(await third.item()).toBe(0.333984375);
+  });
+
   it("copies: the array may change afterwards, and so may what was read", () => {
     const data = Float32Array.of(1, 2);
     using x = Tensor.fromArray(data, [2]);

@@ -1,9 +1,12 @@
 // The one place that asks which compiler reads a header. Layout functions are constexpr and carry
-// VIDEOMAE_HOST_DEVICE, so that kernels, probes, tests and an emulator share them.
+// VIDEOMAE_HOST_DEVICE, so that kernels, probes, tests and the emulator share them. A wrapper has two bodies: assembly
+// under VIDEOMAE_CUDA, a call of the emulator otherwise.
 #pragma once
 
 #if defined(__CUDACC__)
+#define VIDEOMAE_CUDA 1
 #define VIDEOMAE_HOST_DEVICE __host__ __device__
 #else
+#define VIDEOMAE_CUDA 0
 #define VIDEOMAE_HOST_DEVICE
 #endif

@@ -3,25 +3,37 @@
 
 #include <cstdint>
 
+#include "cuda/device/kernel.cuh"
+
 namespace videomae::cuda {
 
 __device__ __forceinline__ uint32_t shared_address(const void* shared) {
+#if VIDEOMAE_CUDA
   return static_cast<uint32_t>(__cvta_generic_to_shared(shared));
+#else
+  return emu::shared_address(shared);
+#endif
 }
 
 /// The block's dynamic shared memory from its first multiple of 1024 bytes on, where every swizzle pattern may begin.
 /// Launch with kSharedAlignment bytes more than the kernel uses.
 constexpr int kSharedAlignment = 1024;
 
+#if VIDEOMAE_CUDA
 __device__ __forceinline__ unsigned char* dynamic_shared() {
   extern __shared__ unsigned char shared[];
   return shared + (-shared_address(shared) & (kSharedAlignment - 1));
 }
+#endif
 
 /// Makes ordinary stores to shared memory visible to the asynchronous proxy (copy engine, wgmma). Each writing thread
 /// calls it, before the barrier behind which another thread starts the asynchronous reader.
 __device__ __forceinline__ void fence_proxy_async_shared() {
+#if VIDEOMAE_CUDA
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+#else
+  emu::fence_proxy_async_shared();
+#endif
 }
 
 }  // namespace videomae::cuda

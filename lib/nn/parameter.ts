@@ -1,0 +1,92 @@
+// A tensor that is trained: its value, its gradient, and how it begins. In a bf16 model the value is f32 like that of any
+// other, and a matrix has a bf16 copy beside it, which products read. The copy is derived: gradients go to the value, and
+// whoever reads the copy gets it as the value is now, because it is rounded anew when the value was written since. An
+// optimiser that writes both says so, and nothing is rounded twice.
+import { VideomaeError } from "../errors.js";
+import { nativeOp } from "../tensor/native-op.js";
+import { scope, unscoped } from "../tensor/scope.js";
+import { Tensor } from "../tensor/tensor.js";
+import type { Initializer } from "./initializers.js";
+import type { RealType } from "./module.js";
+
+export class Parameter implements Disposable {
+  readonly shape: readonly number[];
+  /** Whether products read it. */
+  readonly matrix: boolean;
+  readonly #initialize: Initializer;
+  #value: Tensor | undefined;
+  #copy: Tensor | undefined;
+  /** The version of the value that the copy was made of. */
+  #copied = 0;
+
+  constructor(shape: readonly number[], initialize: Initializer, matrix = false) {
+    this.shape = shape;
+    this.matrix = matrix;
+    this.#initialize = initialize;
+  }
+
+  /** The leaf tensor, f32 or f64. Throws before `materialize()`. */
+  get value(): Tensor {
+    if (this.#value === undefined) {
+      throw new VideomaeError({
+        op: "parameter",
+        expected: "memory for this parameter",
+        got: "none",
+        hint: "call materialize() on the module that holds it, once, before its first use",
+      });
+    }
+    return this.#value;
+  }
+
+  /** What products read: the value, or the bf16 copy of it where there is one, up to date. Throws before `materialize()`. */
+  get operand(): Tensor {
+    const { value } = this;
+    if (this.#copy === undefined) return value;
+    if (value.version !== this.#copied) this.#round(value, this.#copy);
+    this.#copy.requiresGrad = value.requiresGrad;
+    return this.#copy;
+  }
+
+  /** The bf16 copy, up to date or not; undefined where products read the value itself. */
+  get copy(): Tensor | undefined {
+    return this.#copy;
+  }
+
+  /** Says that the copy is the value, rounded: an optimiser has written both. */
+  markCopied(): void {
+    this.#copied = this.value.version;
+  }
+
+  /** Makes its memory, and draws initial values from `key`; zeros without one. */
+  materialize(dtype: RealType, key: { seed: number; stream: number } | undefined): void {
+    this.dispose();
+    unscoped(() => {
+      const value = Tensor.zeros(this.shape, dtype === "f64" ? "f64" : "f32");
+      if (key !== undefined) this.#initialize(value, key.seed, key.stream);
+      value.requiresGrad = true;
+      this.#value = value;
+      if (dtype !== "bf16" || !this.matrix) return;
+      this.#copy = Tensor.zeros(this.shape, "bf16");
+      this.#copy.master = value;
+    });
+  }
+
+  dispose(): void {
+    this.#value?.dispose();
+    this.#copy?.dispose();
+    this.#value = undefined;
+    this.#copy = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #round(value: Tensor, copy: Tensor): void {
+    scope(() => {
+      nativeOp("fill", { y: copy, value: 0 });
+      nativeOp("accumulate", { y: copy, x: value }); // 0 + x, rounded once
+    });
+    this.#copied = value.version;
+  }
+}

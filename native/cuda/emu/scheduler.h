@@ -1,0 +1,114 @@
+// The running cluster: its blocks, warps and threads, and which thread goes on next. Inside the emulator only.
+//
+// One launch runs at a time, in one host thread; blocks of a cluster run concurrently, clusters one after another. A
+// thread runs until it waits, and only then another may: the choice is by Order, and at random unless said otherwise.
+// At random a warp mostly goes on until all its lanes wait, so that warps run far ahead of each other.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cuda/emu/context_switch.h"
+#include "cuda/emu/cp_async.h"
+#include "cuda/emu/launch.h"
+#include "cuda/emu/shared_memory.h"
+#include "cuda/emu/thread.h"
+
+namespace videomae::cuda::emu {
+
+struct Warp;
+struct Block;
+
+struct Fiber {
+  SavedStack place;
+  uint3 thread;    // threadIdx
+  uint32_t index;  // in the block
+  Block* block;
+  Warp* warp;
+  const char* waits_for;  // what it was told to wait for; null when it may run
+  bool ended;
+  CopyGroups copies;  // cp.async that it has started
+  uint32_t lane() const { return index % 32; }
+};
+
+struct Warp {
+  uint32_t number;    // in the cluster
+  Fiber* lanes;       // of the block's fibers
+  uint32_t count;     // lanes there are: 32, or fewer in a block's last warp
+  uint32_t runnable;  // a bit a lane
+  uint32_t ended;
+  const Collective* collective;
+  uint32_t arrived;  // lanes that wait in it
+  void* brought[32];
+};
+
+/// One of a block's 16 barriers, in threads.
+struct Barrier {
+  uint32_t expected = 0, arrived = 0;  // 0 expected: not in use
+  std::vector<Fiber*> waiting;
+};
+
+struct Block {
+  uint3 index;    // blockIdx
+  uint32_t rank;  // in the cluster
+  std::vector<Fiber> fibers;
+  std::vector<Warp> warps;
+  Barrier barriers[16];
+  SharedMemory shared;
+};
+
+class Scheduler {
+ public:
+  Fiber* current = nullptr;  // null outside kernels
+
+  const GridLaunch* launch = nullptr;
+  std::vector<std::unique_ptr<Block>> blocks;  // of the cluster
+
+  void begin_launch(const GridLaunch& next, Order order, uint64_t seed);
+  void end_launch();
+
+  /// Runs one cluster to its end. @param first  number of its first block in the grid
+  /// @throws Error for what fail() was called with
+  void run_cluster(uint32_t first);
+
+  /// Lets others run until wake() is called for this thread.
+  void wait(const char* what);
+  void wake(Fiber& fiber);
+  /// Goes on once no other thread can.
+  void give_way(const char* what);
+
+  uint64_t random();
+  bool at_random() const { return order_ == Order::random; }
+  Order order() const { return order_; }
+
+  [[noreturn]] void abandon();  // the kernel, after its failure has been written down
+  std::string expected, got;
+
+ private:
+  Order order_ = Order::random;
+  uint64_t state_ = 1;
+  SavedStack host_;
+  uint32_t unfinished_ = 0;
+  uint32_t idle_rounds_ = 0;
+  bool failed_ = false;
+  std::vector<Warp*> warps_;     // of all blocks
+  std::vector<uint64_t> ready_;  // a bit a warp with runnable lanes
+  std::vector<Fiber*> yielded_;
+
+  static void enter_thread();
+  void place_block(Block& block, uint32_t number, uint32_t rank);
+  void go_on();
+  Fiber* next();
+  Warp* pick_warp();
+  [[noreturn]] void report_deadlock();
+};
+
+extern Scheduler scheduler;
+
+/// Threads 3, 7..31 and the like, of fibers for which `chosen` says yes; at most a line.
+std::string describe_threads(const Block& block, const std::function<bool(const Fiber&)>& chosen);
+
+}  // namespace videomae::cuda::emu

@@ -1,0 +1,20 @@
+// The kernels of a device: for every op, what it runs and the scratch memory it needs, each in the file of the op's
+// stem. Pointers in an op are the device's. A kernel that meets an index out of range leaves it alone and writes
+// fault_code<Op>() to *context.fault.
+#pragma once
+
+#include "ops/execute.h"
+
+namespace videomae::cuda {
+
+#define OP(Type, stem)                        \
+  void run(Type& op, const Context& context); \
+  size_t workspace(const Type& op);
+#include "ops/ops.def"
+#undef OP
+
+/// The kernel and the name of an op, by its number.
+const Kernel& kernel_of(int32_t id);
+const char* name_of_op(int32_t id);
+
+}  // namespace videomae::cuda

@@ -1,0 +1,142 @@
+// The device programming model on the emulator: small kernels written as ops' are, whose results are known. nvcc
+// compiles the same file.
+#include "cuda/device/bfloat16.cuh"
+#include "cuda/device/cp_async.cuh"
+#include "cuda/device/launch.cuh"
+#include "cuda/device/ldmatrix.cuh"
+#include "cuda/device/mma_layout.h"
+#include "cuda/device/mma_sync.cuh"
+#include "cuda/device/shared_memory.cuh"
+#include "cuda/reduce.cuh"
+#include "test/check.h"
+
+namespace videomae::cuda {
+namespace {
+
+using test::run_case;
+
+struct {
+  void* stream = nullptr;
+} context;
+
+template <class T>
+__global__ void scale(T* y, const T* x, int64_t count, float factor) {
+  const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += stride) {
+    y[i] = from_float<T>(factor * to_float(x[i]));
+  }
+}
+
+/// One block a row.
+__global__ void row_sums(float* sums, const float* x, int width) {  // x: (rows, width)
+  float* scratch = shared_memory<float>(0);
+  float sum = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < width; i += static_cast<int>(blockDim.x)) {
+    sum += x[static_cast<int64_t>(blockIdx.x) * width + i];
+  }
+  sum = block_sum(sum, scratch);
+  if (threadIdx.x == 0) sums[blockIdx.x] = sum;
+}
+
+/// One warp: d = a b^T for a (16, 16) and b (8, 16), through cp.async and ldmatrix.
+__global__ void product(float* d, const bf16* a, const bf16* b) {
+  bf16* a_tile = shared_memory<bf16>(0);
+  bf16* b_tile = shared_memory<bf16>(512);
+  const int lane = static_cast<int>(threadIdx.x);
+  cp_async<16>(a_tile + 8 * lane, a + 8 * lane);
+  if (lane < 16) cp_async<16>(b_tile + 8 * lane, b + 8 * lane);
+  cp_async_commit();
+  cp_async_wait<0>();
+  block_sync();
+  uint32_t a_part[4], b_part[2];
+  ldmatrix_x4(a_part, a_tile + lane % 16 * 16 + lane / 16 * 8);
+  ldmatrix_x2(b_part, b_tile + lane % 8 * 16 + lane / 8 % 2 * 8);
+  const float zero[4] = {};
+  float sums[4];
+  mma_m16n8k16(sums, a_part, b_part, zero);
+  for (int reg = 0; reg < 4; ++reg) {
+    const Place at = mma_d_place({lane, reg, 0});
+    d[at.row * 8 + at.col] = sums[reg];
+  }
+}
+
+/// Only half of the threads come to the barrier.
+__global__ void waits_in_vain(float* y) {
+  if (threadIdx.x < 32) block_sync();
+  y[threadIdx.x] = 1;
+}
+
+__global__ void writes_behind_shared_memory(float* y) {
+  float* memory = shared_memory<float>(0);
+  memory[threadIdx.x + 1024 * 1024 / 16] = 1;
+  y[0] = memory[0];
+}
+
+/// The Error that a launch ends with; empty when it succeeds.
+template <class F>
+std::string error_of(F&& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+void names_mistakes() {
+  std::vector<float> y(64);
+  const std::string lost = error_of([&] { launch(context, waits_in_vain, {dim3(1), dim3(64)}, y.data()); });
+  CHECK(lost.find("waits_in_vain") == 0 && lost.find("threads 0..31 wait at block_sync") != std::string::npos);
+  const std::string far = error_of([&] {
+    launch(context, writes_behind_shared_memory, {dim3(1), dim3(64), 4096}, y.data());
+  });
+  CHECK(far.find("writes_behind_shared_memory") == 0 && far.find("of 4096 bytes") != std::string::npos);
+  std::printf("%s\n%s\n", lost.c_str(), far.c_str());
+}
+
+void scales() {
+  const std::vector<float> x = test::numbers<float>(1003, 1);
+  std::vector<float> y(x.size());
+  launch(context, scale<float>, {dim3(3), dim3(128)}, y.data(), x.data(), static_cast<int64_t>(x.size()), 2.5f);
+  for (size_t i = 0; i < x.size(); ++i) CHECK(y[i] == 2.5f * x[i]);
+}
+
+void sums_rows() {
+  const int rows = 5, width = 333;
+  std::vector<float> x(rows * width), sums(rows), again(rows);
+  for (int i = 0; i < rows * width; ++i) x[i] = static_cast<float>(i % 17);
+  launch(context, row_sums, {dim3(rows), dim3(256), 8 * sizeof(float)}, sums.data(), x.data(), width);
+  for (int row = 0; row < rows; ++row) {
+    float expected = 0;
+    for (int i = 0; i < width; ++i) expected += x[row * width + i];
+    CHECK(sums[row] == expected);
+  }
+}
+
+void multiplies() {
+  std::vector<bf16> a(16 * 16), b(8 * 16);
+  std::vector<float> d(16 * 8);
+  const auto value = [](int which, int row, int k) { return static_cast<float>((row * 7 + k * 3 + which) % 11 - 5); };
+  for (int i = 0; i < 256; ++i) a[i] = to_bf16(value(0, i / 16, i % 16));
+  for (int i = 0; i < 128; ++i) b[i] = to_bf16(value(1, i / 16, i % 16));
+  launch(context, product, {dim3(1), dim3(32), 768}, d.data(), a.data(), b.data());
+  for (int m = 0; m < 16; ++m) {
+    for (int n = 0; n < 8; ++n) {
+      float expected = 0;
+      for (int k = 0; k < 16; ++k) expected += value(0, m, k) * value(1, n, k);
+      CHECK(d[m * 8 + n] == expected);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace videomae::cuda
+
+int main() {
+  using namespace videomae::cuda;
+  run_case("scale", scales);
+  run_case("row sums", sums_rows);
+  run_case("product", multiplies);
+  run_case("mistakes are named", names_mistakes);
+  return videomae::test::exit_status();
+}
