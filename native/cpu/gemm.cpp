@@ -2,6 +2,7 @@
 #include "cpu/gemm.h"
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -106,6 +107,16 @@ size_t packed_b_bytes(const GemmKernels<T>& kernels, int64_t n, int64_t k) {
   return whole_lines(ceil_div(n, kernels.columns) * kernels.b_pitch * kernels.padded(k));
 }
 
+/// Stands before a packed B and says what it is good for: a cache line.
+struct PackedLabel {
+  int64_t n, k, element_bytes, instruction_set, unused[4];
+};
+
+template <class T>
+PackedLabel label_of(int64_t n, int64_t k) {
+  return {n, k, sizeof(T), static_cast<int64_t>(current_instruction_set()), {}};
+}
+
 template <class T, class C>
 void check(const Gemm<T, C>& g) {
   auto require = [](bool good, const char* what, int64_t got) {
@@ -118,6 +129,9 @@ void check(const Gemm<T, C>& g) {
   require(g.ldb >= (g.b_transposed ? g.k : g.n), "ldb of at least a row of B", g.ldb);
   require(g.ldc >= g.n, "ldc of at least a row of C", g.ldc);
   require(!g.residual || g.residual_ld >= g.n, "residual_ld of at least a row of C", g.residual_ld);
+  const PackedLabel label = label_of<T>(g.n, g.k);
+  require(!g.packed_b || std::memcmp(g.packed_b, &label, sizeof label) == 0,
+          "packed_b of this size, dtype and instruction set", static_cast<int64_t>(current_instruction_set()));
 }
 
 /// [0, count) in runs of `grain`.
@@ -184,16 +198,18 @@ size_t gemm_workspace(int64_t m, int64_t n, int64_t k) {
 
 template <class T>
 size_t packed_b_bytes(int64_t n, int64_t k) {
-  return packed_b_bytes(kernels_for<T>(current_instruction_set()), n, k);
+  return sizeof(PackedLabel) + packed_b_bytes(kernels_for<T>(current_instruction_set()), n, k);
 }
 
 template <class T>
 void pack_b(int64_t n, int64_t k, const T* b, int64_t ldb, bool b_transposed, void* to) {
+  const PackedLabel label = label_of<T>(n, k);
+  std::memcpy(to, &label, sizeof label);
   if (n <= 0 || k <= 0) return;
   const GemmKernels<T>& kernels = kernels_for<T>(current_instruction_set());
   const GemmPlan plan = make_plan(kernels, 1, n, k, true);
   pack_operand(GemmOperand<T>{b, ldb, !b_transposed, n, k}, kernels, true, plan.b_panels, plan,
-               n * k >= kParallelWork / 64, to);
+               n * k >= kParallelWork / 64, static_cast<char*>(to) + sizeof label);
 }
 
 template <class T, class C>
@@ -204,7 +220,7 @@ void gemm(const Gemm<T, C>& g, void* workspace) {
   const GemmPlan plan = make_plan(kernels, g.m, g.n, g.k, g.packed_b != nullptr);
   const bool parallel = g.m * g.n * g.k >= kParallelWork;
   char* free_space = static_cast<char*>(workspace);
-  GemmPacked packed{nullptr, g.packed_b};
+  GemmPacked packed{nullptr, g.packed_b ? static_cast<const char*>(g.packed_b) + sizeof(PackedLabel) : nullptr};
   if (!plan.own_a) {
     pack_operand(operand_a(g), kernels, false, plan.a_panels, plan, parallel, free_space);
     packed.a = free_space;
