@@ -86,13 +86,13 @@ constexpr int kRounds = 20000, kSums = 12;
 constexpr int kTileRounds = 5000;
 
 float tiles(const float* numbers) {
-  alignas(64) bf16 operands[2][512];
-  for (int i = 0; i < 1024; ++i) operands[0][i] = to_bf16(numbers[i]);
+  alignas(64) bf16 operands[1024];  // two tiles
+  for (int i = 0; i < 1024; ++i) operands[i] = to_bf16(numbers[i]);
   alignas(64) float sums[256];
   amx::Session session;
   amx::zero<0>(), amx::zero<1>(), amx::zero<2>(), amx::zero<3>();
-  amx::load<4>(operands[0], 64), amx::load<5>(operands[1], 64);
-  amx::load<6>(operands[1], 64), amx::load<7>(operands[0], 64);
+  amx::load<4>(operands, 64), amx::load<5>(operands + 512, 64);
+  amx::load<6>(operands + 512, 64), amx::load<7>(operands, 64);
   for (int n = 0; n < kTileRounds; ++n)
     amx::multiply<0, 4, 6>(), amx::multiply<1, 4, 7>(), amx::multiply<2, 5, 6>(), amx::multiply<3, 5, 7>();
   amx::store<0>(sums, 64);
