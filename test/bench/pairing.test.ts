@@ -60,7 +60,10 @@ it("memory of a step is what it takes beyond its process and its fixed states", 
   expect(workingBytes(bestSide([ms(100, memory)]))).toBe(5000 - 1000 - 1600);
   expect(workingBytes(bestSide([ms(100, { ...memory, dtype: "bf16" })]))).toBe(5000 - 1000 - 1800);
   expect(workingBytes(bestSide([ms(100)]))).toBeUndefined();
-  const text = report([{ name: "a.jsonl", rows: [ms(100, memory), theirs(200, { ...memory, residentBytes: 7400 })] }], false);
+  const text = report(
+    [{ name: "a.jsonl", rows: [ms(100, memory), theirs(200, { ...memory, residentBytes: 7400 })] }],
+    false,
+  );
   expect(text).toContain("memory 0.50x (0 MB to 0 MB)");
 });
 

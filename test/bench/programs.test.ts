@@ -65,7 +65,14 @@ it.runIf(haveKernels)("our kernels' rows have the format, and the shapes of the 
 it.each(["f32", "bf16"])("our classifier has a row in %s", (dtype) => {
   const argv = ["--quick", "--model", "vit-tiny", "--dtype", dtype, "--threads", "1"];
   const row = parseRow(runBench("classifier.js", argv), "classifier.js");
-  expect(row).toMatchObject({ bench: "classifier", system: "videomae", dtype, model: "vit-tiny", clips: 1, quick: true });
+  expect(row).toMatchObject({
+    bench: "classifier",
+    system: "videomae",
+    dtype,
+    model: "vit-tiny",
+    clips: 1,
+    quick: true,
+  });
 });
 
 it.runIf(haveKernels)("a native benchmark refuses a shape it cannot read", () => {

@@ -52,9 +52,13 @@ describe("linear", () => {
       const weight = Tensor.fromArray(numbers(33 * 70), [33, 70]);
       const packed = packWeight(weight);
       expect(packed.dtype).toBe("u8");
-      expect(linear(x, weight, { packed, gelu: true }).readSync()).toEqual(linear(x, weight, { gelu: true }).readSync());
+      expect(linear(x, weight, { packed, gelu: true }).readSync()).toEqual(
+        linear(x, weight, { gelu: true }).readSync(),
+      );
       const other = packWeight(Tensor.zeros([33, 7]));
-      expect(() => linear(x, weight, { packed: other })).toThrow(/linear: expected packed of shape.*pack the weight again/);
+      expect(() => linear(x, weight, { packed: other })).toThrow(
+        /linear: expected packed of shape.*pack the weight again/,
+      );
       const before = instructionSet();
       try {
         instructionSet("portable");
