@@ -1,6 +1,6 @@
-// What happens to a block of sums on its way to C: + bias, then GELU (keeping the value before it), + residual, + row of
-// a table, rounded once to the type of C. A block is begun here and written row by row while the next one is multiplied:
-// tile multiplications leave the vector units idle.
+// What happens to a block of sums on its way to C: + bias, then GELU (keeping the value before it), + residual, + row
+// of a table, rounded once to the type of C. A block is begun here and written row by row while the next one is
+// multiplied: tile multiplications leave the vector units idle.
 #pragma once
 
 #include "cpu/gemm.h"

@@ -1,11 +1,11 @@
-// Packing of operands for instructions that multiply pairs of bf16 neighbours along k. A pair is a word of 32 bits: elements
-// (2i, 2i + 1) of one line. Zero beyond the last line and beyond k.
+// Packing of operands for instructions that multiply pairs of bf16 neighbours along k. A pair is a word of 32 bits:
+// elements (2i, 2i + 1) of one line. Zero beyond the last line and beyond k.
 //   by pair: pair i of line j at [i][j], panels of so many lines: both operands of vdpbf16ps, and B of tdpbf16ps
 //   by line: pair i of line j at [j][i], tiles of 16 pairs: A of tdpbf16ps
 // A square of 16 pairs of 16 lines is read in either direction, and transposed in registers where the other is wanted.
 //
-// An f32 operand is split into parts, each a bf16 number: x = high + middle + low exactly, of 8 bits each; parts lie one
-// after another for every 32 k. What is below 2^-126, the least normal number, is lost, and a number of more than
+// An f32 operand is split into parts, each a bf16 number: x = high + middle + low exactly, of 8 bits each; parts lie
+// one after another for every 32 k. What is below 2^-126, the least normal number, is lost, and a number of more than
 // 3.39e38 becomes a NaN.
 #pragma once
 
