@@ -34,6 +34,9 @@ void update(const AdamW& op, const std::vector<Piece>& pieces, double clip) {
             static_cast<T>(op.beta1), static_cast<T>(op.beta2), static_cast<T>(1 - op.beta1),
             static_cast<T>(1 - op.beta2), static_cast<T>(decayed ? 1 - rate * weight_decay : 1),
             static_cast<T>(rate / correction1), static_cast<T>(std::sqrt(correction2)), static_cast<T>(op.eps)});
+    if constexpr (std::is_same_v<T, double>)  // the kernel rounds floats only
+      for (int64_t i = from; i < piece.until && op.copies.elements() > 0; ++i)
+        op.copies.data<bf16>()[i] = convert<bf16>(op.parameters.data<T>()[i]);
   });
 }
 
