@@ -37,7 +37,7 @@ const masks = dualMask({
 const schedule = cosineSchedule({ base: 2e-3, final: 1e-5, steps, warmupSteps: Math.ceil(steps / 10) });
 
 type Inputs = { video: Tensor; visible: Tensor; decoded: Tensor };
-using step = compileStep(({ video, ...tokens }: Inputs, learningRate: number) => {
+using step = compileStep(({ video, ...tokens }: Inputs, { learningRate }: { learningRate: Tensor }) => {
   const loss = model.loss(video, tokens);
   backward(loss);
   optimizer.step({ learningRate });
@@ -50,7 +50,7 @@ const progress = new Progress({ total: steps });
 for await (using batch of loader(dataset, { batchSize: 8, workers: 2, seed: 0, steps })) {
   const { visible, decoded } = masks.sample(batch);
   const lr = schedule.at(batch.step);
-  const { loss } = step({ video: batch.video, visible, decoded }, lr);
+  const { loss } = step({ video: batch.video, visible, decoded }, { learningRate: lr });
   progress.update({
     step: batch.step + 1,
     loss: await loss.item(),

@@ -2,7 +2,14 @@
 export type { NativeMemory } from "./addon/binding.js";
 export { backward } from "./autograd/backward.js";
 export { checkpoint } from "./autograd/checkpoint.js";
-export { type CompiledStep, compileStep, type StepInputs } from "./autograd/compile-step.js";
+export {
+  type CompiledStep,
+  type CompileOptions,
+  compileStep,
+  onReplay,
+  type StepInputs,
+  type StepTensors,
+} from "./autograd/compile-step.js";
 export { defineOp, type Save } from "./autograd/define-op.js";
 export { gradEnabled, noGrad, withGrad } from "./autograd/grad-mode.js";
 export type { VectorJacobianProduct } from "./autograd/node.js";
@@ -18,6 +25,7 @@ export {
   type LabelledSources,
   readLabelledSources,
 } from "./data/labelled-sources.js";
+export type { ClipAugmentation, LabelledView } from "./data/labelled-view.js";
 export { readSources } from "./data/lists.js";
 export {
   type BadFile,
@@ -34,6 +42,9 @@ export {
 } from "./data/loader.js";
 export { type ClassSpace, type MergedClasses, mergeClasses } from "./data/merge-classes.js";
 export { type LabelledSet, type LeftOut, type MergedSets, type MergeOptions, mergeSets } from "./data/merge-lists.js";
+export { parseRandAugment, type RandAugment } from "./data/rand-augment.js";
+export type { RandomErasing } from "./data/random-erasing.js";
+export type { CropRange } from "./data/random-resized-crop.js";
 export type { Source } from "./data/source.js";
 export type { Identity } from "./data/video-identity.js";
 export type { ViewSampling } from "./data/view-sampling.js";
@@ -115,6 +126,7 @@ export { type CosineScheduleOptions, cosineSchedule, type Schedule, scaleLearnin
 export { type CleanList, writeCleanList } from "./survey/clean-list.js";
 export { type SurveySummary, summarize } from "./survey/summary.js";
 export { type Survey, type SurveyedEntry, type SurveyOptions, survey } from "./survey/survey.js";
+export { type DeviceDescription, type DeviceList, devices, synchronize } from "./tensor/devices.js";
 export type { Device, DType } from "./tensor/dtype.js";
 export {
   emptyCache,

@@ -6,7 +6,7 @@
 // over. CMake works in .cmake/, because `node-gyp clean` deletes build/. When nothing changed, a run takes about a
 // second.
 //
-// Options: --debug  --sanitize  --tests  --probes  --out DIR  -DNAME=VALUE  --help
+// Options: --debug  --sanitize  --tests  --emulator  --probes  --out DIR  -DNAME=VALUE  --help
 // It also stands in for node-gyp under prebuildify, which calls it as `rebuild --target=... --release`.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
@@ -21,7 +21,8 @@ const require = createRequire(import.meta.url);
 const USAGE = `usage: node scripts/build-native.mjs [options]
   --debug          build type Debug in .cmake/Debug, copied to build/Debug
   --sanitize       address and undefined-behaviour sanitizers, in .cmake/Sanitize; nothing is copied
-  --tests          also build the native tests
+  --tests          also build the native tests, and the emulator
+  --emulator       also build the device emu, which runs GPU kernels on the CPU, into build/Emulator
   --probes         also build the GPU programs probe and ceilings; needs nvcc
   --out DIR        copy the addon there
   -DNAME=VALUE     handed to CMake
@@ -33,6 +34,7 @@ export function parseBuild(argv) {
     name: "Release",
     type: "Release",
     tests: false,
+    emulator: false,
     probes: false,
     sanitize: false,
     out: undefined,
@@ -44,6 +46,7 @@ export function parseBuild(argv) {
     if (arg === "--debug") Object.assign(build, { name: "Debug", type: "Debug" });
     else if (arg === "--sanitize") Object.assign(build, { name: "Sanitize", type: "RelWithDebInfo", sanitize: true });
     else if (arg === "--tests") build.tests = true;
+    else if (arg === "--emulator") build.emulator = true;
     else if (arg === "--probes") build.probes = true;
     else if (arg === "--out" && argv[i + 1]) build.out = argv[++i];
     else if (/^-D\w+=/.test(arg)) build.definitions.push(arg.slice(2));
@@ -70,6 +73,7 @@ function configure(build) {
   const onOff = (value) => (value ? "ON" : "OFF");
   const definitions = [
     `VIDEOMAE_TESTS=${onOff(build.tests)}`,
+    `VIDEOMAE_EMULATOR=${onOff(build.emulator)}`,
     `VIDEOMAE_PROBES=${onOff(build.probes)}`,
     `VIDEOMAE_SANITIZE=${onOff(build.sanitize)}`,
     ...build.definitions,
@@ -84,14 +88,16 @@ function configure(build) {
   run("cmake", ["-S", root, "-B", build.work, ...all.map((d) => `-D${d}`)]);
 }
 
-/** Copies the addon and its plug-ins, by rename: a process that has the old file mapped keeps it whole. */
-function deliver({ work, type, out }) {
+/** The emulator: a test device, not a part of the package, so it lies beside the folder that is packed. */
+const EMULATOR = "libvideomae_emu.so";
+
+/** Copies the addon and its plug-ins. */
+function deliver({ work, type, out, tests, emulator }) {
   const built = new Map(); // name to file: cmake-js and CMakeLists.txt may each choose the folder
   for (const folder of [work, path.join(work, type)]) {
     if (!existsSync(folder)) continue;
     for (const name of readdirSync(folder)) {
-      // The emulator is a test device, not a part of the package.
-      if (!/\.(node|so)$/.test(name) || name === "libvideomae_emu.so") continue;
+      if (!/\.(node|so)$/.test(name)) continue;
       const file = path.join(folder, name);
       const other = built.get(name);
       if (!other || statSync(file).mtimeMs > statSync(other).mtimeMs) built.set(name, file);
@@ -100,17 +106,22 @@ function deliver({ work, type, out }) {
   if (![...built.keys()].some((name) => name.endsWith(".node"))) {
     throw new Error(`build-native: the build left no .node file in ${work}`);
   }
+  if (tests || emulator) install(built.get(EMULATOR), path.join(path.dirname(out), "Emulator", EMULATOR));
+  built.delete(EMULATOR);
   mkdirSync(out, { recursive: true });
   for (const name of readdirSync(out)) {
     if (/\.(node|so)$/.test(name) && !built.has(name)) rmSync(path.join(out, name));
   }
-  for (const [name, file] of built) {
-    const target = path.join(out, name);
-    if (existsSync(target) && statSync(target).mtimeMs >= statSync(file).mtimeMs) continue;
-    const temporary = `${target}.${process.pid}.tmp`;
-    copyFileSync(file, temporary);
-    renameSync(temporary, target);
-  }
+  for (const [name, file] of built) install(file, path.join(out, name));
+}
+
+/** Copies a file that is newer, by rename: a process that has the old one mapped keeps it whole. */
+function install(file, target) {
+  if (existsSync(target) && statSync(target).mtimeMs >= statSync(file).mtimeMs) return;
+  mkdirSync(path.dirname(target), { recursive: true });
+  const temporary = `${target}.${process.pid}.tmp`;
+  copyFileSync(file, temporary);
+  renameSync(temporary, target);
 }
 
 function find(module) {

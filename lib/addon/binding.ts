@@ -17,11 +17,42 @@ export interface NativeArena {
   close(): number;
   /** Packs what the last recorded pass did; does nothing when there is a plan. */
   plan(): void;
+  planned(): boolean;
   /** Whether the last pass made all the allocations of the plan, where there is one. */
   complete(): boolean;
   /** Forgets the plan and gives its memory back. */
   clear(): void;
   bytes(): number;
+}
+
+/** A step on a device: from begin() to end(), its kernels are run, or recorded to be launched. */
+export interface NativeGraph {
+  begin(recorded: boolean): void;
+  end(): void;
+  /** Ends a step that has failed. */
+  discard(): void;
+  /** Whether there is a recording. */
+  captured(): boolean;
+  launch(): void;
+  clear(): void;
+}
+
+/** The way of a step's inputs to a device. */
+export interface NativeStaging {
+  /** What the step reads; the same tensors at every step. */
+  readonly tensors: readonly Handle[];
+  put(input: number, source: Handle): void;
+  /** Sends what was put. */
+  send(): void;
+  clear(): void;
+}
+
+/** A device that is there. Only of GPUs is more than the name of the device known. */
+export interface NativeDevice {
+  readonly device: string;
+  readonly name?: string;
+  readonly capability?: number;
+  readonly memory?: number;
 }
 
 /** Native memory in bytes. */
@@ -30,9 +61,9 @@ export interface NativeMemory {
   readonly peak: number;
   readonly cached: number;
   readonly arena: number;
-  /** The most that was live and cached together: what the operating system had to give. */
+  /** The most that was live and cached together: what the operating system, or the device, had to give. */
   readonly reserved: number;
-  /** How often the operating system was asked for memory since the start of the process. */
+  /** How often it was asked for memory since the start of the process. */
   readonly systemAllocations: number;
 }
 
@@ -40,23 +71,36 @@ export type NumberArray = Float64Array | Float32Array | Uint16Array | Uint8Array
 
 interface Binding {
   readonly ops: Readonly<Record<string, (args: OpArguments) => Record<string, Handle>>>;
-  fromArray(data: NumberArray, shape: readonly number[], dtype: string): Handle;
-  zeros(shape: readonly number[], dtype: string): Handle;
+  fromArray(data: NumberArray, shape: readonly number[], dtype: string, device: string): Handle;
+  zeros(shape: readonly number[], dtype: string, device: string): Handle;
   readInto<A extends NumberArray>(x: Handle, target: A): A;
+  /** As readInto; on a device the wait is another thread's. */
+  readLater<A extends NumberArray>(x: Handle, target: A): Promise<A>;
+  /** A copy on another device. */
+  copyTo(x: Handle, device: string): Handle;
+  /** Overwrites a tensor with another of its dtype, shape and device. */
+  assign(target: Handle, source: Handle): void;
   write(x: Handle, data: NumberArray): void;
   /** The version of a tensor's contents: another number after every write to its memory. */
   version(x: Handle): number;
   view(x: Handle, offset: number, shape: readonly number[]): Handle;
   dispose(x: Handle): void;
   describe(x: Handle): { shape: number[]; dtype: string; device: string };
-  memory(): NativeMemory;
-  resetPeak(): void;
-  emptyCache(): void;
+  devices(kind: string): NativeDevice[];
+  synchronize(device: string): void;
+  memory(device: string): NativeMemory;
+  resetPeak(device: string): void;
+  emptyCache(device: string): void;
   rehearse<T>(body: () => T): T;
   threads(count?: number): number;
   singleThreaded(on: boolean): void;
   instructionSet(name?: string): string;
-  createArena(): NativeArena;
+  createArena(device: string): NativeArena;
+  createGraph(device: string): NativeGraph;
+  createStaging(
+    device: string,
+    inputs: readonly { readonly shape: readonly number[]; readonly dtype: string }[],
+  ): NativeStaging;
 }
 
 const root = path.resolve(import.meta.dirname, "..", "..");
@@ -84,16 +128,18 @@ function withErrors<T extends object>(module: T): T {
   const wrapped: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(module)) {
     if (typeof value !== "function") {
-      wrapped[name] = withErrors(value as object);
+      wrapped[name] = Array.isArray(value) ? value : withErrors(value as object);
       continue;
     }
     wrapped[name] = (...args: unknown[]) => {
+      let result: unknown;
       try {
-        const result = value(...args);
-        return name === "createArena" ? withErrors(result) : result;
+        result = value(...args);
       } catch (error) {
         throw translated(error);
       }
+      if (result instanceof Promise) return result.catch((error) => Promise.reject(translated(error)));
+      return name.startsWith("create") ? withErrors(result as object) : result;
     };
   }
   return wrapped as T;

@@ -43,7 +43,7 @@ export function backward(loss: Tensor, gradient?: Tensor): void {
 
 function ones(like: Tensor): Tensor {
   const count = like.size;
-  return Tensor.fromArray(new Array<number>(count).fill(1), like.shape, like.dtype);
+  return Tensor.fromArray(new Array<number>(count).fill(1), like.shape, like.dtype, like.device);
 }
 
 function walk(root: TapeNode, seed: Tensor): void {
@@ -113,6 +113,6 @@ function addToLeaf(leaf: Tensor, gradient: Tensor): void {
       hint: "dispose of parameters and inputs after the backward pass",
     });
   }
-  leaf.grad ??= unscoped(() => Tensor.zeros(leaf.shape, leaf.dtype));
+  leaf.grad ??= unscoped(() => Tensor.zeros(leaf.shape, leaf.dtype, leaf.device));
   nativeOp("accumulate", { y: leaf.grad, x: gradient });
 }

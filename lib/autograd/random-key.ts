@@ -2,6 +2,7 @@
 // do not depend on what ran before it, and a recomputed block draws the same ones. Ops take it as a tensor: one that is
 // overwritten between the replays of a captured step makes each replay draw its own numbers.
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { Device } from "../tensor/dtype.js";
 import { Tensor } from "../tensor/tensor.js";
 
 /** What random ops of one micro-step are keyed by, besides their module path: integers below 2^53. */
@@ -20,10 +21,10 @@ export function randomKey(): RandomKey | Tensor {
   return key.getStore() ?? { seed: 0, update: 0, microStep: 0 };
 }
 
-/** The key in force as a tensor, f64 (3): seed, update, micro-step. */
-export function randomKeyTensor(): Tensor {
+/** The key in force as a tensor on a device, f64 (3): seed, update, micro-step. */
+export function randomKeyTensor(device: Device): Tensor {
   const value = randomKey();
-  return value instanceof Tensor ? value : Tensor.fromArray(keyNumbers(value), [3]);
+  return value instanceof Tensor ? value : Tensor.fromArray(keyNumbers(value), [3], "f64", device);
 }
 
 /** The elements of a key's tensor. */

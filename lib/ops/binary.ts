@@ -16,8 +16,8 @@ function pair(kind: Kind, a: Operand, b: Operand): { a: Tensor; b: Tensor } {
   if (typeof a === "number" && typeof b === "number") {
     throw new VideomaeError({ op: kind, expected: "a tensor as one of the operands", got: "two numbers" });
   }
-  const dtype = (typeof a === "number" ? (b as Tensor) : a).dtype;
-  const tensorOf = (x: Operand) => (typeof x === "number" ? Tensor.fromArray([x], [], dtype) : x);
+  const { dtype, device } = typeof a === "number" ? (b as Tensor) : a;
+  const tensorOf = (x: Operand) => (typeof x === "number" ? Tensor.fromArray([x], [], dtype, device) : x);
   return { a: tensorOf(a), b: tensorOf(b) };
 }
 

@@ -14,7 +14,7 @@ export interface DropoutOptions {
 }
 
 const drop = defineOp("dropout", (save, x: Tensor, probability: number, perSample: boolean, path: string) => {
-  const key = randomKeyTensor();
+  const key = randomKeyTensor(x.device);
   const saved = save({ key });
   const args = { probability, perSample, path: fnv1a(path) };
   return [

@@ -37,7 +37,7 @@ const keyNames = ["seed", "stream", "path"];
 
 function draw(y: Tensor, kind: string, { path, ...options }: UniformOptions & NormalOptions): void {
   scope(() => {
-    const key = path === undefined ? {} : { key: randomKeyTensor(), stream: fnv1a(path) };
+    const key = path === undefined ? {} : { key: randomKeyTensor(y.device), stream: fnv1a(path) };
     nativeOp("random", { y, kind, ...options, ...key });
   });
 }

@@ -8,8 +8,10 @@
 //
 // Segments begin at multiples of 16 elements. The gaps between them hold zeros and never change; nothing outside this
 // file sees them, and state is read and written by name, never by offset.
+import { onReplay } from "../autograd/compile-step.js";
 import { rejectUnknownOptions, VideomaeError } from "../errors.js";
 import type { Module, Parameter } from "../nn/module.js";
+import type { Device } from "../tensor/dtype.js";
 import { nativeOp } from "../tensor/native-op.js";
 import { scope, unscoped } from "../tensor/scope.js";
 import { keep, Tensor } from "../tensor/tensor.js";
@@ -151,8 +153,8 @@ export class AdamW implements Disposable {
       const { skipped, nonFinite } = nativeOp("adamw", {
         ...this.#flat,
         ...this.#table,
-        learningRate: scalar(values.learningRate ?? lr),
-        weightDecay: scalar(values.weightDecay ?? weightDecay),
+        learningRate: scalar(values.learningRate ?? lr, gradientNorm.device),
+        weightDecay: scalar(values.weightDecay ?? weightDecay, gradientNorm.device),
         gradientNorm,
         loss,
         beta1: betas[0],
@@ -160,7 +162,11 @@ export class AdamW implements Disposable {
         eps,
         clipNorm: clipNorm ?? 0,
       });
-      for (const parameter of this.#copied) parameter.markCopied();
+      const markCopied = () => {
+        for (const parameter of this.#copied) parameter.markCopied();
+      };
+      markCopied();
+      onReplay(markCopied);
       return { gradientNorm: keep(gradientNorm), skipped: keep(skipped), nonFinite: keep(nonFinite) };
     });
   }
@@ -237,8 +243,8 @@ export class AdamW implements Disposable {
 }
 
 /** f64 () */
-function scalar(value: number | Tensor): Tensor {
-  return typeof value === "number" ? Tensor.fromArray([value], [], "f64") : value;
+function scalar(value: number | Tensor, device: Device): Tensor {
+  return typeof value === "number" ? Tensor.fromArray([value], [], "f64", device) : value;
 }
 
 function refuseRepeats(names: readonly string[]): void {

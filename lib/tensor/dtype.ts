@@ -4,8 +4,8 @@ import type { NumberArray } from "../addon/binding.js";
 /** Element types. bf16 travels between script and tensor as its bits (Uint16Array). */
 export type DType = "f64" | "f32" | "bf16" | "u8" | "i32" | "bool";
 
-/** Where a tensor lives. */
-export type Device = "cpu";
+/** Where a tensor lives: `cuda` is the first GPU, `emu` runs the GPU's kernels on the CPU, to test them. */
+export type Device = "cpu" | "cuda" | `cuda:${number}` | "emu";
 
 const arrays = {
   f64: Float64Array,

@@ -2,6 +2,7 @@
 import { binding, type NativeMemory } from "../addon/binding.js";
 import { VideomaeError } from "../errors.js";
 import type { InstructionSet } from "../machine/processor.js";
+import type { Device } from "./dtype.js";
 import { leakedTensors } from "./leaks.js";
 import { liveTensors } from "./tensor.js";
 
@@ -13,19 +14,19 @@ export interface MemoryReport extends NativeMemory {
   readonly leaked: number;
 }
 
-/** The native memory of the process and the tensors of this thread. */
-export function memory(): MemoryReport {
-  return { ...binding.memory(), tensors: liveTensors(), leaked: leakedTensors() };
+/** The process's memory on a device, and the tensors of this thread on any. */
+export function memory(device: Device = "cpu"): MemoryReport {
+  return { ...binding.memory(device), tensors: liveTensors(), leaked: leakedTensors() };
 }
 
-/** Sets the peak to what is live now. */
-export function resetPeakMemory(): void {
-  binding.resetPeak();
+/** Sets the peak of a device to what is live now. */
+export function resetPeakMemory(device: Device = "cpu"): void {
+  binding.resetPeak(device);
 }
 
-/** Gives cached native memory back to the operating system. */
-export function emptyCache(): void {
-  binding.emptyCache();
+/** Gives cached memory back to the operating system, or to the device. */
+export function emptyCache(device: Device = "cpu"): void {
+  binding.emptyCache(device);
 }
 
 /**

@@ -56,17 +56,22 @@ export class Tensor implements Owned, Disposable {
    * A tensor with a copy of `data` in row-major order.
    * @param data  bf16 elements as their bits (Uint16Array), or numbers to be rounded
    * @param dtype  by default that of the array; a plain number[] becomes f32
-   * @throws VideomaeError when the number of elements differs from the shape's
+   * @throws VideomaeError when the number of elements differs from the shape's, or there is no such device
    */
-  static fromArray(data: NumberArray | readonly number[], shape: readonly number[], dtype?: DType): Tensor {
+  static fromArray(
+    data: NumberArray | readonly number[],
+    shape: readonly number[],
+    dtype?: DType,
+    device: Device = "cpu",
+  ): Tensor {
     const type = dtype ?? (ArrayBuffer.isView(data) ? dtypeOf(data as NumberArray) : "f32");
-    if (ArrayBuffer.isView(data)) return new Tensor(binding.fromArray(data as NumberArray, shape, type));
-    return new Tensor(binding.fromArray(arrayOf(data, type), shape, type));
+    const array = ArrayBuffer.isView(data) ? (data as NumberArray) : arrayOf(data, type);
+    return new Tensor(binding.fromArray(array, shape, type, device));
   }
 
   /** A tensor of zeros. */
-  static zeros(shape: readonly number[], dtype: DType = "f32"): Tensor {
-    return new Tensor(binding.zeros(shape, dtype));
+  static zeros(shape: readonly number[], dtype: DType = "f32", device: Device = "cpu"): Tensor {
+    return new Tensor(binding.zeros(shape, dtype, device));
   }
 
   /** The native handle. Throws when the tensor has been freed. */
@@ -130,17 +135,35 @@ export class Tensor implements Owned, Disposable {
     return new Tensor(binding.view(this.handle, offset, shape));
   }
 
-  /** Copies the elements out. bool arrives as 0 and 1, bf16 as its bits. */
-  async read(): Promise<NumberArray> {
-    return this.readSync();
+  /**
+   * The elements on another device; on the same one, a tensor on the same memory. It has no history: in a model, use the
+   * op `toDevice`.
+   * @throws VideomaeError when there is no such device
+   */
+  to(device: Device): Tensor {
+    return sameDevice(this.device, device) ? this.view(this.shape) : new Tensor(binding.copyTo(this.handle, device));
   }
 
-  /** As `read()`, at once: only where the device is the CPU. */
+  /** Overwrites the elements with those of a tensor of the same dtype, shape and device. */
+  assign(source: Tensor): void {
+    binding.assign(this.handle, source.handle);
+  }
+
+  /**
+   * Copies the elements out, as they are after all that was begun before. On a device nothing waits but the promise; the
+   * tensor may be overwritten or freed at once. bool arrives as 0 and 1, bf16 as its bits.
+   * @throws VideomaeError (the promise) when a kernel has met an index out of range
+   */
+  read(): Promise<NumberArray> {
+    return binding.readLater(this.handle, arrayFor(this.dtype, this.size));
+  }
+
+  /** As `read()`, at once: on a device, this thread waits for it. */
   readSync(): NumberArray {
     return this.readInto(arrayFor(this.dtype, this.size));
   }
 
-  /** Copies the elements into an array of theirs, which may be a view of shared memory, and returns it. */
+  /** As `readSync()`, into an array of the elements, which may be a view of shared memory; returns it. */
   readInto<A extends NumberArray>(target: A): A {
     return binding.readInto(this.handle, target);
   }
@@ -180,6 +203,12 @@ export class Tensor implements Owned, Disposable {
   toString(): string {
     return `${this.dtype}[${this.shape.join(", ")}]`;
   }
+}
+
+/** Whether two names are of one device: `cuda` and `cuda:0` are. */
+export function sameDevice(a: Device, b: Device): boolean {
+  const full = (device: Device) => (device === "cuda" ? "cuda:0" : device);
+  return full(a) === full(b);
 }
 
 /** Carries a tensor out of the scope it was made in, to the scope around or to the caller. */

@@ -2,7 +2,7 @@
 // The losses of an update are added up beside the gradients, so that a loss that is not finite stops the update where it
 // is computed, without a word from this side.
 import { backward } from "../autograd/backward.js";
-import { type CompiledStep, compileStep, type StepInputs } from "../autograd/compile-step.js";
+import { type CompiledStep, compileStep, type StepInputs, type StepTensors } from "../autograd/compile-step.js";
 import type { AdamW } from "../optim/adamw.js";
 import { nativeOp } from "../tensor/native-op.js";
 import { unscoped } from "../tensor/scope.js";
@@ -21,7 +21,7 @@ export type MicroBatchResults = Readonly<Record<"loss", Tensor>>;
 export type UpdateResults = Readonly<Record<"loss" | "gradientNorm" | "skipped" | "nonFinite", Tensor>>;
 
 export interface TrainingSteps<I extends StepInputs> extends Disposable {
-  readonly accumulate: CompiledStep<I, undefined, MicroBatchResults>;
+  readonly accumulate: CompiledStep<I, Record<never, number>, MicroBatchResults>;
   readonly update: CompiledStep<I, StepValues, UpdateResults>;
 }
 
@@ -42,8 +42,8 @@ export function trainingSteps<I extends StepInputs>(
     return loss;
   };
   const steps = {
-    accumulate: compileStep((inputs: I, _: undefined) => ({ loss: gradients(inputs) })),
-    update: compileStep((inputs: I, values: StepValues) => {
+    accumulate: compileStep((inputs: I) => ({ loss: gradients(inputs) })),
+    update: compileStep((inputs: I, values: StepTensors<StepValues>) => {
       const loss = gradients(inputs);
       const results = optimizer.step(values, lossSum);
       nativeOp("fill", { y: lossSum, value: 0 });

@@ -25,6 +25,30 @@ Shape to_shape(const Napi::Value& value, const char* op, const char* field) {
   return shape;
 }
 
+DType to_dtype(const Napi::Value& value, const char* op) {
+  const std::string word = value.IsString() ? value.As<Napi::String>().Utf8Value() : "";
+  for (DType t : {DType::f64, DType::f32, DType::bf16, DType::u8, DType::i32, DType::boolean})
+    if (word == name_of(t)) return t;
+  throw Error(op, "a dtype out of f64, f32, bf16, u8, i32, bool", kind_of(value));
+}
+
+Device to_device(const Napi::Value& value, const char* op) {
+  if (value.IsUndefined()) return {};
+  const std::string word = value.IsString() ? value.As<Napi::String>().Utf8Value() : "";
+  for (DeviceKind kind : {DeviceKind::cpu, DeviceKind::cuda, DeviceKind::emu})
+    if (word == name_of(kind)) return {kind, 0};
+  for (DeviceKind kind : {DeviceKind::cuda, DeviceKind::emu}) {
+    const std::string prefix = std::string(name_of(kind)) + ":";
+    const std::string digits = word.size() > prefix.size() && word.size() <= prefix.size() + 4 &&
+                                       word.compare(0, prefix.size(), prefix) == 0
+                                   ? word.substr(prefix.size())
+                                   : "";
+    if (!digits.empty() && digits.find_first_not_of("0123456789") == std::string::npos)
+      return {kind, std::stoi(digits)};
+  }
+  throw Error(op, "a device out of cpu, cuda, cuda:1 and so on, emu", kind_of(value));
+}
+
 ArgumentReader::ArgumentReader(const char* op, const Napi::Object& arguments) : op_(op), arguments_(arguments) {
   const Napi::Value skip = take("skip");
   if (skip.IsUndefined()) return;

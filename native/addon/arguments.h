@@ -15,6 +15,11 @@ Integers to_integers(const Napi::Value& value, const char* op, const char* field
 /// At most eight of them.
 Shape to_shape(const Napi::Value& value, const char* op, const char* field);
 
+DType to_dtype(const Napi::Value& value, const char* op);
+
+/// "cpu", "emu", "cuda" or "cuda:1"; undefined is the CPU.
+Device to_device(const Napi::Value& value, const char* op);
+
 /// Fills an op's inputs and attributes from `{ x: handle, eps: 1e-6, skip: ["gradX"] }`. Absent attributes keep their
 /// defaults; a name the op does not have is an error.
 class ArgumentReader {

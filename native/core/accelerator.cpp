@@ -9,6 +9,8 @@
 namespace videomae {
 namespace {
 
+using StreamLock = std::lock_guard<std::recursive_mutex>;
+
 class DeviceMemory : public MemorySource {
  public:
   explicit DeviceMemory(Device device) : plugin_(plugin_of(device.kind)), device_(device) {}
@@ -26,7 +28,16 @@ class DeviceMemory : public MemorySource {
   const Device device_;
 };
 
-PluginDevice opened(const Plugin& plugin, Device device) {
+/// Opens the device; its compute stream.
+void* opened(const Plugin& plugin, Device device) {
+  void* stream = nullptr;
+  call_plugin(plugin.open, device.index, &stream);
+  return stream;
+}
+
+}  // namespace
+
+PluginDevice describe_device(Device device) {
   const int count = device_count(device.kind);
   if (device.index < 0 || device.index >= count) {
     const std::string last = name_of(Device{device.kind, count - 1});
@@ -34,18 +45,9 @@ PluginDevice opened(const Plugin& plugin, Device device) {
                 name_of(device.kind) + (":" + std::to_string(device.index)));
   }
   PluginDevice description;
-  call_plugin(plugin.open, device.index, &description);
+  call_plugin(plugin_of(device.kind).describe, device.index, &description);
   return description;
 }
-
-/// Nothing may wait for a device while a step on it is captured: the work it waits for is recorded, not done.
-void refuse_in_capture(const char* what) {
-  if (Graph::capturing() != nullptr)
-    throw Error("compileStep", "a step that waits for nothing", what,
-                "return the tensor from the step, and read it outside");
-}
-
-}  // namespace
 
 Accelerator& Accelerator::of(Device device) {
   static std::mutex mutex;
@@ -60,7 +62,8 @@ Accelerator& Accelerator::of(Device device) {
 Accelerator::Accelerator(Device device)
     : device_(device),
       plugin_(plugin_of(device.kind)),
-      description_(opened(plugin_, device)),
+      description_(describe_device(device)),
+      compute_stream_(opened(plugin_, device)),
       memory_(std::make_shared<CachingAllocator>(std::make_unique<DeviceMemory>(device))),
       pinned_(device),
       fault_(std::make_unique<PinnedMemory::Block>(pinned_, sizeof(int32_t))) {
@@ -71,8 +74,9 @@ void Accelerator::upload(void* to, const void* from, size_t bytes) {
   if (bytes == 0) return;
   const auto block = std::make_shared<PinnedMemory::Block>(pinned_, bytes);
   std::memcpy(block->data(), from, bytes);
+  const StreamLock lock(compute_stream_mutex_);
   call_plugin(plugin_.copy, device_.index, to, static_cast<const void*>(block->data()), bytes, Stream::compute);
-  if (Graph* graph = Graph::capturing())
+  if (Graph* graph = Graph::recorder())
     graph->hold(block);  // it is read at every replay
   else
     block->used_on(Stream::compute);
@@ -86,23 +90,29 @@ void Accelerator::download(void* to, const void* from, size_t bytes) {
 }
 
 std::shared_ptr<PinnedMemory::Block> Accelerator::begin_download(const void* from, size_t bytes) {
-  refuse_in_capture("a read inside it");
+  Graph::refuse_waiting("a read");
   const auto block = std::make_shared<PinnedMemory::Block>(pinned_, bytes);
+  if (bytes == 0) return block;
+  const StreamLock lock(compute_stream_mutex_);
   call_plugin(plugin_.copy, device_.index, block->data(), from, bytes, Stream::compute);
   block->used_on(Stream::compute);
   return block;
 }
 
 void Accelerator::copy(void* to, const void* from, size_t bytes) {
-  if (bytes > 0) call_plugin(plugin_.copy, device_.index, to, from, bytes, Stream::compute);
+  if (bytes == 0) return;
+  const StreamLock lock(compute_stream_mutex_);
+  call_plugin(plugin_.copy, device_.index, to, from, bytes, Stream::compute);
 }
 
 void Accelerator::fill(void* to, uint8_t value, size_t bytes) {
-  if (bytes > 0) call_plugin(plugin_.fill, device_.index, to, value, bytes, Stream::compute);
+  if (bytes == 0) return;
+  const StreamLock lock(compute_stream_mutex_);
+  call_plugin(plugin_.fill, device_.index, to, value, bytes, Stream::compute);
 }
 
 void Accelerator::synchronize() {
-  refuse_in_capture("synchronize() inside it");
+  Graph::refuse_waiting("synchronize()");
   call_plugin(plugin_.synchronize, device_.index);
   report_fault();
 }

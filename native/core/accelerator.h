@@ -10,6 +10,9 @@
 
 namespace videomae {
 
+/// What is known of a device without opening it. Throws Error when there is none of this index.
+PluginDevice describe_device(Device device);
+
 class Accelerator {
  public:
   /// Opens the device at first use. Throws Error when there is none, or none of this index.
@@ -20,6 +23,7 @@ class Accelerator {
   Device device() const { return device_; }
   const Plugin& plugin() const { return plugin_; }
   const PluginDevice& description() const { return description_; }
+  void* compute_stream() const { return compute_stream_; }
   const Home& memory() const { return memory_; }
   PinnedMemory& pinned() { return pinned_; }
   /// Where kernels report an index that is out of range: the number of their op plus 1.
@@ -41,13 +45,19 @@ class Accelerator {
   /// Throws Error when a kernel has met an index out of range, once.
   void report_fault();
 
+  /// Held while something is given to the compute stream, and for as long as a capture lasts: what other threads gave
+  /// to the stream meanwhile would become a part of it.
+  std::recursive_mutex& compute_stream_mutex() { return compute_stream_mutex_; }
+
  private:
   const Device device_;
   const Plugin& plugin_;
-  PluginDevice description_;
+  const PluginDevice description_;
+  void* const compute_stream_;
   Home memory_;
   PinnedMemory pinned_;
   std::unique_ptr<PinnedMemory::Block> fault_;
+  std::recursive_mutex compute_stream_mutex_;
 };
 
 }  // namespace videomae

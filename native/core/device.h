@@ -25,7 +25,8 @@ struct Device {
 /// "cpu", "emu", "cuda:0"
 inline std::string name_of(Device device) {
   const std::string kind = name_of(device.kind);
-  return device.kind == DeviceKind::cuda ? kind + ":" + std::to_string(device.index) : kind;
+  const bool numbered = device.kind == DeviceKind::cuda || device.index != 0;
+  return numbered ? kind + ":" + std::to_string(device.index) : kind;
 }
 
 /// What kernels may ask of a device. Of the CPU all is 0.

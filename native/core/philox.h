@@ -2,19 +2,26 @@
 // of a counter and a key, so any element of any tensor can be drawn alone, in any order, on any device.
 #pragma once
 
-#include <array>
 #include <cstdint>
+
+#include "core/host_device.h"
 
 namespace videomae {
 
-using PhiloxBlock = std::array<uint32_t, 4>;
+struct PhiloxBlock {
+  uint32_t words[4];
+  VIDEOMAE_HOST_DEVICE uint32_t operator[](int i) const { return words[i]; }
+  bool operator==(const PhiloxBlock& other) const {
+    return words[0] == other[0] && words[1] == other[1] && words[2] == other[2] && words[3] == other[3];
+  }
+};
 
 /// The key of a stream: the seed and a number that names what the stream is for.
 struct PhiloxKey {
   uint32_t seed, stream;
 };
 
-inline PhiloxBlock philox(PhiloxBlock c, PhiloxKey key) {
+VIDEOMAE_HOST_DEVICE inline PhiloxBlock philox(PhiloxBlock c, PhiloxKey key) {
   uint32_t k0 = key.seed, k1 = key.stream;
   for (int round = 0; round < 10; ++round) {
     const uint64_t p0 = uint64_t{0xD2511F53u} * c[0], p1 = uint64_t{0xCD9E8D57u} * c[2];
@@ -38,7 +45,7 @@ inline PhiloxKey philox_step_key(const double* step, uint32_t use, uint32_t path
 }
 
 /// Element `i` of a stream, uniform in [0, 1) with 53 bits: two elements a block.
-inline double philox_uniform(PhiloxKey key, uint64_t i) {
+VIDEOMAE_HOST_DEVICE inline double philox_uniform(PhiloxKey key, uint64_t i) {
   const uint64_t block = i >> 1;
   const PhiloxBlock words = philox({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0, 0}, key);
   const uint32_t high = words[(i & 1) * 2] >> 5, low = words[(i & 1) * 2 + 1] >> 6;

@@ -24,12 +24,10 @@ struct PluginError {
 
 enum class Stream : int32_t { compute, copy };
 
-/// An opened device.
 struct PluginDevice {
   char name[128];         // "NVIDIA H100 80GB HBM3"
   DeviceLimits limits;    // for kernels
   uint64_t memory_bytes;  // in all
-  void* compute_stream;   // for kernels
 };
 
 struct Plugin {
@@ -39,7 +37,9 @@ struct Plugin {
 
   /// How many devices there are.
   bool (*count)(int32_t* devices, PluginError*);
-  bool (*open)(int32_t device, PluginDevice*, PluginError*);
+  bool (*describe)(int32_t device, PluginDevice*, PluginError*);
+  /// Once, before all that follows: its compute stream, for kernels.
+  bool (*open)(int32_t device, void** stream, PluginError*);
 
   /// Memory of the device, 256-byte aligned; null when there is not as much. Releasing waits for work that may use it.
   bool (*allocate)(int32_t device, size_t bytes, void** data, PluginError*);

@@ -3,7 +3,7 @@
 // first-level cache; the panels of B that pass by it are loaded with the hint that they will not be read again soon.
 // The instruction takes denormal numbers for zero and flushes denormal sums.
 //
-// bf16: as it is. f32: each number is the sum of three bf16 numbers, a = a0 + a1 + a2 (gemm_pairs.h), and of the nine
+// bf16: as it is. f32: each number is the sum of three bf16 numbers, a = a0 + a1 + a2 (gemm_split.h), and of the nine
 // products of parts the six largest are added: a0 b0 in one sum, and a1 b0, a0 b1, a1 b1, a2 b0, a0 b2 in another,
 // which is 2^-8 of it, so that its roundings do not count. The three left out are below 2^-24 of |a| |b|, the rounding
 // of one f32 product. So this is f32 arithmetic at a sixth of the tiles' rate, which is 2.6 times that of fused
@@ -16,29 +16,36 @@
 #if defined(__x86_64__)
 #include "cpu/amx.h"
 #include "cpu/gemm_pairs.h"
+#include "cpu/gemm_split.h"
 
 namespace videomae {
 namespace {
 
-struct Avx512 {
+struct Avx512Bf16 {
   static constexpr int vector_bytes = 64;
+  static constexpr bool rounds_bf16 = true;
 };
 
 template <class T>
 struct TileFormat {
-  using Packing = PairPacking<Avx512, T>;
   using Session = amx::Session;
-  static constexpr int rows = 32, columns = 32, parts = Packing::kParts, sums = parts == 1 ? 1 : 2;
+  static constexpr int rows = 32, columns = 32, parts = sizeof(T) == 4 ? 3 : 1, sums = parts == 1 ? 1 : 2;
   static constexpr int64_t a_pitch = rows * parts * sizeof(bf16), b_pitch = columns * parts * sizeof(bf16);
-  static constexpr int64_t deepest = parts == 1 ? 512 : 128, depth_unit = 32;
+  static constexpr int64_t deepest = parts == 1 ? 512 : 256, depth_unit = 32;
 
   static int64_t padded(int64_t depth) { return (depth + depth_unit - 1) / depth_unit * depth_unit; }
 
   static void pack_a(const GemmOperand<T>& a, PanelRange panels, int64_t k0, int64_t depth, void* to) {
-    Packing::template by_line<rows>(a, panels, k0, padded(depth), to);
+    if constexpr (parts == 3)
+      SplitPacking<Avx512Bf16>::by_line<rows>(a, panels, k0, padded(depth), to);
+    else
+      PairPacking<Avx512Bf16>::by_line<rows>(a, panels, k0, padded(depth), to);
   }
   static void pack_b(const GemmOperand<T>& b, PanelRange panels, int64_t k0, int64_t depth, void* to) {
-    Packing::template by_pair<columns, columns>(b, panels, k0, padded(depth), to);
+    if constexpr (parts == 3)
+      SplitPacking<Avx512Bf16>::by_pair<columns>(b, panels, k0, padded(depth), to);
+    else
+      PairPacking<Avx512Bf16>::by_pair<columns, columns>(b, panels, k0, padded(depth), to);
   }
 
   template <class Epilogue>
@@ -104,8 +111,8 @@ struct TileFormat {
 
 }  // namespace
 
-const GemmKernels<bf16> kGemmAmx = GemmKernel<Avx512, bf16, TileFormat<bf16>>::table();
-const GemmKernels<float> kGemmAmxF32 = GemmKernel<Avx512, float, TileFormat<float>>::table();
+const GemmKernels<bf16> kGemmAmx = GemmKernel<Avx512Bf16, bf16, TileFormat<bf16>>::table();
+const GemmKernels<float> kGemmAmxF32 = GemmKernel<Avx512Bf16, float, TileFormat<float>>::table();
 
 }  // namespace videomae
 #endif

@@ -11,8 +11,9 @@
 namespace videomae {
 namespace {
 
-struct Avx512 {
+struct Avx512Bf16 {
   static constexpr int vector_bytes = 64;
+  static constexpr bool rounds_bf16 = true;
 };
 
 struct DotFormat {
@@ -20,7 +21,7 @@ struct DotFormat {
   static constexpr int64_t kStep = 16;  // pairs of a panel of A for each i
   static constexpr int64_t a_pitch = kStep * sizeof(bf16), b_pitch = columns * sizeof(bf16);
   static constexpr int64_t deepest = 1024, depth_unit = 2;
-  using Packing = PairPacking<Avx512, bf16>;
+  using Packing = PairPacking<Avx512Bf16>;
 
   struct Session {};
 
@@ -72,7 +73,7 @@ struct DotFormat {
 
 }  // namespace
 
-const GemmKernels<bf16> kGemmAvx512Bf16 = GemmKernel<Avx512, bf16, DotFormat>::table();
+const GemmKernels<bf16> kGemmAvx512Bf16 = GemmKernel<Avx512Bf16, bf16, DotFormat>::table();
 
 }  // namespace videomae
 #endif

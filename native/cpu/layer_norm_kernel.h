@@ -44,6 +44,14 @@ struct LayerNormKernel {
     for (; row < row_end; ++row) {
       const T* x = a.x + row * width;
       T* y = a.y + row * width;
+      if (a.residual) {
+        T* sum = a.sum ? a.sum + row * width : y;  // what is normalised; y may hold it until it is written
+        for (int64_t i = 0; i < width; i += V::lanes) {
+          const int64_t left = width - i;
+          V::store(sum + i, V::load(x + i, left) + V::load(a.residual + row * width + i, left), left);
+        }
+        x = sum;
+      }
       const W mean = row_sum(width, [=](int64_t i, int64_t left) { return V::load(x + i, left); }) / width;
       const auto squared = [=](int64_t i, int64_t left) {
         const Vec difference = centred(x + i, left, mean);
@@ -80,7 +88,9 @@ struct LayerNormKernel {
       for (int64_t i = 0; i < width; i += V::lanes) {
         const int64_t left = width - i;
         const Vec normal = (V::load(x + i, left) - mean) * rstd;
-        V::store(grad_x + i, (scaled(i, left) - h - normal * hn) * rstd, left);
+        Vec gradient = (scaled(i, left) - h - normal * hn) * rstd;
+        if (a.grad_sum) gradient += V::load(a.grad_sum + row * width + i, left);
+        V::store(grad_x + i, gradient, left);
       }
     }
   }

@@ -12,17 +12,17 @@ namespace videomae {
 template <class T>
 struct LayerNormRows {
   int64_t width;
-  const T* x;                     // (rows, width)
-  const wide_t<T>*weight, *bias;  // (width)
+  const T *x, *residual;             // (rows, width); residual may be null: nothing is added
+  const wide_t<T>*weight, *bias;     // (width)
   double eps;
-  T* y;                   // (rows, width)
-  wide_t<T>*mean, *rstd;  // (rows)
+  T *y, *sum;                        // (rows, width); x + residual goes to `sum`, unless that is null
+  wide_t<T>*mean, *rstd;             // (rows)
 };
 
 template <class T>
 struct LayerNormGradientRows {
   int64_t width;
-  const T *grad_y, *x;                   // (rows, width)
+  const T *grad_y, *x, *grad_sum;        // (rows, width); grad_sum may be null: nothing is added to grad x
   const wide_t<T>*weight, *mean, *rstd;  // (width), (rows), (rows)
   T* grad_x;                             // (rows, width), or null: not wanted
 };
@@ -32,7 +32,7 @@ template <class W>
 struct AdamWRange {
   int64_t count;
   W *parameters, *gradients, *exp_avg, *exp_avg_sq;
-  bf16* copies;                        // or null
+  bf16* copies;                        // or null; of floats only
   W clip, beta1, beta2, rest1, rest2;  // rest: 1 - beta
   W keep, step_size, root2, eps;       // 1 - rate * decay, rate / (1 - beta1^t), sqrt(1 - beta2^t)
 };

@@ -32,6 +32,17 @@ struct HalfBits {
   using type = uint16_t;
 };
 
+/// An instruction set says `static constexpr bool rounds_bf16 = true` where it has an instruction for that (which takes
+/// denormal numbers for zero).
+template <class Isa, class = void>
+struct RoundsBf16 {
+  static constexpr bool value = false;
+};
+template <class Isa>
+struct RoundsBf16<Isa, decltype(void(Isa::rounds_bf16))> {
+  static constexpr bool value = Isa::rounds_bf16;
+};
+
 template <class Isa, class T>
 struct Vectors {
   using Integer = typename SameSizeInteger<T>::type;
@@ -80,6 +91,11 @@ struct Vectors {
 
   VIDEOMAE_INLINE Halves round(Vec v) {
     static_assert(sizeof(T) == 4, "bf16 is rounded from float");
+    if constexpr (RoundsBf16<Isa>::value) {
+      Halves h;
+      asm("vcvtneps2bf16 %1, %0" : "=v"(h) : "v"(v));
+      return h;
+    }
     typedef uint32_t Bits __attribute__((vector_size(Isa::vector_bytes)));
     Bits bits = (Bits)v;
     Bits nearest = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;

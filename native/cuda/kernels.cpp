@@ -1,8 +1,47 @@
 // The kernel table of a plug-in. It lists every op of ops.def, so a missing kernel is a link error that names it.
 #include "cuda/kernels.h"
 
+#include "cuda/runtime.h"
+
 namespace videomae::cuda {
 namespace {
+
+/// Collects what an op's kernels may touch.
+struct OperandRanges {
+  std::vector<runtime::OperandRange> ranges;
+
+  void add(const char* field, const Tensor& t, bool written) {
+    if (t.defined()) ranges.push_back({field, t.data(), t.bytes(), written});
+  }
+  void operator()(const char* field, In& x) { add(field, x.tensor, false); }
+  void operator()(const char* field, OptionalIn& x) { add(field, x.tensor, false); }
+  void operator()(const char* field, InOut& x) { add(field, x.tensor, true); }
+  void operator()(const char* field, InList& x) {
+    for (const Tensor& t : x.tensors) add(field, t, false);
+  }
+  void operator()(const char* field, Out& y) { add(field, y.tensor, true); }
+  void operator()(const char* field, OptionalOut& y) { add(field, y.tensor, true); }
+  template <class Other>
+  void operator()(const char*, Other&) {}
+};
+
+template <class Op>
+std::vector<runtime::OperandRange> ranges_of(void* op, const Context& context) {
+  OperandRanges operands;
+  static_cast<Op*>(op)->visit(operands);
+  if (const size_t bytes = workspace(*static_cast<Op*>(op)))
+    operands.ranges.push_back({"workspace", context.workspace, bytes, true});
+  operands.ranges.push_back({"fault", context.fault, sizeof(int32_t), true});
+  return operands.ranges;
+}
+
+using Ranges = std::vector<runtime::OperandRange> (*)(void* op, const Context&);
+
+const Ranges ranges[] = {
+#define OP(Type, stem) ranges_of<Type>,
+#include "ops/ops.def"
+#undef OP
+};
 
 template <class Op>
 constexpr Kernel kernel = {[](void* op, const Context& context) { run(*static_cast<Op*>(op), context); },
@@ -22,7 +61,15 @@ const char* const names[] = {
 
 }  // namespace
 
-const Kernel& kernel_of(int32_t id) { return table.kernels[id]; }
+size_t workspace_of_op(int32_t id, const void* op) { return table.kernels[id].workspace(op); }
+
+void run_op(int device, int32_t id, void* op, const Context& context) {
+  using Operands = std::vector<runtime::OperandRange>;
+  const runtime::OpRange range(device, names[id],
+                               runtime::watches_operands ? ranges[id](op, context) : Operands());
+  table.kernels[id].run(op, context);
+}
+
 const char* name_of_op(int32_t id) { return names[id]; }
 
 }  // namespace videomae::cuda

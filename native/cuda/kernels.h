@@ -13,8 +13,11 @@ namespace videomae::cuda {
 #include "ops/ops.def"
 #undef OP
 
-/// The kernel and the name of an op, by its number.
-const Kernel& kernel_of(int32_t id);
+// ---- by the number of an op ----
+
+size_t workspace_of_op(int32_t id, const void* op);
+/// Runs an op on a device.
+void run_op(int device, int32_t id, void* op, const Context& context);
 const char* name_of_op(int32_t id);
 
 }  // namespace videomae::cuda

@@ -42,7 +42,10 @@ const Plugin table = {
     runtime::needs_driver,
     ops_layout(),
     [](int32_t* devices, PluginError* e) { return guarded(e, [&] { *devices = runtime::count(); }); },
-    [](int32_t d, PluginDevice* opened, PluginError* e) { return guarded(e, [&] { *opened = runtime::open(d); }); },
+    [](int32_t d, PluginDevice* device, PluginError* e) {
+      return guarded(e, [&] { *device = runtime::describe(d); });
+    },
+    [](int32_t d, void** stream, PluginError* e) { return guarded(e, [&] { *stream = runtime::open(d); }); },
     [](int32_t d, size_t bytes, void** data, PluginError* e) {
       return guarded(e, [&] { *data = runtime::allocate(d, bytes); });
     },
@@ -73,13 +76,10 @@ const Plugin table = {
     [](int32_t d, void* graph, PluginError* e) { return guarded(e, [&] { runtime::launch(d, graph); }); },
     [](int32_t d, void* graph, PluginError* e) { return guarded(e, [&] { runtime::destroy_graph(d, graph); }); },
     [](int32_t id, const void* op, size_t* bytes, PluginError* e) {
-      return guarded(e, [&] { *bytes = kernel_of(id).workspace(op); });
+      return guarded(e, [&] { *bytes = workspace_of_op(id, op); });
     },
     [](int32_t d, int32_t id, void* op, const void* context, PluginError* e) {
-      return guarded(e, [&] {
-        const runtime::OpRange range(d, name_of_op(id));
-        kernel_of(id).run(op, *static_cast<const Context*>(context));
-      });
+      return guarded(e, [&] { run_op(d, id, op, *static_cast<const Context*>(context)); });
     },
     name_of_op,
 };

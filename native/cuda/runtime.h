@@ -2,6 +2,9 @@
 // functions are those of core/plugin.h, which says what they do; here they throw Error.
 #pragma once
 
+#include <memory>
+#include <vector>
+
 #include "core/error.h"
 #include "core/plugin.h"
 
@@ -10,7 +13,8 @@ namespace videomae::cuda::runtime {
 extern const bool needs_driver;
 
 int count();
-PluginDevice open(int device);
+PluginDevice describe(int device);
+void* open(int device);
 
 void* allocate(int device, size_t bytes);
 void release(int device, void* data);
@@ -33,13 +37,28 @@ void* end_capture(int device, bool keep);
 void launch(int device, void* graph);
 void destroy_graph(int device, void* graph);
 
+/// What an op's kernels may touch.
+struct OperandRange {
+  const char* name;
+  const void* data;
+  size_t bytes;
+  bool written;  // an output, scratch, or changed in place
+};
+
+/// Whether OpRange wants to know the operands.
+extern const bool watches_operands;
+
 /// Around the kernels of an op: makes the device current, and shows the op to a profiler that is attached.
 class OpRange {
  public:
-  OpRange(int device, const char* op);
+  OpRange(int device, const char* op, const std::vector<OperandRange>& operands);
   ~OpRange();
   OpRange(const OpRange&) = delete;
   OpRange& operator=(const OpRange&) = delete;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace videomae::cuda::runtime

@@ -63,28 +63,32 @@ int count() {
   return devices;
 }
 
-PluginDevice open(int device) {
+PluginDevice describe(int device) {
   cudaDeviceProp properties;
   check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
-  const int capability = properties.major * 10 + properties.minor;
+  PluginDevice described{};
+  std::strncpy(described.name, properties.name, sizeof described.name - 1);
+  described.limits = {properties.major * 10 + properties.minor, properties.multiProcessorCount,
+                      properties.sharedMemPerBlockOptin, properties.sharedMemPerMultiprocessor};
+  described.memory_bytes = properties.totalGlobalMem;
+  return described;
+}
+
+void* open(int device) {
+  const PluginDevice described = describe(device);
+  const int capability = described.limits.capability;
   if (capability < oldest_capability)
     throw Error("cuda", "a GPU of capability 8.0 or more",
-                std::string(properties.name) + " of capability " + std::to_string(properties.major) + "." +
-                    std::to_string(properties.minor),
+                std::string(described.name) + " of capability " + std::to_string(capability / 10) + "." +
+                    std::to_string(capability % 10),
                 "choose another one, e.g. cuda:1");
   use(device);
   // Whoever waits on the host sleeps: decoders need the processors.
-  cudaSetDeviceFlags(cudaDeviceScheduleBlockingSync);
+  check(cudaSetDeviceFlags(cudaDeviceScheduleBlockingSync), "cudaSetDeviceFlags");
   Streams& streams = streams_of(device);
   check(cudaStreamCreateWithFlags(&streams.compute, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
   check(cudaStreamCreateWithFlags(&streams.copy, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
-  PluginDevice opened{};
-  std::strncpy(opened.name, properties.name, sizeof opened.name - 1);
-  opened.limits = {capability, properties.multiProcessorCount, properties.sharedMemPerBlockOptin,
-                   properties.sharedMemPerMultiprocessor};
-  opened.memory_bytes = properties.totalGlobalMem;
-  opened.compute_stream = streams.compute;
-  return opened;
+  return streams.compute;
 }
 
 void* allocate(int device, size_t bytes) {
@@ -202,7 +206,11 @@ void destroy_graph(int device, void* graph) {
   check(cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)), "cudaGraphExecDestroy");
 }
 
-OpRange::OpRange(int device, const char* op) {
+const bool watches_operands = false;
+
+struct OpRange::State {};
+
+OpRange::OpRange(int device, const char* op, const std::vector<OperandRange>&) {
   use(device);
   nvtxRangePushA(op);
 }

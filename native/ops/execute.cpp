@@ -32,14 +32,14 @@ size_t workspace_of(Device device, OpId id, const void* op) {
 
 void run_kernel(Device device, OpId id, void* op, void* workspace) {
   if (device.is_cpu()) return cpu_kernel(id).run(op, Context{workspace});
-  const Accelerator& accelerator = Accelerator::of(device);
-  const PluginDevice& description = accelerator.description();
-  const Context context{workspace, description.compute_stream, description.limits, accelerator.fault()};
+  Accelerator& accelerator = Accelerator::of(device);
+  const Context context{workspace, accelerator.compute_stream(), accelerator.description().limits, accelerator.fault()};
+  const std::lock_guard<std::recursive_mutex> lock(accelerator.compute_stream_mutex());
   call_plugin(accelerator.plugin().run, device.index, static_cast<int32_t>(id), op, static_cast<const void*>(&context));
 }
 
-void check_capture(Device device, const char* op) {
-  const Graph* graph = Graph::capturing();
+void check_step(Device device, const char* op) {
+  const Graph* graph = Graph::current();
   if (graph == nullptr || graph->device() == device) return;
   throw Error(op, "tensors on " + name_of(graph->device()) + " in a step compiled for it", "some on " + name_of(device),
               "work on another device would not be repeated: give the tensor to the step as an input, or move it to "

@@ -42,8 +42,8 @@ size_t workspace_of(Device device, OpId id, const void* op);
 /// Calls the kernel of an op.
 void run_kernel(Device device, OpId id, void* op, void* workspace);
 
-/// While a step is captured, what runs elsewhere would not be replayed. Throws Error then, naming the op.
-void check_capture(Device device, const char* op);
+/// Inside a step on a device, what runs elsewhere would not be replayed. Throws Error then, naming the op.
+void check_step(Device device, const char* op);
 
 // ---- visitors ----
 
@@ -83,20 +83,16 @@ struct OutputAllocation {
   void operator()(const char*, Other&) {}
 };
 
-/// Keeps what an op works on for as long as a captured step can be replayed. A planned arena holds its own blocks.
+/// Keeps what an op works on for as long as the step that is recorded can be replayed.
 struct OperandHold {
-  Graph* graph;
-  void one(const Tensor& t) {
-    if (t.defined() && !t.block()->planned) graph->hold(t.block());
-  }
-  void operator()(const char*, In& x) { one(x.tensor); }
-  void operator()(const char*, InOut& x) { one(x.tensor); }
-  void operator()(const char*, OptionalIn& x) { one(x.tensor); }
+  void operator()(const char*, In& x) { Graph::hold_touched(x.tensor); }
+  void operator()(const char*, InOut& x) { Graph::hold_touched(x.tensor, true); }
+  void operator()(const char*, OptionalIn& x) { Graph::hold_touched(x.tensor); }
   void operator()(const char*, InList& x) {
-    for (const Tensor& t : x.tensors) one(t);
+    for (const Tensor& t : x.tensors) Graph::hold_touched(t);
   }
-  void operator()(const char*, Out& y) { one(y.tensor); }
-  void operator()(const char*, OptionalOut& y) { one(y.tensor); }
+  void operator()(const char*, Out& y) { Graph::hold_touched(y.tensor); }
+  void operator()(const char*, OptionalOut& y) { Graph::hold_touched(y.tensor); }
   template <class Other>
   void operator()(const char*, Other&) {}
 };
@@ -114,15 +110,15 @@ void execute(Op& op) {
   OperandCheck operands{Op::name};
   op.visit(operands);
   const Device device = operands.device;
-  check_capture(device, Op::name);
+  check_step(device, Op::name);
   op.infer();
   OutputAllocation outputs{device};
   op.visit(outputs);
   std::shared_ptr<Block> scratch;
   if (const size_t bytes = workspace_of(device, id, &op)) scratch = allocate(bytes, device);
   if (rehearsing()) return;  // memory is counted, and nothing is computed
-  if (Graph* graph = Graph::capturing()) {
-    OperandHold hold{graph};
+  if (Graph::recorder() != nullptr) {
+    OperandHold hold;
     op.visit(hold);
   }
   MarkWritten written;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/allocator.h"
+#include "core/arena.h"
 #include "core/philox.h"
 #include "core/tensor.h"
 #include "core/thread_pool.h"

@@ -84,7 +84,7 @@ describe("misuse of the native module", () => {
 
   it("arrives as VideomaeError with its parts, also from an arena", () => {
     expect(() => binding.ops.softmax({ x: 3 })).toThrow(VideomaeError);
-    const [a, b] = [binding.createArena(), binding.createArena()];
+    const [a, b] = [binding.createArena("cpu"), binding.createArena("cpu")];
     a.open();
     expect(() => b.open()).toThrow(VideomaeError);
     expect(() => a.clear()).toThrow("a step that is not running");

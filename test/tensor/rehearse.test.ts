@@ -21,12 +21,12 @@ it("counts a compiled step as it then is", () => {
   const run = () => {
     using x = Tensor.fromArray(new Float32Array(4096).fill(1), [4096]);
     x.requiresGrad = true;
-    using step = compileStep((_: object, __: undefined) => {
+    using step = compileStep(() => {
       const loss = sum(mul(mul(x, x), x));
       backward(loss);
       return { loss };
     });
-    for (let i = 0; i < 3; i++) step({}, undefined);
+    for (let i = 0; i < 3; i++) step({});
     return { arena: step.arenaBytes, live: memory().live };
   };
   const before = memory().live;
@@ -42,8 +42,8 @@ it("refuses what has no memory, and mistakes", () => {
   expect(() => rehearse(() => rehearse(() => 0))).toThrow(/one rehearsal at a time/);
   expect(() => rehearse(async () => 0)).toThrow(/expected a synchronous body/);
   expect(() => rehearse(3 as unknown as () => void)).toThrow(/expected a function/);
-  using step = compileStep((_: object, __: undefined) => ({ y: rehearse(() => Tensor.zeros([1])) }));
-  expect(() => step({}, undefined)).toThrow(/one of a rehearsal/);
+  using step = compileStep(() => ({ y: rehearse(() => Tensor.zeros([1])) }));
+  expect(() => step({})).toThrow(/one of a rehearsal/);
 });
 
 it("ends with its body, however that ends", () => {

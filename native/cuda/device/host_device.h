@@ -3,10 +3,10 @@
 // under VIDEOMAE_CUDA, a call of the emulator otherwise.
 #pragma once
 
+#include "core/host_device.h"
+
 #if defined(__CUDACC__)
 #define VIDEOMAE_CUDA 1
-#define VIDEOMAE_HOST_DEVICE __host__ __device__
 #else
 #define VIDEOMAE_CUDA 0
-#define VIDEOMAE_HOST_DEVICE
 #endif

@@ -73,9 +73,14 @@ void launch(const Context& context, void (*kernel)(Parameters...), const Launch&
 template <class Context, class... Parameters, class... Arguments>
 void launch(const Context& context, void (*kernel)(Parameters...), const Launch& launch, Arguments... arguments) {
   static_assert((std::is_trivially_copyable_v<Parameters> && ...), "kernel arguments are plain structs and scalars");
-  emu::enqueue(context.stream,
-               {reinterpret_cast<const void*>(kernel), launch.grid, launch.block, launch.shared_bytes, launch.cluster,
-                launch.programmatic, [kernel, arguments...] { kernel(static_cast<Parameters>(arguments)...); }});
+  emu::enqueue(context.stream, {reinterpret_cast<const void*>(kernel),
+                                launch.grid,
+                                launch.block,
+                                launch.shared_bytes,
+                                launch.cluster,
+                                launch.programmatic,
+                                [kernel, arguments...] { kernel(static_cast<Parameters>(arguments)...); },
+                                {}});
 }
 
 #endif

@@ -21,7 +21,7 @@ void together(const Collective& collective, void* brought) {
   if (warp.arrived == ~0u) {
     collective.work(warp.brought);
     warp.arrived = 0;
-    for (uint32_t lane = 0; lane < 32; ++lane) scheduler.wake(warp.lanes[lane]);
+    scheduler.wake_all(warp);
   }
   scheduler.wait(collective.name);
 }

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "cuda/emu/device_memory.h"
 #include "cuda/emu/scheduler.h"
 
 namespace videomae::cuda::emu {
@@ -13,11 +14,14 @@ void cp_async(void* shared, const void* global, uint32_t bytes, uint32_t valid) 
   if (misaligned(global))
     fail("cp.async from a global address that is a multiple of its bytes", "%p for %u", global, bytes);
   if (valid > bytes) fail("cp.async with at most as many valid bytes as bytes", "%u of %u", valid, bytes);
-  const SharedMemory& memory = scheduler.current->block->shared;
+  Block& block = *scheduler.current->block;
+  const SharedMemory& memory = block.shared;
   if (!memory.holds(shared, bytes)) {
     fail("cp.async into the block's shared memory", "%u bytes at %p, where it has %zu at %p", bytes, shared,
          memory.bytes(), static_cast<void*>(memory.data()));
   }
+  if (valid) check_device_access(global, valid, false);
+  block.shadow.begin_async_write(memory.offset(shared), bytes, "cp.async");
   std::memset(shared, kPoison, bytes);
   scheduler.current->copies.copies.push_back(
       {static_cast<unsigned char*>(shared), static_cast<const unsigned char*>(global), bytes, valid});
@@ -33,10 +37,12 @@ void cp_async_wait(uint32_t pending) {
   if (groups.ends.size() <= pending) return;
   const size_t finished = groups.ends.size() - pending;
   const uint32_t count = groups.ends[finished - 1];
+  Block& block = *scheduler.current->block;
   for (uint32_t i = 0; i < count; ++i) {
     const PendingCopy& copy = groups.copies[i];
     if (copy.valid) std::memcpy(copy.shared, copy.global, copy.valid);
     std::memset(copy.shared + copy.valid, 0, copy.bytes - copy.valid);
+    block.shadow.end_async_write(block.shared.offset(copy.shared), copy.bytes);
   }
   groups.copies.erase(groups.copies.begin(), groups.copies.begin() + count);
   groups.ends.erase(groups.ends.begin(), groups.ends.begin() + static_cast<std::ptrdiff_t>(finished));

@@ -1,5 +1,6 @@
 #include "cuda/emu/faults.h"
 
+#include "cuda/emu/device_memory.h"
 #include "cuda/emu/scheduler.h"
 #include "cuda/emu/stacks.h"
 
@@ -21,6 +22,8 @@ void on_fault(int number, siginfo_t* info, void*) {
     fail("an access within the block's shared memory", "offset %td of %zu bytes",
          static_cast<const unsigned char*>(address) - own.data(), own.bytes());
   }
+  char place[256];
+  if (describe_address(address, place)) fail("accesses within the device's memory", "%s", place);
   fail("an access to memory of the device", "address %p", address);
 }
 

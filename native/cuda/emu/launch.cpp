@@ -70,6 +70,10 @@ void check(const GridLaunch& launch) {
   }
 }
 
+uint32_t clusters_of(const GridLaunch& launch) {
+  return launch.grid.x * launch.grid.y * launch.grid.z / static_cast<uint32_t>(launch.cluster);
+}
+
 }  // namespace
 
 void run(const GridLaunch& launch) {
@@ -77,16 +81,17 @@ void run(const GridLaunch& launch) {
   check(launch);
   Ordering& how = ordering();
   scheduler.begin_launch(launch, how.order, how.seed * 0x10001 + how.launches++);
+  watch_operands(launch.operands.get(), clusters_of(launch));
   const Faults faults;
-  const uint32_t size = static_cast<uint32_t>(launch.cluster);
-  std::vector<uint32_t> clusters(launch.grid.x * launch.grid.y * launch.grid.z / size);
+  std::vector<uint32_t> clusters(clusters_of(launch));
   std::iota(clusters.begin(), clusters.end(), 0u);
   if (how.order == Order::reversed) std::reverse(clusters.begin(), clusters.end());
   if (how.order == Order::random) {
-    for (size_t i = clusters.size(); i > 1; --i) std::swap(clusters[i - 1], clusters[scheduler.random() % i]);
+    for (size_t i = clusters.size(); i > 1; --i)
+      std::swap(clusters[i - 1], clusters[scheduler.random_below(static_cast<uint32_t>(i))]);
   }
   try {
-    for (const uint32_t cluster : clusters) scheduler.run_cluster(cluster * size);
+    for (const uint32_t cluster : clusters) scheduler.run_cluster(cluster);
   } catch (...) {
     scheduler.end_launch();
     throw;
@@ -97,6 +102,7 @@ void run(const GridLaunch& launch) {
 void set_queue(Queue next) { queue = next; }
 
 void enqueue(void* stream, GridLaunch&& launch) {
+  launch.operands = operands();
   if (queue) return queue(stream, std::move(launch));
   run(launch);
 }

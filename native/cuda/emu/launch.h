@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "cuda/emu/device_memory.h"
 #include "cuda/emu/language.h"
 
 namespace videomae::cuda::emu {
@@ -17,6 +18,7 @@ struct GridLaunch {
   int cluster;
   bool programmatic;
   std::function<void()> thread;  ///< runs the kernel's body as the current thread
+  OperandList operands;          ///< what it may touch; null: any memory of the device
 };
 
 /// Runs a launch to its end.

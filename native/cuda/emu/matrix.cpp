@@ -17,32 +17,42 @@ float element(const uint32_t* registers, Slot slot) {
   return same_bits<float>((registers[slot.reg] >> 16 * slot.half) << 16);
 }
 
+/// Compiled for the processor at hand; never with fused multiply-adds, so results are the same everywhere.
+#if defined(__x86_64__)
+__attribute__((target_clones("avx2", "default")))
+#endif
+void add_products(float (&d)[16][8], const float (&a)[16][16], const float (&b)[16][8]) {
+  for (int m = 0; m < 16; ++m) {
+    float row[8];
+    for (int n = 0; n < 8; ++n) row[n] = d[m][n];
+    for (int k = 0; k < 16; ++k) {
+      for (int n = 0; n < 8; ++n) row[n] += a[m][k] * b[k][n];
+    }
+    for (int n = 0; n < 8; ++n) d[m][n] = row[n];
+  }
+}
+
 void multiply(void* const lanes[32]) {
   float a[16][16], b[16][8], d[16][8];
-  const auto lane_of = [&](int lane) { return static_cast<const MmaLane*>(lanes[lane]); };
-  for (int lane = 0; lane < 32; ++lane) {
+  for (int i = 0; i < 32; ++i) {
+    const MmaLane& lane = *static_cast<const MmaLane*>(lanes[i]);
     for (int reg = 0; reg < 4; ++reg) {
       for (int half = 0; half < 2; ++half) {
-        const Slot slot{lane, reg, half};
-        const Place at = mma_a_place(slot);
-        a[at.row][at.col] = element(lane_of(lane)->a, slot);
+        const Place at = mma_a_place({i, reg, half});
+        a[at.row][at.col] = element(lane.a, {i, reg, half});
         if (reg >= 2) continue;
-        const Place bt = mma_b_place(slot);
-        b[bt.row][bt.col] = element(lane_of(lane)->b, slot);
+        const Place bt = mma_b_place({i, reg, half});
+        b[bt.row][bt.col] = element(lane.b, {i, reg, half});
       }
-      const Place dt = mma_d_place({lane, reg, 0});
-      d[dt.row][dt.col] = lane_of(lane)->c[reg];
+      const Place dt = mma_d_place({i, reg, 0});
+      d[dt.row][dt.col] = lane.c[reg];
     }
   }
-  for (int m = 0; m < 16; ++m) {
-    for (int k = 0; k < 16; ++k) {
-      for (int n = 0; n < 8; ++n) d[m][n] += a[m][k] * b[k][n];
-    }
-  }
-  for (int lane = 0; lane < 32; ++lane) {
+  add_products(d, a, b);
+  for (int i = 0; i < 32; ++i) {
     for (int reg = 0; reg < 4; ++reg) {
-      const Place dt = mma_d_place({lane, reg, 0});
-      lane_of(lane)->d[reg] = d[dt.row][dt.col];
+      const Place dt = mma_d_place({i, reg, 0});
+      static_cast<const MmaLane*>(lanes[i])->d[reg] = d[dt.row][dt.col];
     }
   }
 }
@@ -79,8 +89,8 @@ void move(void* const lanes[32]) {
 }
 
 /// That a lane's address is that of 16 bytes of shared memory. Lanes beyond 8 a matrix give addresses of no row.
-void check_row(const char* name, const void* row, int count) {
-  const Fiber& fiber = *scheduler.current;
+void check_row(const char* name, const void* row, int count, bool write) {
+  Fiber& fiber = *scheduler.current;
   if (fiber.lane() >= static_cast<uint32_t>(8 * count)) return;
   const SharedMemory& memory = fiber.block->shared;
   if (!memory.holds(row, 16)) {
@@ -90,6 +100,11 @@ void check_row(const char* name, const void* row, int count) {
   if ((static_cast<const unsigned char*>(row) - memory.data()) % 16) {
     fail("rows at multiples of 16 bytes", "%s of a row at offset %td", name,
          static_cast<const unsigned char*>(row) - memory.data());
+  }
+  if (write) {
+    fiber.block->shadow.write(memory.offset(row), 16);
+  } else {
+    fiber.block->shadow.read(memory.offset(row), 16);
   }
 }
 
@@ -107,7 +122,7 @@ void ldmatrix(uint32_t* registers, int count, bool transposed, const void* row) 
   static constexpr Collective x4{"ldmatrix_x4", move<4, false, false>};
   static constexpr Collective x4t{"ldmatrix_x4_transposed", move<4, true, false>};
   const Collective& collective = count == 2 ? (transposed ? x2t : x2) : (transposed ? x4t : x4);
-  check_row(collective.name, row, count);
+  check_row(collective.name, row, count, false);
   MatrixLane lane{registers, static_cast<unsigned char*>(const_cast<void*>(row))};
   together(collective, &lane);
 }
@@ -116,7 +131,7 @@ void stmatrix(void* row, const uint32_t* registers, int count, bool transposed) 
   static constexpr Collective x4{"stmatrix_x4", move<4, false, true>};
   static constexpr Collective x4t{"stmatrix_x4_transposed", move<4, true, true>};
   const Collective& collective = transposed ? x4t : x4;
-  check_row(collective.name, row, count);
+  check_row(collective.name, row, count, true);
   MatrixLane lane{const_cast<uint32_t*>(registers), static_cast<unsigned char*>(row)};
   together(collective, &lane);
 }

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "cuda/emu/device_memory.h"
 #include "cuda/emu/launch.h"
 #include "cuda/emu/stream_queue.h"
 #include "cuda/runtime.h"
@@ -66,23 +67,25 @@ const bool needs_driver = false;
 
 int count() { return static_cast<int>(setting("VIDEOMAE_EMU_DEVICES", 1)); }
 
-PluginDevice open(int device) {
+PluginDevice describe(int device) {
+  PluginDevice described{};
+  std::strcpy(described.name, "emulated GPU of capability 9.0");
+  described.limits = {90, 4, 227 << 10, 228 << 10};
+  described.memory_bytes = device_of(device).memory_bytes;
+  return described;
+}
+
+void* open(int device) {
   emu::set_queue(take_launch);
-  PluginDevice opened{};
-  std::strcpy(opened.name, "emulated GPU of capability 9.0");
-  opened.limits = {90, 4, 227 << 10, 228 << 10};
-  opened.memory_bytes = device_of(device).memory_bytes;
-  opened.compute_stream = &queue_of(device);
-  return opened;
+  return &queue_of(device);
 }
 
 void* allocate(int device, size_t bytes) {
   EmulatedDevice& d = device_of(device);
   const std::lock_guard<std::mutex> lock(d.mutex);
   if (d.used + bytes > d.memory_bytes) return nullptr;
-  void* data = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  void* data = emu::allocate_device(bytes);
   if (data == nullptr) return nullptr;
-  std::memset(data, poison, bytes);
   d.blocks[data] = bytes;
   d.used += bytes;
   return data;
@@ -94,7 +97,7 @@ void release(int device, void* data) {
   const std::lock_guard<std::mutex> lock(d.mutex);
   d.used -= d.blocks.at(data);
   d.blocks.erase(data);
-  std::free(data);
+  emu::release_device(data);
 }
 
 void* allocate_pinned(int device, size_t bytes) {
@@ -144,7 +147,22 @@ void* end_capture(int device, bool keep) { return queue_of(device).end_capture(k
 void launch(int device, void* graph) { queue_of(device).launch(*static_cast<emu::RecordedGraph*>(graph)); }
 void destroy_graph(int, void* graph) { delete static_cast<emu::RecordedGraph*>(graph); }
 
-OpRange::OpRange(int, const char*) {}
+const bool watches_operands = true;
+
+struct OpRange::State {
+  explicit State(const std::vector<OperandRange>& ranges) : operands(list(ranges)) {}
+
+  static std::vector<emu::Operand> list(const std::vector<OperandRange>& ranges) {
+    std::vector<emu::Operand> operands;
+    for (const OperandRange& range : ranges) operands.push_back({range.name, range.data, range.bytes, range.written});
+    return operands;
+  }
+
+  const emu::Operands operands;
+};
+
+OpRange::OpRange(int, const char*, const std::vector<OperandRange>& operands)
+    : state_(std::make_unique<State>(operands)) {}
 OpRange::~OpRange() = default;
 
 }  // namespace videomae::cuda::runtime

@@ -1,7 +1,9 @@
 #include "cuda/emu/scheduler.h"
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
+#include <iterator>
 #include <map>
 
 #include "core/error.h"
@@ -25,6 +27,8 @@ uint64_t Scheduler::random() {  // xorshift64*
   return state_ * 0x2545F4914F6CDD1Du >> 32;
 }
 
+uint32_t Scheduler::random_below(uint32_t limit) { return static_cast<uint32_t>(random() * limit >> 32); }
+
 void Scheduler::begin_launch(const GridLaunch& next, Order order, uint64_t seed) {
   launch = &next, order_ = order, state_ = (seed + 1) * 0x9E3779B97F4A7C15u | 1;
   for (int i = 0; i < 4; ++i) random();
@@ -44,6 +48,10 @@ void Scheduler::begin_launch(const GridLaunch& next, Order order, uint64_t seed)
   }
   ready_.assign((warps_.size() + 63) / 64, 0);
   blockDim = block, gridDim = next.grid;
+  const uintptr_t words[] = {reinterpret_cast<uintptr_t>(&threadIdx), reinterpret_cast<uintptr_t>(&blockIdx),
+                             reinterpret_cast<uintptr_t>(&blockDim), reinterpret_cast<uintptr_t>(&gridDim)};
+  words_begin = *std::min_element(std::begin(words), std::end(words));
+  words_bytes = *std::max_element(std::begin(words), std::end(words)) + sizeof(dim3) - words_begin;
 }
 
 void Scheduler::end_launch() { launch = nullptr, current = nullptr; }
@@ -54,6 +62,7 @@ void Scheduler::place_block(Block& block, uint32_t number, uint32_t rank) {
   block.rank = rank;
   for (Barrier& barrier : block.barriers) barrier.expected = barrier.arrived = 0, barrier.waiting.clear();
   block.shared.reset(launch->shared_bytes);
+  block.shadow.reset(launch->shared_bytes);
   const uint32_t threads = static_cast<uint32_t>(block.fibers.size());
   for (Warp& warp : block.warps) {
     const uint32_t first = static_cast<uint32_t>(&warp - block.warps.data()) * 32;
@@ -64,17 +73,26 @@ void Scheduler::place_block(Block& block, uint32_t number, uint32_t rank) {
   }
   for (uint32_t i = 0; i < threads; ++i) {
     Fiber& fiber = block.fibers[i];
-    fiber.place = new_stack(stack_low(rank * threads + i), kStackBytes, enter_thread);
+    fiber.stack = static_cast<unsigned char*>(stack_low(rank * threads + i));
+    fiber.place = new_stack(fiber.stack, kStackBytes, enter_thread);
     fiber.thread = {i % shape.x, i / shape.x % shape.y, i / shape.x / shape.y};
     fiber.index = i, fiber.block = &block, fiber.warp = &block.warps[i / 32];
     fiber.ended = false;
+    fiber.clock.restart(32 * fiber.warp->number + i % 32);
     fiber.copies.copies.clear(), fiber.copies.ends.clear();
     wake(fiber);
   }
 }
 
-void Scheduler::run_cluster(uint32_t first) {
-  const uint32_t size = static_cast<uint32_t>(launch->cluster);
+const Fiber* Scheduler::thread(uint32_t number) const {
+  if (number / 32 >= warps_.size()) return nullptr;
+  const Warp& warp = *warps_[number / 32];
+  return number % 32 < warp.count ? &warp.lanes[number % 32] : nullptr;
+}
+
+void Scheduler::run_cluster(uint32_t number) {
+  cluster = number;
+  const uint32_t size = static_cast<uint32_t>(launch->cluster), first = number * size;
   std::fill(ready_.begin(), ready_.end(), 0);
   yielded_.clear();
   failed_ = false, unfinished_ = 0, idle_rounds_ = 0;
@@ -117,6 +135,12 @@ void Scheduler::wake(Fiber& fiber) {
   idle_rounds_ = 0;
 }
 
+void Scheduler::wake_all(Warp& warp) {
+  warp.runnable = ~0u;
+  ready_[warp.number / 64] |= uint64_t{1} << warp.number % 64;
+  idle_rounds_ = 0;
+}
+
 void Scheduler::wait(const char* what) {
   current->waits_for = what;
   go_on();
@@ -148,7 +172,7 @@ Warp* Scheduler::pick_warp() {
   if (order_ == Order::random) {
     const uint64_t draw = random();
     if (current && current->warp->runnable && draw % 8) return current->warp;
-    const size_t start = (draw >> 3) % warps_.size();
+    const size_t start = (draw >> 3) * warps_.size() >> 29;
     const uint64_t later = ready_[start / 64] & ~uint64_t{0} << start % 64;
     if (later) return warps_[start / 64 * 64 + static_cast<size_t>(__builtin_ctzll(later))];
     for (size_t i = 1; i <= words; ++i) {
@@ -178,7 +202,7 @@ Fiber* Scheduler::next() {
   if (order_ == Order::reversed) {
     lane = 31 - static_cast<uint32_t>(__builtin_clz(warp->runnable));
   } else {
-    const uint32_t start = order_ == Order::random ? static_cast<uint32_t>(random() % 32) : 0;
+    const uint32_t start = order_ == Order::random ? static_cast<uint32_t>(random() & 31) : 0;
     const uint32_t later = warp->runnable & ~0u << start;
     lane = static_cast<uint32_t>(__builtin_ctz(later ? later : warp->runnable));
   }

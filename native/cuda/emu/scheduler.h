@@ -13,8 +13,10 @@
 
 #include "cuda/emu/context_switch.h"
 #include "cuda/emu/cp_async.h"
+#include "cuda/emu/happens_before.h"
 #include "cuda/emu/launch.h"
 #include "cuda/emu/shared_memory.h"
+#include "cuda/emu/shared_shadow.h"
 #include "cuda/emu/thread.h"
 
 namespace videomae::cuda::emu {
@@ -24,8 +26,10 @@ struct Block;
 
 struct Fiber {
   SavedStack place;
-  uint3 thread;    // threadIdx
-  uint32_t index;  // in the block
+  uint3 thread;          // threadIdx
+  uint32_t index;        // in the block
+  unsigned char* stack;  // its low end
+  ThreadClock clock;
   Block* block;
   Warp* warp;
   const char* waits_for;  // what it was told to wait for; null when it may run
@@ -58,6 +62,7 @@ struct Block {
   std::vector<Warp> warps;
   Barrier barriers[16];
   SharedMemory shared;
+  SharedShadow shadow;
 };
 
 class Scheduler {
@@ -65,22 +70,30 @@ class Scheduler {
   Fiber* current = nullptr;  // null outside kernels
 
   const GridLaunch* launch = nullptr;
+  uint32_t cluster = 0;       // its number in the grid
+  uintptr_t words_begin = 0;  // where threadIdx and its like lie
+  size_t words_bytes = 0;
   std::vector<std::unique_ptr<Block>> blocks;  // of the cluster
 
   void begin_launch(const GridLaunch& next, Order order, uint64_t seed);
   void end_launch();
 
-  /// Runs one cluster to its end. @param first  number of its first block in the grid
+  /// Runs one cluster to its end.
   /// @throws Error for what fail() was called with
-  void run_cluster(uint32_t first);
+  void run_cluster(uint32_t number);
+
+  /// The thread of a number in the cluster (ThreadClock); null when there is none.
+  const Fiber* thread(uint32_t number) const;
 
   /// Lets others run until wake() is called for this thread.
   void wait(const char* what);
   void wake(Fiber& fiber);
+  void wake_all(Warp& full_warp);
   /// Goes on once no other thread can.
   void give_way(const char* what);
 
-  uint64_t random();
+  uint64_t random();  // 32 bits
+  uint32_t random_below(uint32_t limit);
   bool at_random() const { return order_ == Order::random; }
   Order order() const { return order_; }
 

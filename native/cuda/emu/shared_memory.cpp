@@ -71,6 +71,10 @@ uint32_t shared_address(const void* shared) {
   return kSharedBase + static_cast<uint32_t>(static_cast<const unsigned char*>(shared) - memory.data());
 }
 
-void fence_proxy_async_shared() {}
+void fence_proxy_async_shared() {
+  ThreadClock& clock = scheduler.current->clock;
+  ++clock.now;
+  clock.fenced = clock.stamp(scheduler.current->block->shadow.epoch());
+}
 
 }  // namespace videomae::cuda::emu

@@ -26,6 +26,9 @@ class SharedMemory {
 
   unsigned char* data() const { return data_; }
   size_t bytes() const { return bytes_; }
+  size_t offset(const void* address) const {
+    return static_cast<size_t>(static_cast<const unsigned char*>(address) - data_);
+  }
   bool holds(const void* address, size_t bytes) const;
   /// Whether it lies in the memory or the guard pages around it.
   bool near(const void* address) const;

@@ -1,0 +1,13 @@
+// A tensor's elements on another device, and its gradient back on the first.
+import { defineOp } from "../autograd/define-op.js";
+import type { Device } from "../tensor/dtype.js";
+import type { Tensor } from "../tensor/tensor.js";
+
+/**
+ * x on a device; x's memory itself when it is there already. Any dtype.
+ * @throws VideomaeError when there is no such device
+ */
+export const toDevice = defineOp("toDevice", (_save, x: Tensor, device: Device) => {
+  const from = x.device;
+  return [x.to(device), (gradY) => [gradY.to(from)]];
+});
