@@ -18,6 +18,7 @@ export class Linear extends Module {
 
   /** (..., I) -> (..., O) */
   forward(x: Tensor, options: Pick<LinearOptions, "residual" | "gelu"> = {}): Tensor {
-    return linear(x, this.weight.operand, { ...options, bias: this.bias?.value });
+    const { operand, packed } = this.weight;
+    return linear(x, operand, { ...options, packed, bias: this.bias?.value });
   }
 }

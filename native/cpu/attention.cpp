@@ -1,7 +1,6 @@
 // Attention on the CPU: the op's operands handed to the fused kernel.
 #include "cpu/flash_attention.h"
 #include "cpu/kernels.h"
-#include "cpu/widened.h"
 
 namespace videomae {
 
@@ -24,8 +23,7 @@ size_t AttentionBackward::workspace(DeviceKind) const {
 namespace cpu {
 
 void run(Attention& op, const Context& context) {
-  if (op.qkv.dtype() == DType::bf16) return run_widened(op, context);
-  with_wide(op.qkv.dtype(), [&](auto t) {
+  with_real(op.qkv.dtype(), [&](auto t) {
     using T = decltype(t);
     FlashAttention<T> args{op.batch(),
                            op.tokens(),
@@ -41,8 +39,7 @@ void run(Attention& op, const Context& context) {
 }
 
 void run(AttentionBackward& op, const Context& context) {
-  if (op.qkv.dtype() == DType::bf16) return run_widened(op, context);
-  with_wide(op.qkv.dtype(), [&](auto t) {
+  with_real(op.qkv.dtype(), [&](auto t) {
     using T = decltype(t);
     FlashAttentionBackward<T> args{op.batch(),
                                    op.tokens(),

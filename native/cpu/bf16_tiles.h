@@ -3,13 +3,13 @@
 // sixteen times the rate of fused multiply-adds on AVX-512.
 //   left operand L:   tile (i, k) holds L[16 i + r][32 k + c] at [r][c]
 //   right operand R:  tile (k, j) holds R[32 k + 2 r + (0, 1)][16 j + c] at [r][c], two neighbours along k in one word
-// So from the rows of one matrix, the left tile of a block and the right tile of its transpose are each other's transpose
-// as 16 x 16 words, and there are two kinds of packing only: along the rows and across them.
-// Parts: a bf16 operand is one number an element. An f32 operand is the exact sum of three bf16 numbers of 8 bits each,
-// high + middle + low, each part a tile of its own; of the nine products the six largest are added, the smallest first.
-// Those left out are below 2^-24 of the product, a rounding of f32, so this is f32 arithmetic at 16 / 6 of its rate.
-// It holds for numbers whose products stay finite: see `kTileLimit`. Compiled for AMX only; includes nothing with inline
-// functions of its own, as vectors.h explains.
+// So from the rows of one matrix, the left tile of a block and the right tile of its transpose are each other's
+// transpose as 16 x 16 words, and there are two kinds of packing only: along the rows and across them. Parts: a bf16
+// operand is one number an element. An f32 operand is the exact sum of three bf16 numbers of 8 bits each, high + middle
+// + low, each part a tile of its own; of the nine products the six largest are added, the smallest first. Those left
+// out are below 2^-24 of the product, a rounding of f32, so this is f32 arithmetic at 16 / 6 of its rate. It holds for
+// numbers whose products stay finite: see `kTileLimit`. Compiled for AMX only; includes nothing with inline functions
+// of its own, as vectors.h explains.
 #pragma once
 
 #include <immintrin.h>
@@ -22,9 +22,9 @@
 
 namespace videomae {
 
-constexpr int64_t kTileElements = 512;   // bf16 numbers of an operand's tile
-constexpr int64_t kTileSums = 256;       // floats of a result's tile
-constexpr float kTileLimit = 0x1p60f;    // |x| below it: no product or sum of these overflows
+constexpr int64_t kTileElements = 512;  // bf16 numbers of an operand's tile
+constexpr int64_t kTileSums = 256;      // floats of a result's tile
+constexpr float kTileLimit = 0x1p60f;   // |x| below it: no product or sum of these overflows
 constexpr uint32_t kUpperHalf = 0xFFFF0000u;
 
 /// Lends the tile registers to this thread for the life of the object: eight tiles of full size.
@@ -36,6 +36,7 @@ class TileRegisters {
       uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
       uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
     } shape;
+    __asm__ volatile("" ::"r"(&shape) : "memory");  // GCC thinks that the next line reads its first word only
     _tile_loadconfig(&shape);
   }
   [[gnu::always_inline]] ~TileRegisters() { _tile_release(); }
@@ -43,7 +44,8 @@ class TileRegisters {
   TileRegisters& operator=(const TileRegisters&) = delete;
 };
 
-/// Tiles of an operand: tile (along the result, along k) begins at data + along * step + k * step_k, its parts in a row.
+/// Tiles of an operand: tile (along the result, along k) begins at data + along * step + k * step_k, its parts in a
+/// row.
 struct TileOperand {
   const bf16* data;
   int64_t step, step_k;
@@ -61,8 +63,8 @@ struct TileProduct {
 
   /// One product of parts over all k, for 1 or 2 by 1 or 2 tiles of the result in registers 0 to 3.
   template <int Rows, int Columns>
-  VIDEOMAE_INLINE void pass(int64_t depth, const bf16* a, int64_t a_step, int64_t a_step_k, const bf16* b, int64_t b_step,
-                            int64_t b_step_k) {
+  VIDEOMAE_INLINE void pass(int64_t depth, const bf16* a, int64_t a_step, int64_t a_step_k, const bf16* b,
+                            int64_t b_step, int64_t b_step_k) {
     for (int64_t k = 0; k < depth; ++k, a += a_step_k, b += b_step_k) {
       _tile_loadd(4, a, 64);
       _tile_loadd(6, b, 64);
@@ -92,7 +94,10 @@ struct TileProduct {
       if constexpr (Rows == 2) _tile_loadd(2, c2, stride);
       if constexpr (Rows == 2 && Columns == 2) _tile_loadd(3, c3, stride);
     } else {
-      _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3);
+      _tile_zero(0);
+      _tile_zero(1);
+      _tile_zero(2);
+      _tile_zero(3);
     }
     auto parts = [&](int p, int q) __attribute__((always_inline)) {
       pass<Rows, Columns>(depth, a + p * kTileElements, left.step, left.step_k, b + q * kTileElements, right.step,
@@ -170,33 +175,56 @@ VIDEOMAE_INLINE void store_pairs(bf16* tile_row, const SplitVector<Parts>& even,
   }
 }
 
-/// Transposes 16 x 16 words in registers.
-template <int Step = 1>
-VIDEOMAE_INLINE void transpose_words(__m512i* rows) {
-  if constexpr (Step < 16) {
-    alignas(64) int32_t low[16], high[16];
-    for (int i = 0; i < 16; ++i) {
-      low[i] = i & Step ? 16 + i - Step : i;
-      high[i] = i & Step ? 16 + i : i + Step;
-    }
-    const __m512i take_low = _mm512_load_si512(low), take_high = _mm512_load_si512(high);
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; ++i) {
-      if (i & Step) continue;
-      const __m512i a = rows[i], b = rows[i + Step];
-      rows[i] = _mm512_permutex2var_epi32(a, take_low, b);
-      rows[i + Step] = _mm512_permutex2var_epi32(a, take_high, b);
-    }
-    transpose_words<Step * 2>(rows);
+/// The last three of the four rounds of a transposition of 16 x 16 words, which exchange blocks of 4, 2 and 1 words;
+/// two shuffles for each pair of rows and round.
+VIDEOMAE_INLINE void transpose_quarters(__m512i* rows) {
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    const int r = i / 4 * 8 + i % 4;
+    const __m512i a = rows[r], b = rows[r + 4];
+    rows[r] = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13), b);
+    rows[r + 4] = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15), b);
   }
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    const int r = i / 2 * 4 + i % 2;
+    const __m512i a = rows[r], b = rows[r + 2];
+    rows[r] = _mm512_unpacklo_epi64(a, b);
+    rows[r + 2] = _mm512_unpackhi_epi64(a, b);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    const __m512i a = rows[2 * i], b = rows[2 * i + 1];
+    rows[2 * i] = _mm512_mask_shuffle_epi32(a, 0xAAAA, b, _MM_PERM_CCAA);
+    rows[2 * i + 1] = _mm512_mask_shuffle_epi32(b, 0x5555, a, _MM_PERM_DDBB);
+  }
+}
+
+/// Transposes 16 x 16 words in registers.
+VIDEOMAE_INLINE void transpose_words(__m512i* rows) {
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    const __m512i a = rows[i], b = rows[i + 8];
+    rows[i] = _mm512_inserti64x4(a, _mm512_castsi512_si256(b), 1);
+    rows[i + 8] = _mm512_shuffle_i64x2(a, b, 0xEE);
+  }
+  transpose_quarters(rows);
 }
 
 /// to = the transpose of `from` as 16 x 16 words; both dense.
 VIDEOMAE_INLINE void transpose_tile(const void* from, void* to) {
+  const char* source = static_cast<const char*>(from);
   __m512i rows[16];
-#pragma GCC unroll 16
-  for (int r = 0; r < 16; ++r) rows[r] = _mm512_loadu_si512(static_cast<const char*>(from) + 64 * r);
-  transpose_words(rows);
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i)
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; ++half) {
+      const char* row = source + 64 * i + 32 * half;
+      const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row));
+      const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + 64 * 8));
+      rows[i + 8 * half] = _mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1);
+    }
+  transpose_quarters(rows);
 #pragma GCC unroll 16
   for (int r = 0; r < 16; ++r) _mm512_storeu_si512(static_cast<char*>(to) + 64 * r, rows[r]);
 }

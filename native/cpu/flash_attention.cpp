@@ -16,8 +16,8 @@ namespace videomae {
 namespace {
 
 constexpr int64_t kGroupBytes = 48 << 20;  // of packed operands at a time, unless one head needs more
-// Pieces of work wanted of one call, to keep many cores busy; and the fewest keys of a piece of the backward pass, each of
-// which has a copy of grad q to itself.
+// Pieces of work wanted of one call, to keep many cores busy; and the fewest keys of a piece of the backward pass, each
+// of which has a copy of grad q to itself.
 constexpr int64_t kForwardPieces = 64, kBackwardPieces = 32, kFewestKeys = 256;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -78,13 +78,14 @@ struct Cut {
 template <class T>
 size_t workspace(int64_t batch, int64_t tokens, int64_t heads, int64_t d, bool backward) {
   size_t most = 0;
-  for (InstructionSet set : {InstructionSet::kPortable, InstructionSet::kAvx2, InstructionSet::kAvx512, InstructionSet::kAmx})
+  for (InstructionSet set :
+       {InstructionSet::kPortable, InstructionSet::kAvx2, InstructionSet::kAvx512, InstructionSet::kAmx})
     most = std::max(most, Cut(kernels_for<T>(set), batch, tokens, heads, d, backward).bytes());
   return most;
 }
 
-/// Runs all heads, group by group: prepare(head, space) gives the kernels that can hold the head, work(kernels, head, part,
-/// space) does a part, finish(kernels, head, space) ends a backward pass.
+/// Runs all heads, group by group: prepare(head, space) gives the kernels that can hold the head, work(kernels, head,
+/// part, space) does a part, finish(kernels, head, space) ends a backward pass.
 template <class T, class Prepare, class Work, class Finish>
 void for_heads(const Cut& cut, void* memory, Prepare prepare, Work work, Finish finish) {
   using Kernels = const AttentionKernels<T>*;

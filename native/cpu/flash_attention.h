@@ -23,8 +23,8 @@ struct FlashAttention {
   int64_t batch, tokens, heads, head_dim;  // head_dim 1 to 128, tokens >= 1
   const T* qkv;                            // (B, N, 3, H, d), the packed projection
   const wide_t<T>* logit_scale;            // (H), multiplier of q.k per head, or null: head_dim^-0.5
-  bool cosine;  // q and k rows are divided by max(norm, 1e-12) first; logit_scale is then required
-  T* out;       // (B, N, H, d)
+  bool cosine;     // q and k rows are divided by max(norm, 1e-12) first; logit_scale is then required
+  T* out;          // (B, N, H, d)
   wide_t<T>* lse;  // (B, H, N), natural-log log-sum-exp of the scaled logits
 };
 
@@ -34,10 +34,10 @@ struct FlashAttentionBackward {
   const T* qkv;
   const wide_t<T>* logit_scale;
   bool cosine;
-  const T* out;         // of the forward pass
-  const wide_t<T>* lse;  // of the forward pass
-  const T* grad_out;    // (B, N, H, d)
-  T* grad_qkv;          // (B, N, 3, H, d), every element written
+  const T* out;                 // of the forward pass
+  const wide_t<T>* lse;         // of the forward pass
+  const T* grad_out;            // (B, N, H, d)
+  T* grad_qkv;                  // (B, N, 3, H, d), every element written
   wide_t<T>* grad_logit_scale;  // (H) or null: d loss / d logit_scale[h], summed over clips and tokens in fixed order
 };
 

@@ -1,7 +1,7 @@
 // The inner parts of fused attention on fused multiply-adds, written once and compiled per instruction set.
 // Everything is computed transposed, with the block's own tokens (queries forward, keys backward) in the vector lanes:
-// S^T = K Q^T comes out of the micro-kernel as [key][query], so maxima, sums and exponentials are lane-wise, and P^T is at
-// once the right operand of O^T += V^T P^T. No horizontal sums, no repacking in the loop.
+// S^T = K Q^T comes out of the micro-kernel as [key][query], so maxima, sums and exponentials are lane-wise, and P^T is
+// at once the right operand of O^T += V^T P^T. No horizontal sums, no repacking in the loop.
 //   "rows" of a matrix: (N, width), contiguous, width d rounded up to whole panels and zero beyond d; the micro-kernel
 //   reads them as the left factor of a product over tokens, or as the right factor of one that adds to grad q.
 //   "panels" of a matrix: panels of Isa::rows tokens, element (token, c) at [c][token]; left factor of one over d.
@@ -25,7 +25,8 @@ struct HeadSpace {
   W* grad_q;           // (parts, N, width): what each range of keys adds to grad q / scale
 };
 
-/// c[i][j] += sum_k a[i * a_row + k] b[k * b_step + j] for `Rows` rows of 2 vectors: as micro_kernel, with a's rows apart.
+/// c[i][j] += sum_k a[i * a_row + k] b[k * b_step + j] for `Rows` rows of 2 vectors: as micro_kernel, with a's rows
+/// apart.
 template <class Isa, class T, int Rows>
 [[gnu::noinline]] void add_outer_products(int64_t k, const T* a, int64_t a_row, const T* b, int64_t b_step, T* c,
                                           int64_t c_row) {
@@ -99,13 +100,19 @@ struct AttentionKernel {
     return size * static_cast<int64_t>(sizeof(W));
   }
 
+  static HeadSpace<W> space_at(void* base, int64_t tokens, int64_t d, int64_t parts) {
+    HeadSpace<W> space{};
+    lay_out(tokens, d, parts, base, &space);
+    return space;
+  }
+
   static int64_t forward_space(int64_t tokens, int64_t d) {
-    HeadSpace<W> unused;
+    HeadSpace<W> unused{};
     return lay_out(tokens, d, 0, nullptr, &unused);
   }
 
   static int64_t backward_space(int64_t tokens, int64_t d, int64_t parts) {
-    HeadSpace<W> unused;
+    HeadSpace<W> unused{};
     return lay_out(tokens, d, parts, nullptr, &unused);
   }
 
@@ -192,8 +199,7 @@ struct AttentionKernel {
   // --- forward -----------------------------------------------------------------------------------------------------
 
   static bool prepare_forward(const Forward& args, int64_t head, void* space) {
-    HeadSpace<W> s;
-    lay_out(args.tokens, args.head_dim, 0, space, &s);
+    const HeadSpace<W> s = space_at(space, args.tokens, args.head_dim, 0);
     int64_t n = args.tokens, d = args.head_dim, ld = attention_rows::qkv_step(args);
     const W scale = static_cast<W>(attention_rows::scale(args, head));
     auto rows = [&](int64_t which) { return args.qkv + attention_rows::qkv_offset(args, head, which); };
@@ -205,8 +211,7 @@ struct AttentionKernel {
   }
 
   static void forward(const Forward& args, int64_t head, TokenRange queries, void* space) {
-    HeadSpace<W> s;
-    lay_out(args.tokens, args.head_dim, 0, space, &s);
+    const HeadSpace<W> s = space_at(space, args.tokens, args.head_dim, 0);
     for (int64_t first = queries.begin; first < queries.end; first += kLanes)
       forward_block(args, head, first, smaller(kLanes, queries.end - first), s);
   }
@@ -266,8 +271,7 @@ struct AttentionKernel {
   //   P = e^(S - lse)   dP = dO V^T   dS = P (dP - rowsum(dO O))   dV = P^T dO   dQ = scale dS K   dK = dS^T (scale Q)
 
   static bool prepare_backward(const Backward& args, int64_t head, int64_t parts, void* space) {
-    HeadSpace<W> s;
-    lay_out(args.tokens, args.head_dim, parts, space, &s);
+    const HeadSpace<W> s = space_at(space, args.tokens, args.head_dim, parts);
     int64_t n = args.tokens, d = args.head_dim, ld = attention_rows::qkv_step(args);
     const int64_t out_step = attention_rows::out_step(args), out_offset = attention_rows::out_offset(args, head);
     const W scale = static_cast<W>(attention_rows::scale(args, head));
@@ -296,8 +300,8 @@ struct AttentionKernel {
   }
 
   static void backward(const Backward& args, int64_t head, TokenRange keys, int64_t part, void* space) {
-    HeadSpace<W> s;
-    lay_out(args.tokens, args.head_dim, 1, space, &s);  // what lies before grad_q does not depend on the parts
+    const HeadSpace<W> s =
+        space_at(space, args.tokens, args.head_dim, 1);  // what lies before grad_q does not depend on the parts
     W* grad_q = s.grad_q + part * args.tokens * width(args.head_dim);
     clear(grad_q, args.tokens * width(args.head_dim));
     for (int64_t first = keys.begin; first < keys.end; first += kLanes)
@@ -338,8 +342,7 @@ struct AttentionKernel {
 
   /// With q^ the (normalised) query: grad q^ = scale dS K, and grad scale = sum of q^ . (dS K).
   static double finish(const Backward& args, int64_t head, int64_t parts, void* space) {
-    HeadSpace<W> s;
-    lay_out(args.tokens, args.head_dim, parts, space, &s);
+    const HeadSpace<W> s = space_at(space, args.tokens, args.head_dim, parts);
     int64_t n = args.tokens, d = args.head_dim, ld = attention_rows::qkv_step(args);
     const W scale = static_cast<W>(attention_rows::scale(args, head));
     T* grad = args.grad_qkv + attention_rows::qkv_offset(args, head, 0);

@@ -1,4 +1,5 @@
-// What the drive of fused attention asks of an instruction set: the functions of one head, each on a part of its tokens.
+// What the drive of fused attention asks of an instruction set: the functions of one head, each on a part of its
+// tokens.
 #pragma once
 
 #include "cpu/flash_attention.h"
