@@ -24,4 +24,16 @@ __device__ __forceinline__ void register_budget_lower() {
 #endif
 }
 
+/// Registers a thread of a kernel when it begins; 0 on the emulator, which has none.
+template <class Kernel>
+int registers_at_entry(Kernel* kernel) {
+#if VIDEOMAE_CUDA
+  cudaFuncAttributes attributes{};
+  return cudaFuncGetAttributes(&attributes, kernel) == cudaSuccess ? attributes.numRegs : -1;
+#else
+  (void)kernel;
+  return 0;
+#endif
+}
+
 }  // namespace videomae::cuda

@@ -53,13 +53,10 @@ Stretch whole(const void* shared, const void* global, uint32_t bytes) {
 void read_shared(PendingStore& store) {
   if (store.read) return;
   store.read = true;
-  size_t at = 0;
+  Block& block = *scheduler.current->block;
   for (const Stretch& stretch : store.stretches) {
-    if (std::memcmp(&store.bytes[at], stretch.shared, stretch.bytes)) {
-      fail("shared memory to stay as it is until bulk_wait_read()", "a store whose bytes at offset %zu have changed",
-           scheduler.current->block->shared.offset(stretch.shared));
-    }
-    at += stretch.bytes;
+    store.bytes.insert(store.bytes.end(), stretch.shared, stretch.shared + stretch.bytes);
+    block.shadow.end_async_read(block.shared.offset(stretch.shared), stretch.bytes);
   }
 }
 
@@ -110,9 +107,8 @@ void start_store(std::vector<Stretch> stretches, Arrive arrive, const char* what
   me.stores.stores.push_back({std::move(stretches), {}, arrive});
   PendingStore& store = me.stores.stores.back();
   for (const Stretch& stretch : store.stretches) {
-    me.block->shadow.async_read(offset_of(stretch, what), stretch.bytes, what);
+    me.block->shadow.begin_async_read(offset_of(stretch, what), stretch.bytes, what);
     if (stretch.global) check_device_access(stretch.global, stretch.bytes, true);
-    store.bytes.insert(store.bytes.end(), stretch.shared, stretch.shared + stretch.bytes);
   }
 }
 

@@ -26,7 +26,7 @@ using Arrive = void (*)(unsigned char* global, const unsigned char* bytes, uint3
 
 struct PendingStore {
   std::vector<Stretch> stretches;
-  std::vector<unsigned char> bytes;  // as they were when it began
+  std::vector<unsigned char> bytes;  // once they have been read
   Arrive arrive;
   bool read = false;
 };

@@ -15,6 +15,7 @@ void SharedShadow::reset(size_t bytes) {
   const size_t granules = (bytes + kGranule - 1) / kGranule;
   states_.assign(bytes, unwritten);
   if (writes_.size() < granules) writes_.resize(granules), reads_.resize(granules), generic_.resize(granules);
+  readers_.assign(granules, 0);
   begin_epoch();
 }
 
@@ -63,6 +64,10 @@ void SharedShadow::note_write(size_t offset, size_t bytes, bool generic) {
   for (size_t g = offset / kGranule, end = (offset + bytes - 1) / kGranule; g <= end; ++g) {
     if (writes_[g].bits != mine.bits) check_race(g, writes_[g], "a write", "has written");
     if (reads_[g].bits != mine.bits) check_race(g, reads_[g], "a write", "has read");
+    if (readers_[g]) {
+      fail("shared memory to stay as it is until asynchronous reads of it have been waited for",
+           "a write of offset %zu", g * kGranule);
+    }
     writes_[g] = mine;
     generic_[g] = generic;
   }
@@ -116,10 +121,15 @@ void SharedShadow::end_async_write(size_t offset, size_t bytes, Stamp writer) {
   }
 }
 
-void SharedShadow::async_read(size_t offset, size_t bytes, const char* what) {
+void SharedShadow::begin_async_read(size_t offset, size_t bytes, const char* what) {
   check_state(offset, bytes, what);
   note_read(offset, bytes);
   check_fenced(offset, bytes, what);
+  for (size_t g = offset / kGranule, end = (offset + bytes - 1) / kGranule; g <= end; ++g) ++readers_[g];
+}
+
+void SharedShadow::end_async_read(size_t offset, size_t bytes) {
+  for (size_t g = offset / kGranule, end = (offset + bytes - 1) / kGranule; g <= end; ++g) --readers_[g];
 }
 
 void SharedShadow::check_fenced(size_t offset, size_t bytes, const char* what) const {

@@ -27,8 +27,10 @@ class SharedShadow {
   /// Between these two nobody may touch the bytes.
   void begin_async_write(size_t offset, size_t bytes, const char* what);
   void end_async_write(size_t offset, size_t bytes, Stamp writer);
-  /// A read by the asynchronous proxy on behalf of the running thread: ordinary writers must have fenced.
-  void async_read(size_t offset, size_t bytes, const char* what);
+  /// A read by the asynchronous proxy on behalf of the running thread: ordinary writers must have fenced, and between
+  /// these two nobody may write the bytes.
+  void begin_async_read(size_t offset, size_t bytes, const char* what);
+  void end_async_read(size_t offset, size_t bytes);
   /// That the asynchronous proxy may touch bytes: ordinary writers have fenced.
   void check_fenced(size_t offset, size_t bytes, const char* what) const;
 
@@ -47,7 +49,8 @@ class SharedShadow {
   uint32_t epoch_ = 0;
   std::vector<uint8_t> states_;
   std::vector<Stamp> writes_, reads_;
-  std::vector<uint8_t> generic_;  // a granule: 1 when an ordinary store wrote it last
+  std::vector<uint8_t> generic_;   // a granule: 1 when an ordinary store wrote it last
+  std::vector<uint16_t> readers_;  // likewise: asynchronous reads under way
 
   void check_state(size_t offset, size_t bytes, const char* verb) const;
   void check_race(size_t granule, Stamp other, const char* mine, const char* others) const;

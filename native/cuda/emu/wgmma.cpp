@@ -8,35 +8,51 @@
 namespace videomae::cuda::emu {
 namespace {
 
-/// The shared memory at a shared address, two bytes of it.
-const unsigned char* memory_at(uint32_t address) {
+float widened(uint16_t bits) { return same_bits<float>(static_cast<uint32_t>(bits) << 16); }
+
+/// Sixteen bytes of shared memory that begin at a shared address: what a swizzle keeps together.
+size_t chunk_at(uint32_t address) {
   const SharedMemory& memory = scheduler.current->block->shared;
   const size_t offset = size_t{address} - kSharedBase;
-  if (address < kSharedBase || offset + 2 > memory.bytes()) {
+  if (address < kSharedBase || offset + 16 > memory.bytes()) {
     fail("a wgmma operand within the block's shared memory", "shared address %u", address);
   }
-  return memory.data() + offset;
+  return offset;
 }
 
-/// Element (mn, k) of an operand.
-uint16_t operand(uint64_t descriptor, Major major, int mn, int k) {
-  uint16_t bits;
-  std::memcpy(&bits,
-              memory_at(wgmma_address(decode(descriptor), major, static_cast<uint32_t>(mn), static_cast<uint32_t>(k))),
-              2);
-  return bits;
-}
-
-/// What a warp reads of shared memory in one step: its 16 rows of A, and all of B.
+/// Calls visit(offset, mn, k) for the chunks of an operand's `count` rows from `first` on; a chunk holds eight elements
+/// along the contiguous index, from (mn, k) on. `mn` counts from `first`.
 template <class F>
-void for_operands(const WgmmaStep& step, int warp_row, F&& visit) {
-  for (int i = 0; i < 16 && !step.a_in_registers; ++i) {
-    for (int k = 0; k < 16; ++k) visit(step.a, step.a_major, warp_row + i, k);
-  }
-  for (int i = 0; i < step.n; ++i) {
-    for (int k = 0; k < 16; ++k) visit(step.b, step.b_major, i, k);
+void for_operand(uint64_t bits, Major major, int first, int count, F&& visit) {
+  const WgmmaDescriptor descriptor = decode(bits);
+  const int mn_step = major == Major::k ? 1 : 8, k_step = major == Major::k ? 8 : 1;
+  for (int mn = 0; mn < count; mn += mn_step) {
+    for (int k = 0; k < 16; k += k_step) {
+      visit(chunk_at(wgmma_address(descriptor, major, static_cast<uint32_t>(first + mn), static_cast<uint32_t>(k))), mn,
+            k);
+    }
   }
 }
+
+/// Likewise for what a warp reads of shared memory in one step: its 16 rows of A, and all of B.
+template <class F>
+void for_chunks(const WgmmaStep& step, int warp_row, F&& visit) {
+  if (!step.a_in_registers) for_operand(step.a, step.a_major, warp_row, 16, [&](size_t at, int, int) { visit(at); });
+  for_operand(step.b, step.b_major, 0, step.n, [&](size_t at, int, int) { visit(at); });
+}
+
+/// One operand's rows as numbers: out (count, 16). The reading is over.
+void take_operand(uint64_t bits, Major major, int first, int count, float* out) {
+  Block& block = *scheduler.current->block;
+  for_operand(bits, major, first, count, [&](size_t offset, int mn, int k) {
+    uint16_t eight[8];
+    std::memcpy(eight, block.shared.data() + offset, 16);
+    for (int i = 0; i < 8; ++i) out[major == Major::k ? mn * 16 + k + i : (mn + i) * 16 + k] = widened(eight[i]);
+    block.shadow.end_async_read(offset, 16);
+  });
+}
+
+int row_of_warp(const Fiber& fiber) { return static_cast<int>(fiber.index / 32 % 4) * 16; }
 
 void check_descriptor(uint64_t bits) {
   const WgmmaDescriptor descriptor = decode(bits);
@@ -51,53 +67,39 @@ WgmmaAccumulators& accumulators_of(Fiber& fiber, float* d, int count) {
   return fiber.wgmma.accumulators.back();
 }
 
-float widened(uint16_t bits) { return same_bits<float>(static_cast<uint32_t>(bits) << 16); }
-
 /// Step `number` of all lanes of the running thread's warp.
 void do_step(Warp& warp, size_t number) {
   const WgmmaStep& first = warp.lanes[0].wgmma.steps[number];
-  const int warp_row = static_cast<int>(warp.lanes[0].index / 32 % 4) * 16;
-  size_t at = 0;
-  for_operands(first, warp_row, [&](uint64_t descriptor, Major major, int mn, int k) {
-    if (operand(descriptor, major, mn, k) == first.seen[at++]) return;
-    fail("wgmma operands to stay as they are until wgmma_wait()", "element (%d, %d) changed", mn, k);
-  });
-  float a[16][16];
+  float a[16][16], all_b[256 * 16];
   if (first.a_in_registers) {
     for (int lane = 0; lane < 32; ++lane) {
+      const uint32_t* registers = warp.lanes[lane].wgmma.steps[number].a_registers;
       for (int reg = 0; reg < 4; ++reg) {
         for (int half = 0; half < 2; ++half) {
           const Place place = mma_a_place({lane, reg, half});
-          a[place.row][place.col] =
-              widened(static_cast<uint16_t>(warp.lanes[lane].wgmma.steps[number].a_registers[reg] >> 16 * half));
+          a[place.row][place.col] = widened(static_cast<uint16_t>(registers[reg] >> 16 * half));
         }
       }
     }
   } else {
-    for (int row = 0; row < 16; ++row) {
-      for (int k = 0; k < 16; ++k) a[row][k] = widened(operand(first.a, first.a_major, warp_row + row, k));
-    }
+    take_operand(first.a, first.a_major, row_of_warp(warp.lanes[0]), 16, &a[0][0]);
+  }
+  take_operand(first.b, first.b_major, 0, first.n, all_b);
+  float* values[32];
+  for (int lane = 0; lane < 32; ++lane) {
+    values[lane] = accumulators_of(warp.lanes[lane], warp.lanes[lane].wgmma.steps[number].d, first.n / 2).values.data();
   }
   for (int column = 0; column < first.n; column += 8) {
     float b[16][8], d[16][8];
-    for (int k = 0; k < 16; ++k) {
-      for (int n = 0; n < 8; ++n) b[k][n] = widened(operand(first.b, first.b_major, column + n, k));
+    for (int i = 0; i < 128; ++i) b[i % 16][i / 16] = all_b[column * 16 + i];
+    for (int i = 0; i < 128; ++i) {
+      const Place place = mma_d_place({i / 4, i % 4, 0});
+      d[place.row][place.col] = first.accumulate ? values[i / 4][column / 2 + i % 4] : 0.0f;
     }
-    for (const bool store : {false, true}) {
-      for (int lane = 0; lane < 32; ++lane) {
-        Fiber& fiber = warp.lanes[lane];
-        const WgmmaStep& step = fiber.wgmma.steps[number];
-        float* values = accumulators_of(fiber, step.d, step.n / 2).values.data() + column / 2;
-        for (int reg = 0; reg < 4; ++reg) {
-          const Place place = mma_d_place({lane, reg, 0});
-          if (store) {
-            values[reg] = d[place.row][place.col];
-          } else {
-            d[place.row][place.col] = step.accumulate ? values[reg] : 0.0f;
-          }
-        }
-      }
-      if (!store) add_products(d, a, b);
+    add_products(d, a, b);
+    for (int i = 0; i < 128; ++i) {
+      const Place place = mma_d_place({i / 4, i % 4, 0});
+      values[i / 4][column / 2 + i % 4] = d[place.row][place.col];
     }
   }
 }
@@ -156,18 +158,13 @@ void wgmma_issue(float* d, int n, const uint32_t* a_registers, uint64_t a, Major
   if (!a_registers) check_descriptor(a);
   accumulators_of(me, d, n / 2);
   for (int i = 0; i < n / 2; ++i) d[i] = same_bits<float>(~0u);
-  state.steps.push_back({d, n, a_registers != nullptr, {}, a, b, a_major, b_major, accumulate, {}});
+  state.steps.push_back({d, n, a_registers != nullptr, {}, a, b, a_major, b_major, accumulate});
   WgmmaStep& step = state.steps.back();
   if (a_registers) std::memcpy(step.a_registers, a_registers, sizeof(step.a_registers));
   state.issued = (state.issued ^ b) * 0x9E3779B97F4A7C15u + static_cast<uint64_t>(n);
   if (me.lane() != 0) return;
   SharedShadow& shadow = me.block->shadow;
-  for_operands(step, static_cast<int>(me.index / 32 % 4) * 16, [&](uint64_t descriptor, Major major, int mn, int k) {
-    const uint32_t address =
-        wgmma_address(decode(descriptor), major, static_cast<uint32_t>(mn), static_cast<uint32_t>(k));
-    step.seen.push_back(operand(descriptor, major, mn, k));
-    shadow.async_read(address - kSharedBase, 2, "wgmma");
-  });
+  for_chunks(step, row_of_warp(me), [&](size_t offset) { shadow.begin_async_read(offset, 16, "wgmma"); });
 }
 
 void wgmma_commit() {

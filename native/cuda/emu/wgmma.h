@@ -1,8 +1,8 @@
 // wgmma of the emulator: a warp's 16 rows of the warpgroup's product, computed when the warp waits for the group.
 //
 // Issuing poisons the accumulators. They stay so until the last group that adds to them has been waited for; then the
-// steps are done in order, each as mma.sync does (emu/matrix.h). Operands in shared memory are looked at when a step is
-// issued and again when it is done, and must be the same.
+// steps are done in order, each as mma.sync does (emu/matrix.h). Operands in shared memory may not be written
+// meanwhile.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,6 @@ struct WgmmaStep {
   uint64_t a, b;  // descriptors
   Major a_major, b_major;
   bool accumulate;
-  std::vector<uint16_t> seen;  // lane 0 alone: the operands in shared memory when it was issued
 };
 
 /// Accumulators that steps under way add to: their values in truth.
