@@ -45,6 +45,7 @@ template <class T>
 void forward(const Linear& op, void* scratch) {
   Gemm<T> g{op.rows(),           op.outputs(), op.inputs(), op.x.data<T>(), op.inputs(), false,
             op.weight.data<T>(), op.inputs(),  true,        op.y.data<T>(), op.outputs()};
+  g.packed_b = op.packed.data<uint8_t>();
   g.bias = op.bias.data<wide_t<T>>();
   g.residual = op.residual.data<T>();
   g.residual_ld = op.outputs();

@@ -6,19 +6,23 @@
 
 namespace videomae {
 
+/// Bytes of a packed weight (O, I) under the current instruction set; defined beside the CPU's kernel.
+int64_t packed_weight_bytes(int64_t outputs, int64_t inputs, DType dtype);
+
 struct Linear {
   static constexpr const char* name = "linear";
   In x;                 // (..., I)
   In weight;            // (O, I)
   OptionalIn bias;      // (O), wide
   OptionalIn residual;  // (..., O)
+  OptionalIn packed;    // what packWeight made of the weight: saves packing it
   bool gelu = false;
   Out y;                      // (..., O)
   OptionalOut preactivation;  // (..., O), only with gelu
 
   template <class V>
   void visit(V& v) {
-    v("x", x), v("weight", weight), v("bias", bias), v("residual", residual), v("gelu", gelu);
+    v("x", x), v("weight", weight), v("bias", bias), v("residual", residual), v("packed", packed), v("gelu", gelu);
     v("y", y), v("preactivation", preactivation);
   }
 
@@ -38,6 +42,10 @@ struct Linear {
     if (bias.given()) check_wide_of(name, "bias", bias, x), check_shape(name, "bias", bias, {outputs()});
     if (residual.given())
       check_same_dtype(name, "residual", residual, x), check_shape(name, "residual", residual, shape);
+    if (packed.given())
+      check_dtype(name, "packed", packed, {DType::u8}),
+          check_shape(name, "packed", packed, {packed_weight_bytes(outputs(), inputs(), x.dtype())},
+                      "pack the weight again: it was packed for another dtype or instruction set");
     y.set(shape, x.dtype());
     preactivation.set(shape, x.dtype());
     preactivation.wanted = preactivation.wanted && gelu;
