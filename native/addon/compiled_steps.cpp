@@ -77,7 +77,8 @@ Value create_staging(const CallbackInfo& info) {
     const Value entry = list.Get(i);
     check(entry.IsObject(), "compileStep", "{ shape, dtype }", kind_of(entry));
     const Napi::Object input = entry.As<Napi::Object>();
-    inputs.push_back({to_shape(input.Get("shape"), "compileStep", "shape"), to_dtype(input.Get("dtype"), "compileStep")});
+    inputs.push_back(
+        {to_shape(input.Get("shape"), "compileStep", "shape"), to_dtype(input.Get("dtype"), "compileStep")});
   }
   const auto staging = std::make_shared<std::unique_ptr<Staging>>(std::make_unique<Staging>(device, inputs));
   const Napi::Object o = Napi::Object::New(info.Env());

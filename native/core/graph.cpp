@@ -32,7 +32,7 @@ Graph::~Graph() {
   if (entered == this) discard();
   if (graph_ == nullptr) return;
   const Plugin& plugin = accelerator_.plugin();
-  PluginError ignored;  // a device that has failed has said so where it was used
+  PluginError ignored;                           // a device that has failed has said so where it was used
   plugin.synchronize(device().index, &ignored);  // a replay may be reading what is held
   plugin.destroy_graph(device().index, graph_, &ignored);
 }

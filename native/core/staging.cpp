@@ -57,8 +57,7 @@ void Staging::send() {
   const std::lock_guard<std::recursive_mutex> lock(accelerator_->compute_stream_mutex());
   turn.uploaded.hold_up(Stream::compute);
   for (const size_t i : from_host_) accelerator_->copy(tensors_[i].data(), buffer + offsets_[i], tensors_[i].bytes());
-  for (const auto& [i, source] : from_device_)
-    accelerator_->copy(tensors_[i].data(), source.data(), source.bytes());
+  for (const auto& [i, source] : from_device_) accelerator_->copy(tensors_[i].data(), source.data(), source.bytes());
   turn.consumed.record(Stream::compute);
   for (const Tensor& tensor : tensors_) tensor.mark_written();
   from_host_.clear();
