@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "core/graph.h"
+
 namespace videomae {
 
 Staging::Turn::Turn(Device device, size_t bytes)
@@ -46,6 +48,7 @@ void Staging::put(size_t input, const Tensor& source) {
 
 void Staging::send() {
   if (accelerator_ == nullptr) return;
+  if (Graph::current() != nullptr) throw Error("compileStep", "inputs sent before the step", "some sent inside it");
   const Plugin& plugin = accelerator_->plugin();
   Turn& turn = *turns_[turn_];
   char* const buffer = turn.buffer.data<char>();

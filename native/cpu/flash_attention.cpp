@@ -29,14 +29,9 @@ const AttentionKernels<T>& kernels_of(const AttentionKernelSet& set) {
 
 const AttentionKernelSet& current_set() {
 #if defined(__x86_64__)
-  switch (current_instruction_set()) {
-    case InstructionSet::kAvx512:
-      return kAttentionAvx512;
-    case InstructionSet::kAvx2:
-      return kAttentionAvx2;
-    case InstructionSet::kPortable:
-      break;
-  }
+  const InstructionSet set = current_instruction_set();
+  if (set >= InstructionSet::kAvx512) return kAttentionAvx512;
+  if (set >= InstructionSet::kAvx2) return kAttentionAvx2;
 #endif
   return kAttentionPortable;
 }

@@ -3,11 +3,13 @@
 
 #include "ops/accumulate.h"
 #include "ops/adamw.h"
+#include "ops/affine.h"
 #include "ops/assemble_decoder.h"
 #include "ops/attention.h"
 #include "ops/binary.h"
 #include "ops/cast.h"
 #include "ops/cat.h"
+#include "ops/color_transform.h"
 #include "ops/crop_resize.h"
 #include "ops/cross_entropy.h"
 #include "ops/dropout.h"

@@ -75,6 +75,7 @@ inline uint64_t __umul64hi(uint64_t a, uint64_t b) {
 
 // ---- arithmetic ----
 
+using std::isfinite;
 using std::max;
 using std::min;
 
