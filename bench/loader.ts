@@ -49,7 +49,7 @@ async function readBare({ data, root }: Work, reader: ClipReader, steps: readonl
   const { index, threads } = workerData as ThreadData;
   const { sources, clip, parts } = VideoDataset.from(data, { root, ...shape });
   const order = new ClipOrder(parts, BATCH, 0, false);
-  const memory = new SharedArrayBuffer(clipBytes(clip));
+  const memory = new SharedArrayBuffer(clipBytes(clip, false));
   const places = steps.flatMap((step) => order.places(step)).filter((_, i) => i % threads === index);
   for (const place of places) {
     const key = { seed: 0, ...place, attempt: 0, evaluation: false };

@@ -25,6 +25,7 @@ export {
   type LabelledSources,
   readLabelledSources,
 } from "./data/labelled-sources.js";
+export type { ClipAugmentation, LabelledView } from "./data/labelled-view.js";
 export { readSources } from "./data/lists.js";
 export {
   type BadFile,
@@ -41,6 +42,9 @@ export {
 } from "./data/loader.js";
 export { type ClassSpace, type MergedClasses, mergeClasses } from "./data/merge-classes.js";
 export { type LabelledSet, type LeftOut, type MergedSets, type MergeOptions, mergeSets } from "./data/merge-lists.js";
+export { parseRandAugment, type RandAugment } from "./data/rand-augment.js";
+export type { RandomErasing } from "./data/random-erasing.js";
+export type { CropRange } from "./data/random-resized-crop.js";
 export type { Source } from "./data/source.js";
 export type { Identity } from "./data/video-identity.js";
 export type { ViewSampling } from "./data/view-sampling.js";

@@ -70,6 +70,12 @@ export class RandomStream {
     }
   }
 
+  /** Normal, mean 0 and deviation 1: Box-Muller, two uniforms a number. */
+  normal(): number {
+    const radius = Math.sqrt(-2 * Math.log(1 - this.uniform())); // 1 - u is above 0
+    return radius * Math.cos(2 * Math.PI * this.uniform());
+  }
+
   /** Shuffles `items` in place (Fisher-Yates) and returns it. */
   shuffle<A extends { length: number; [i: number]: number }>(items: A): A {
     for (let i = items.length - 1; i > 0; i--) {

@@ -12,13 +12,18 @@ export interface BatchParts {
   readonly sources: readonly string[];
   readonly labels: readonly (number | undefined)[];
   readonly replaced: number;
+  /** What the pixels are; the shape is [B, T, S, S, 3] of "u8", [B, 3, T, S, S] of "f32". */
+  readonly pixels: "u8" | "f32";
   readonly memory: SharedArrayBuffer;
   readonly release: () => void;
 }
 
 /** Clips of one step. Hold it with `using`: disposing of it gives its memory back to the loader. */
 export class ClipBatch implements Disposable {
-  /** [B, T, S, S, 3]: B is videos times views, the views of a video side by side. */
+  /**
+   * [B, T, S, S, 3] of bytes as decoded, [B, 3, T, S, S] of augmented clips, which are normalised: B is videos times
+   * views, the views of a video side by side.
+   */
   readonly shape: readonly [number, number, number, number, number];
   /** Counted from 0 over all epochs. */
   readonly step: number;
@@ -34,10 +39,10 @@ export class ClipBatch implements Disposable {
   /** How long the step waited for this batch, in milliseconds. */
   waitedMs = 0;
   readonly #release: () => void;
-  #bytes: Uint8Array | undefined;
+  #pixels: Uint8Array | Float32Array | undefined;
   #video: Tensor | undefined;
 
-  constructor({ shape, step, epoch, keys, sources, labels, replaced, memory, release }: BatchParts) {
+  constructor({ shape, step, epoch, keys, sources, labels, replaced, pixels, memory, release }: BatchParts) {
     this.shape = shape;
     this.step = step;
     this.epoch = epoch;
@@ -46,12 +51,13 @@ export class ClipBatch implements Disposable {
     this.labels = labels;
     this.replaced = replaced;
     this.#release = release;
-    this.#bytes = new Uint8Array(memory, 0, shape[0] * shape[1] * shape[2] * shape[3] * shape[4]);
+    const count = shape.reduce((product, n) => product * n, 1);
+    this.#pixels = pixels === "f32" ? new Float32Array(memory, 0, count) : new Uint8Array(memory, 0, count);
   }
 
-  /** The pixels, u8 (B, T, S, S, 3). Valid until the batch is disposed of. */
-  get frames(): Uint8Array {
-    if (this.#bytes !== undefined) return this.#bytes;
+  /** The pixels, of the batch's shape. Valid until the batch is disposed of. */
+  get frames(): Uint8Array | Float32Array {
+    if (this.#pixels !== undefined) return this.#pixels;
     throw new VideomaeError({
       op: "ClipBatch",
       expected: `the clips of step ${this.step}`,
@@ -60,15 +66,15 @@ export class ClipBatch implements Disposable {
     });
   }
 
-  /** The pixels as a tensor, u8 (B, T, S, S, 3): made on first use; freed with the batch. */
+  /** The pixels as a tensor, u8 or f32: made on first use; freed with the batch. */
   get video(): Tensor {
-    if (!this.#video?.alive) this.#video = Tensor.fromArray(this.frames, this.shape, "u8");
+    if (!this.#video?.alive) this.#video = Tensor.fromArray(this.frames, this.shape);
     return this.#video;
   }
 
   [Symbol.dispose](): void {
-    if (this.#bytes === undefined) return;
-    this.#bytes = undefined;
+    if (this.#pixels === undefined) return;
+    this.#pixels = undefined;
     this.#video?.dispose();
     this.#release();
   }

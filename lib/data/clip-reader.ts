@@ -7,16 +7,18 @@ import { cropResize } from "../ops/crop-resize.js";
 import { RandomStream } from "../random.js";
 import { scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
-import { type ClipOutcome, type ClipRequest, type ClipShape, clipBytes } from "./clip-request.js";
+import { type ClipOutcome, type ClipRequest, type ClipShape, clipBytes, pixelType } from "./clip-request.js";
 import type { VideoFile } from "./decoder.js";
 import { openFrames } from "./decoder-frames.js";
 import { cropAsDisplayed } from "./display-crop.js";
 import { type DecoderName, findDecoder } from "./find-decoder.js";
+import { augmentedClip, middleOfFrames } from "./labelled-view.js";
 import { centreCrop, multiScaleCrop } from "./multi-scale-crop.js";
 import { centreFrames, sampleFrames } from "./sampling.js";
 import type { Source } from "./source.js";
 import { type StopSignal, TimeLimit } from "./time-limit.js";
 import { centreFramesByTime, sampleFramesByTime } from "./time-sampling.js";
+import { trainingFrames, validationFrames } from "./view-sampling.js";
 
 const OPEN_FILES = 8;
 /** A random stream has room for three numbers: (epoch, place, view + attempt * 2^16). */
@@ -84,16 +86,16 @@ export class ClipReader {
     const { clip, seed, epoch, place, attempt, evaluation, memory, offset } = request;
     const stream = (purpose: string, view: number) =>
       new RandomStream(seed, purpose, [epoch, place, view + attempt * ATTEMPT]);
-    const wanted = framesOf(file, clip, evaluation ? undefined : stream("data.frames", 0));
-    // A short video repeats its last frame: decoded, cropped and resized once.
+    const wanted = framesOf(file, request.source.kind, clip, evaluation ? undefined : stream("data.frames", 0));
+    // A short video repeats frames: decoded, cropped and resized once.
     const frames = [...new Set(wanted)];
     const { width, height } = file;
     const frameBytes = width * height * 3;
     if (this.#pixels.length < frames.length * frameBytes) this.#pixels = new Uint8Array(frames.length * frameBytes);
     await file.read(frames, this.#pixels, limit);
 
-    const out = new Uint8Array(memory, offset, clipBytes(clip));
-    const picture = clip.size * clip.size * 3;
+    const places = wanted.map((frame) => frames.indexOf(frame));
+    const bytes = clipBytes(clip, evaluation) / clip.views;
     scope(() => {
       const decoded = Tensor.fromArray(this.#pixels.subarray(0, frames.length * frameBytes), [
         frames.length,
@@ -102,15 +104,23 @@ export class ClipReader {
         3,
       ]);
       for (let view = 0; view < clip.views; view++) {
-        const box = cropAsDisplayed(width, height, clip.pixelAspect === "display" ? file.pixelAspect : 1, (w, h) =>
-          evaluation ? centreCrop(w, h) : multiScaleCrop(w, h, clip.size, stream("data.crop", view)),
-        );
-        const start = view * clip.frames * picture;
-        cropResize(decoded, box, clip.size).readInto(out.subarray(start, start + frames.length * picture));
-        for (let t = frames.length; t < clip.frames; t++) {
-          const to = start + t * picture;
-          out.copyWithin(to, to - picture, to);
+        const start = offset + view * bytes;
+        const { labelled } = clip;
+        if (pixelType(clip, evaluation) === "f32") {
+          const out = new Float32Array(memory, start, bytes / 4);
+          augmentedClip(decoded, places, labelled!.augment!, clip.size, stream("data.augment", view), out);
+          continue;
         }
+        const cropped = labelled
+          ? middleOfFrames(decoded, clip.size, labelled.shortSide)
+          : cropResize(
+              decoded,
+              cropAsDisplayed(width, height, clip.pixelAspect === "display" ? file.pixelAspect : 1, (w, h) =>
+                evaluation ? centreCrop(w, h) : multiScaleCrop(w, h, clip.size, stream("data.crop", view)),
+              ),
+              clip.size,
+            );
+        spread(cropped, places, new Uint8Array(memory, start, bytes));
       }
     });
   }
@@ -141,8 +151,23 @@ export class ClipReader {
   }
 }
 
-/** The frames of a clip: at a random offset, or the middle ones without a stream. */
-function framesOf(file: VideoFile, { frames, stride, rate }: ClipShape, stream?: RandomStream): number[] {
+/** Frames u8 (U, S, S, 3), each at the places where the clip has it, as u8 (T, S, S, 3). */
+function spread(frames: Tensor, places: readonly number[], out: Uint8Array): void {
+  const picture = out.length / places.length;
+  frames.readInto(out.subarray(0, frames.size));
+  // A frame lies no further back than the first place that has it, so from the last place on none is overwritten early.
+  for (let t = places.length - 1; t >= 0; t--) {
+    if (places[t] !== t) out.copyWithin(t * picture, places[t] * picture, (places[t] + 1) * picture);
+  }
+}
+
+/** The frames of a clip: a random one, or the one of evaluation without a stream. */
+function framesOf(file: VideoFile, kind: Source["kind"], clip: ClipShape, stream?: RandomStream): number[] {
+  const { frames, stride, rate, labelled } = clip;
+  if (labelled !== undefined) {
+    const view = { frames, stride, sampling: labelled.sampling };
+    return stream ? trainingFrames(file.frameCount, view, stream, kind) : validationFrames(file.frameCount, view, kind);
+  }
   if (rate === undefined) {
     const { frameCount } = file;
     return stream ? sampleFrames(frameCount, { frames, stride }, stream) : centreFrames(frameCount, { frames, stride });

@@ -1,6 +1,7 @@
 // What the loader asks of a worker, and what it hears back.
 
 import type { DecoderName } from "./find-decoder.js";
+import type { LabelledView } from "./labelled-view.js";
 import type { Source } from "./source.js";
 
 /** The shape of every clip of a data set. */
@@ -19,6 +20,8 @@ export interface ClipShape {
   readonly views: number;
   /** Videos with fewer frames are bad; default 1. */
   readonly minFrames?: number;
+  /** Clips as a classifier sees them; absent: those of pre-training. */
+  readonly labelled?: LabelledView;
 }
 
 /** One video's clips: everything that decides their pixels. */
@@ -33,7 +36,7 @@ export interface ClipRequest {
   readonly attempt: number;
   /** Middle frames and centre crop instead of random ones. */
   readonly evaluation: boolean;
-  /** Where the clips go: u8 (V, T, S, S, 3) from `offset` on. */
+  /** Where the clips go, from `offset` on: u8 (V, T, S, S, 3), or f32 (V, 3, T, S, S) where they are augmented. */
   readonly memory: SharedArrayBuffer;
   readonly offset: number;
 }
@@ -67,7 +70,16 @@ export interface WorkerSetup {
   readonly status: SharedArrayBuffer;
 }
 
+/**
+ * What the pixels of a clip are: bytes (T, S, S, 3) as decoded, or, where they are augmented, normalised f32
+ * (3, T, S, S).
+ */
+export function pixelType({ labelled }: ClipShape, evaluation: boolean): "u8" | "f32" {
+  return labelled?.augment !== undefined && !evaluation ? "f32" : "u8";
+}
+
 /** Bytes of one video's clips. */
-export function clipBytes({ frames, size, views }: ClipShape): number {
-  return views * frames * size * size * 3;
+export function clipBytes(clip: ClipShape, evaluation: boolean): number {
+  const { frames, size, views } = clip;
+  return views * frames * size * size * 3 * (pixelType(clip, evaluation) === "f32" ? 4 : 1);
 }

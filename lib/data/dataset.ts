@@ -2,6 +2,7 @@
 
 import { rejectUnknownOptions, VideomaeError } from "../errors.js";
 import type { ClipShape } from "./clip-request.js";
+import { checkLabelledView, type LabelledView } from "./labelled-view.js";
 import { type DataOptions, type DataSpec, type DatasetPart, readMixture, wholePart } from "./mixture.js";
 import type { Source } from "./source.js";
 
@@ -20,9 +21,14 @@ export interface ClipOptions {
   readonly views?: number;
   /** Videos with fewer frames are bad files; default 1: a short video repeats its last position. */
   readonly minFrames?: number;
+  /**
+   * Clips as a classifier sees them, augmented unless in evaluation; absent: those of pre-training. `rate` and
+   * `pixelAspect` do not apply.
+   */
+  readonly labelled?: LabelledView;
 }
 
-const OPTIONS = ["frames", "stride", "rate", "pixelAspect", "size", "views", "minFrames"];
+const OPTIONS = ["frames", "stride", "rate", "pixelAspect", "size", "views", "minFrames", "labelled"];
 /** A view's random numbers are keyed by 16 bits. */
 const MOST_VIEWS = 2 ** 16 - 1;
 
@@ -42,8 +48,8 @@ export class VideoDataset {
     { parts = [wholePart(sources.length)], excluded = 0 }: { parts?: readonly DatasetPart[]; excluded?: number } = {},
   ) {
     rejectUnknownOptions("VideoDataset", clip, OPTIONS);
-    const { frames, stride, rate, pixelAspect = "stored", size, views = 1, minFrames = 1 } = clip;
-    this.clip = { frames, stride, rate, pixelAspect, size, views, minFrames };
+    const { frames, stride, rate, pixelAspect = "stored", size, views = 1, minFrames = 1, labelled } = clip;
+    this.clip = { frames, stride, rate, pixelAspect, size, views, minFrames, labelled };
     this.parts = parts;
     this.excluded = excluded;
     checkSampling(rate, pixelAspect);
@@ -55,6 +61,7 @@ export class VideoDataset {
         got: `${value}`,
       });
     }
+    if (labelled !== undefined) checkLabelled(labelled, clip);
     if (sources.length === 0)
       throw new VideomaeError({ op: "VideoDataset", expected: "at least one video", got: "none" });
     this.sources = sources;
@@ -82,4 +89,15 @@ function checkSampling(rate: number | undefined, pixelAspect: string): void {
   };
   if (rate !== undefined && !(rate > 0 && Number.isFinite(rate))) fail("rate to be a number above 0", rate);
   if (pixelAspect !== "stored" && pixelAspect !== "display") fail('pixelAspect "stored" or "display"', pixelAspect);
+}
+
+function checkLabelled(labelled: LabelledView, { size, rate, pixelAspect }: ClipOptions): void {
+  checkLabelledView(labelled, size);
+  const other = rate !== undefined ? "rate" : pixelAspect === "display" ? "pixelAspect" : undefined;
+  if (other === undefined) return;
+  throw new VideomaeError({
+    op: "VideoDataset",
+    expected: "labelled clips, or other ones",
+    got: `both labelled and ${other}`,
+  });
 }

@@ -10,7 +10,7 @@ import { VideomaeError } from "../errors.js";
 import { ClipBatch } from "./clip-batch.js";
 import { ClipOrder, type Place } from "./clip-order.js";
 import { type ClipPool, openPool } from "./clip-pool.js";
-import { clipBytes } from "./clip-request.js";
+import { clipBytes, pixelType } from "./clip-request.js";
 import type { VideoDataset } from "./dataset.js";
 import {
   type BadFile,
@@ -60,7 +60,7 @@ export class Loader implements AsyncIterable<ClipBatch> {
     this.#order = new ClipOrder(dataset.parts, batchSize, seed, evaluation);
     this.#quarantine = this.#newQuarantine();
     this.#batchesAhead = batchesAhead(workers, batchSize);
-    this.bufferBytes = (1 + this.#batchesAhead) * batchSize * clipBytes(dataset.clip);
+    this.bufferBytes = (1 + this.#batchesAhead) * batchSize * clipBytes(dataset.clip, evaluation);
     this.stepsPerEpoch = this.#order.stepsPerEpoch;
     const passes = epochs ?? (evaluation ? 1 : Number.POSITIVE_INFINITY);
     this.endStep = steps === undefined ? passes * this.stepsPerEpoch : startStep + steps;
@@ -123,15 +123,21 @@ export class Loader implements AsyncIterable<ClipBatch> {
   }
 
   async #make(run: Run, step: number): Promise<Made> {
-    const { frames, size, views } = this.#dataset.clip;
-    const { batchSize } = this.#options;
-    const bytes = clipBytes(this.#dataset.clip);
+    const { clip } = this.#dataset;
+    const { frames, size, views } = clip;
+    const { batchSize, evaluation } = this.#options;
+    const bytes = clipBytes(clip, evaluation);
+    const pixels = pixelType(clip, evaluation);
     const places = this.#order.places(step);
     const memory = run.free.pop() ?? new SharedArrayBuffer(batchSize * bytes);
     const seats = await Promise.all(places.map((place, i) => this.#fill(run, step, place, memory, i * bytes)));
     const perClip = <T>(values: readonly T[]) => values.flatMap((value) => new Array<T>(views).fill(value));
     const batch = new ClipBatch({
-      shape: [places.length * views, frames, size, size, 3],
+      shape:
+        pixels === "u8"
+          ? [places.length * views, frames, size, size, 3]
+          : [places.length * views, 3, frames, size, size],
+      pixels,
       step,
       epoch: places[0].epoch,
       keys: places.flatMap((place) => Array.from({ length: views }, (_, view) => ({ ...place, view }))),

@@ -52,7 +52,8 @@ function checkRoom(width: number, height: number, size: number): void {
   });
 }
 
-function roundHalfEven(value: number): number {
+/** Halves go to the even neighbour. */
+export function roundHalfEven(value: number): number {
   const floor = Math.floor(value);
   if (value - floor !== 0.5) return Math.round(value);
   return floor % 2 === 0 ? floor : floor + 1;

@@ -1,10 +1,11 @@
-// Which frames of a video a classifier looks at: one clip for validation, several for a multi-view test (spec 4.5, 4.11),
-// and sliding windows for features. "Dense" takes clips of neighbouring frames, `stride` apart; "sparse" spreads the
+// Which frames of a video a classifier looks at: a random clip to learn from, one clip for validation, several for a
+// multi-view test (spec 4.5, 4.11), and sliding windows for features. "Dense" takes clips of neighbouring frames, `stride` apart; "sparse" spreads the
 // frames of a clip over the whole video.
 //
 // Where the published test divides by the number of clips less one, a single clip is the middle one.
 
 import { VideomaeError } from "../errors.js";
+import type { RandomStream } from "../random.js";
 import type { Source } from "./source.js";
 
 export interface ViewSampling {
@@ -20,9 +21,28 @@ export interface ViewSampling {
  * @param kind  of the source: folders of pictures are sampled sparsely by a rule of their own
  */
 export function validationFrames(frameCount: number, view: ViewSampling, kind: Source["kind"] = "video"): number[] {
+  return clipFrames(frameCount, view, kind, (low, high) => Math.floor((low + high) / 2));
+}
+
+/** Frame numbers of a random clip to learn from. */
+export function trainingFrames(
+  frameCount: number,
+  view: ViewSampling,
+  stream: RandomStream,
+  kind: Source["kind"] = "video",
+): number[] {
+  return clipFrames(frameCount, view, kind, (low, high) => low + stream.integer(high - low));
+}
+
+/** An integer in [low, high), or near its middle. */
+type Choose = (low: number, high: number) => number;
+
+function clipFrames(frameCount: number, view: ViewSampling, kind: Source["kind"], choose: Choose): number[] {
   check({ frameCount, frames: view.frames, stride: view.stride });
-  if (view.sampling === "dense") return denseClip(frameCount, view);
-  return kind === "video" ? sparseClip(frameCount, view.frames) : sparsePictures(frameCount, view.frames);
+  if (view.sampling === "dense") return denseClip(frameCount, view, choose);
+  return kind === "video"
+    ? sparseClip(frameCount, view.frames, choose)
+    : sparsePictures(frameCount, view.frames, choose);
 }
 
 /** Frame numbers of each of `clips` clips of a multi-view test. */
@@ -61,31 +81,31 @@ export function windowStarts(frameCount: number, frames: number, step: number): 
 }
 
 // The points of a linspace lie (frames stride) / (frames - 1) apart, not stride: published models were trained so.
-function denseClip(frameCount: number, { frames, stride }: ViewSampling): number[] {
+function denseClip(frameCount: number, { frames, stride }: ViewSampling, choose: Choose): number[] {
   const length = frames * stride;
   if (frameCount <= length) {
     const points = linspace(0, frameCount, Math.floor(frameCount / stride));
     const padded = [...points, ...new Array<number>(frames - points.length).fill(frameCount)];
     return padded.map((point) => Math.trunc(Math.min(point, frameCount - 1)));
   }
-  const end = Math.floor((length + frameCount) / 2);
+  const end = choose(length, frameCount);
   const start = end - length;
   return linspace(start, end, frames).map((point) => Math.trunc(Math.min(Math.max(point, start), end - 1)));
 }
 
-// A segment of at most one frame: its only frame; of a video shorter than the clip, the last frame every time.
-function sparseClip(frameCount: number, frames: number): number[] {
+// A segment of at most one frame: its only frame; of a video shorter than the clip, the last frame every time. The last
+// frame of a longer segment is never taken: published models were trained so.
+function sparseClip(frameCount: number, frames: number, choose: Choose): number[] {
   const length = Math.floor(frameCount / frames);
   if (length === 0) return new Array<number>(frames).fill(frameCount - 1);
-  const within = length <= 1 ? 0 : Math.floor((1 + length) / 2) - 1;
-  return Array.from({ length: frames }, (_, segment) => segment * length + within);
+  return Array.from({ length: frames }, (_, segment) => segment * length + (length <= 1 ? 0 : choose(1, length) - 1));
 }
 
 /** Of pictures: the middle of each segment; fewer pictures than the clip has frames follow copies of the first. */
-function sparsePictures(frameCount: number, frames: number): number[] {
+function sparsePictures(frameCount: number, frames: number, choose: Choose): number[] {
   const length = Math.floor(frameCount / frames);
   return Array.from({ length: frames }, (_, segment) =>
-    length > 0 ? segment * length + Math.floor(length / 2) : Math.max(0, segment - (frames - frameCount)),
+    length > 0 ? segment * length + choose(0, length) : Math.max(0, segment - (frames - frameCount)),
   );
 }
 

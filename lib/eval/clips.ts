@@ -27,7 +27,7 @@ export async function evaluationClips(
   for await (using batch of batches) {
     const [source] = batch.sources;
     if (source !== sourcePath(dataset.sources[batch.step])) continue; // unreadable: left out, not replaced
-    clips.push({ source, frames: batch.frames.slice() });
+    clips.push({ source, frames: Uint8Array.from(batch.frames) });
   }
   return clips;
 }

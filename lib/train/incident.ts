@@ -1,6 +1,6 @@
 // The batch of a skipped update, written to the run's folder so that it can be looked at:
 //
-//   incident-<step>.safetensors   video: u8 (B, T, S, S, 3), the clips of one micro-batch
+//   incident-<step>.safetensors   video: the clips of one micro-batch, u8 (B, T, S, S, 3), or f32 (B, 3, T, S, S)
 //   incident-<step>.json          what was not finite, and sources, keys and losses of every micro-batch of the update
 //
 // The JSON comes last, so where it is, the clips are. The clips are those of the first micro-batch whose loss was not
@@ -26,20 +26,20 @@ export interface MicroBatch {
   readonly keys: readonly ClipKey[];
 }
 
-/** Copies of clips, u8 (B, T, S, S, 3). */
+/** Copies of clips, as a batch has them. */
 export interface SuspectClips {
   /** Which micro-batch of the update, from 0. */
   readonly microBatch: number;
   readonly shape: readonly number[];
-  readonly frames: Uint8Array;
+  readonly frames: Uint8Array | Float32Array;
 }
 
 /** Copies as many clips of a batch as may be written. */
 export function copyClips(batch: ClipBatch, microBatch: number): SuspectClips {
   const [clips, ...clipShape] = batch.shape;
-  const clipBytes = batch.frames.length / clips;
-  const kept = Math.min(clips, Math.max(1, Math.floor(MOST_BYTES / clipBytes)));
-  return { microBatch, shape: [kept, ...clipShape], frames: batch.frames.slice(0, kept * clipBytes) };
+  const { length, byteLength } = batch.frames;
+  const kept = Math.min(clips, Math.max(1, Math.floor((MOST_BYTES * clips) / byteLength)));
+  return { microBatch, shape: [kept, ...clipShape], frames: batch.frames.slice(0, (kept * length) / clips) };
 }
 
 /**
@@ -55,7 +55,9 @@ export function writeIncident(
 ): string {
   const name = `incident-${report.step}`;
   const clips = `${name}.safetensors`;
-  writeSafetensors(path.join(folder, clips), [{ name: "video", dtype: "U8", shape, data: frames }]);
+  writeSafetensors(path.join(folder, clips), [
+    { name: "video", dtype: frames instanceof Float32Array ? "F32" : "U8", shape, data: frames },
+  ]);
   const file = path.join(folder, `${name}.json`);
   const record = { ...report, clips: { file: clips, microBatch, count: shape[0] }, microBatches };
   const text = JSON.stringify(JSON.parse(encodeRecord(record)), undefined, 2);

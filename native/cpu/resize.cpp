@@ -72,7 +72,14 @@ void run(ResizeLinear& op, const Context&) {
 
 void run(Interpolate& op, const Context&) {
   const int64_t frames = op.x.shape()[0], height = op.x.shape()[1], width = op.x.shape()[2], size = op.size;
-  const auto across = real_taps(op.width, size), down = real_taps(op.height, size);
+  auto across = real_taps(op.width, size);
+  if (op.flip) std::reverse(across.begin(), across.end());
+  const auto down = real_taps(op.height, size);
+  float mean[3] = {0, 0, 0}, scale[3] = {1, 1, 1};
+  for (int c = 0; c < 3 && op.normalize; ++c) {
+    mean[c] = static_cast<float>(channel_mean[c]);
+    scale[c] = static_cast<float>(1 / channel_std[c]);
+  }
   const uint8_t* x = op.x.data<uint8_t>();
   float* y = op.y.data<float>();
   parallel_for(frames, [&](int64_t t) {
@@ -85,7 +92,7 @@ void run(Interpolate& op, const Context&) {
           const float w = across[i].weight, v = down[r].weight;
           const float high = (1 - w) * (upper[a] / 255.0f) + w * (upper[b] / 255.0f);
           const float low = (1 - w) * (lower[a] / 255.0f) + w * (lower[b] / 255.0f);
-          y[((c * frames + t) * size + r) * size + i] = (1 - v) * high + v * low;
+          y[((c * frames + t) * size + r) * size + i] = ((1 - v) * high + v * low - mean[c]) * scale[c];
         }
     }
   });

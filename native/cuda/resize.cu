@@ -9,7 +9,7 @@ namespace {
 /// Frames (T, H, W, 3), a box of each, and the numbers of a result (T, rows, columns, 3).
 struct Frames {
   const uint8_t* x;
-  int64_t width, height;         // of a frame
+  int64_t width, height;           // of a frame
   Divisor colours, columns, rows;  // 3 and the sides of the result
 
   static Frames of(const In& x, int64_t columns, int64_t rows) {
@@ -64,8 +64,7 @@ __global__ void resize_linear(Frames frames, Resized to, uint8_t* y, int64_t cou
                         frames.at(p.frame, row, across.second, p.colour) * across.weight_second;
     return sum >> 4;
   };
-  const int32_t sum =
-      ((line(down.first) * down.weight_first) >> 16) + ((line(down.second) * down.weight_second) >> 16);
+  const int32_t sum = ((line(down.first) * down.weight_first) >> 16) + ((line(down.second) * down.weight_second) >> 16);
   y[number] = static_cast<uint8_t>((sum + 2) >> 2);
 }
 
@@ -75,8 +74,7 @@ struct RealTap {
   float weight;
 
   __device__ __forceinline__ RealTap(int64_t in, float scale, int64_t i) {
-    const float position =
-        fmaxf(0.0f, __fadd_rn(__fmul_rn(scale, static_cast<float>(i) + 0.5f), -0.5f));
+    const float position = fmaxf(0.0f, __fadd_rn(__fmul_rn(scale, static_cast<float>(i) + 0.5f), -0.5f));
     first = min(static_cast<int64_t>(position), in - 1);
     second = min(first + 1, in - 1);
     weight = position - static_cast<float>(first);
@@ -115,9 +113,8 @@ void run(ResizeLinear& op, const Context& context) {
 void run(Interpolate& op, const Context& context) {
   const int64_t frames = op.x.shape()[0], count = frames * op.size * op.size * 3;
   const float size = static_cast<float>(op.size);
-  const Box box{op.left,   op.top,
-                op.width,  op.height,
-                static_cast<float>(op.width) / size, static_cast<float>(op.height) / size};
+  const Box box{
+      op.left, op.top, op.width, op.height, static_cast<float>(op.width) / size, static_cast<float>(op.height) / size};
   launch_threads(context, interpolate, count, Frames::of(op.x, op.size, op.size), box, op.y.data<float>(), frames,
                  op.size, count);
 }

@@ -2,11 +2,13 @@
 // trained and tested with both:
 //   ResizeLinear  u8 to u8 exactly as OpenCV's linear resize: 11-bit weights, integer sums; of the resized picture only
 //                 the crop is computed
-//   Interpolate   u8 to f32 as bilinear interpolation with half-pixel centres, pixels divided by 255
+//   Interpolate   u8 to f32 as bilinear interpolation with half-pixel centres, pixels divided by 255, and normalised
+//   and
+//                 flipped where that is asked for
 // Both read four pixels for each result, so the cost does not depend on the size of the frame.
 #pragma once
 
-#include "ops/op.h"
+#include "ops/token_grid.h"
 
 namespace videomae {
 
@@ -58,11 +60,14 @@ struct Interpolate {
   In x;                                              // u8 (T, H, W, 3)
   int64_t left = 0, top = 0, width = 0, height = 0;  // the box that becomes the picture, inside the frame
   int64_t size = 0;
-  Out y;  // f32 (3, T, size, size), in [0, 1]
+  bool flip = false;       // left and right exchanged
+  bool normalize = false;  // by the ImageNet statistics
+  Out y;                   // f32 (3, T, size, size), in [0, 1] unless normalised
 
   template <class V>
   void visit(V& v) {
-    v("x", x), v("left", left), v("top", top), v("width", width), v("height", height), v("size", size), v("y", y);
+    v("x", x), v("left", left), v("top", top), v("width", width), v("height", height), v("size", size);
+    v("flip", flip), v("normalize", normalize), v("y", y);
   }
 
   void infer() {
@@ -77,7 +82,8 @@ struct Interpolate {
   static std::vector<Interpolate> cases(Draw& draw) {
     return {{draw.bytes({2, 9, 12, 3}), 1, 2, 7, 5, 4},
             {draw.bytes({1, 40, 50, 3}), 0, 0, 50, 40, 24},
-            {draw.bytes({3, 1, 1, 3}), 0, 0, 1, 1, 5}};
+            {draw.bytes({3, 1, 1, 3}), 0, 0, 1, 1, 5},
+            {draw.bytes({2, 9, 12, 3}), 1, 2, 7, 5, 4, true, true}};
   }
 };
 

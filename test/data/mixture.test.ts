@@ -207,7 +207,7 @@ describe.skipIf(!haveShared)("a loader of a mixture", () => {
       for (const [i, source] of sources.entries()) {
         const same = frames
           .subarray(i * bytes, (i + 1) * bytes)
-          .equals(batch.frames.subarray(i * bytes, (i + 1) * bytes));
+          .equals(batch.frames.subarray(i * bytes, (i + 1) * bytes) as Uint8Array);
         if (!source.includes("/pool/")) expect(same).toBe(true);
         else if (!same) differing++;
       }

@@ -22,7 +22,12 @@ async function* batches(first: number, count: number): AsyncGenerator<ClipBatch>
     const memory = new SharedArrayBuffer(shape.reduce((a, b) => a * b));
     new Uint8Array(memory).fill(step);
     const keys = [0, 1].map((place) => ({ epoch: 0, place: 2 * step + place, view: 0 }));
-    const read = { sources: [`a${step}`, `b${step}`], labels: [undefined, undefined], replaced: 0 };
+    const read = {
+      sources: [`a${step}`, `b${step}`],
+      labels: [undefined, undefined],
+      replaced: 0,
+      pixels: "u8" as const,
+    };
     yield new ClipBatch({ shape, step, epoch: 0, keys, ...read, memory, release: () => {} });
   }
 }
