@@ -175,8 +175,8 @@ VIDEOMAE_INLINE void store_pairs(bf16* tile_row, const SplitVector<Parts>& even,
   }
 }
 
-/// The last three of the four rounds of a transposition of 16 x 16 words, which exchange blocks of 4, 2 and 1 words; two
-/// shuffles for each pair of rows and round.
+/// The last three of the four rounds of a transposition of 16 x 16 words, which exchange blocks of 4, 2 and 1 words;
+/// two shuffles for each pair of rows and round.
 VIDEOMAE_INLINE void transpose_quarters(__m512i* rows) {
 #pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) {

@@ -34,7 +34,7 @@ struct TileOperands {
     bf16 *v_rows, *grad_columns, *k_across, *q_down, *grad_down;  // backward: these and all of the above but v_across
     float *lse2, *output_dot;                                     // (N), padded; lse2 in the exponent of 2
     float *grad_k, *grad_v;                                       // (tiles of tokens, tiles of d, 16 tokens, 16 d)
-    float* grad_q;                                                // (parts, tiles of tokens, tiles of d, 16 d, 16 tokens)
+    float* grad_q;  // (parts, tiles of tokens, tiles of d, 16 d, 16 tokens)
   };
 
   static int64_t lay_out(int64_t tokens, int64_t d, int64_t parts, void* base, Space* s) {

@@ -32,7 +32,7 @@ struct TileAttention : TileOperands<T> {
   using Backward = FlashAttentionBackward<T>;
   using Product = TileProduct<kParts>;
   static constexpr int64_t kForwardKeys = kParts == 3 ? 64 : 128;  // keys that pass by a group of queries at a time
-  static constexpr int64_t kBlock = 64;         // keys and queries of a block of the backward pass
+  static constexpr int64_t kBlock = 64;                            // keys and queries of a block of the backward pass
   static constexpr int64_t kResident = 512;
   static constexpr double kLog2E = 1.4426950408889634;
   static constexpr float kMostInverse = 1 / kNormFloor, kLowest = -3.402823466e38f, kSlack = 8;
@@ -221,10 +221,10 @@ struct TileAttention : TileOperands<T> {
 
   /// The buffers of one block of keys against one block of queries.
   struct Block {
-    alignas(64) float logits[kBlock * kBlock], grads[kBlock * kBlock];         // [key][query]: S^T, dP^T
-    alignas(64) bf16 p_left[kBlock * kBlock / 512 * kTile];                    // tiles (16 keys, 32 queries)
-    alignas(64) bf16 ds_left[kBlock * kBlock / 512 * kTile];                   // the same
-    alignas(64) bf16 ds_right[kBlock * kBlock / 512 * kTile];                  // tiles (32 keys, 16 queries)
+    alignas(64) float logits[kBlock * kBlock], grads[kBlock * kBlock];  // [key][query]: S^T, dP^T
+    alignas(64) bf16 p_left[kBlock * kBlock / 512 * kTile];             // tiles (16 keys, 32 queries)
+    alignas(64) bf16 ds_left[kBlock * kBlock / 512 * kTile];            // the same
+    alignas(64) bf16 ds_right[kBlock * kBlock / 512 * kTile];           // tiles (32 keys, 16 queries)
   };
 
   static void backward(const Backward& args, int64_t head, TokenRange keys, int64_t part, void* space) {
@@ -234,7 +234,8 @@ struct TileAttention : TileOperands<T> {
     const float scale = static_cast<float>(attention_rows::scale(args, head));
     const TileRegisters registers;
     Block block;
-    // The operands of so many keys and what is summed for them stay in the second-level cache while the queries pass by.
+    // The operands of so many keys and what is summed for them stay in the second-level cache while the queries pass
+    // by.
     for (int64_t begin = keys.begin; begin < keys.end; begin += kResident) {
       const int64_t end = smaller(keys.end, begin + kResident);
       for (int64_t query = 0; query < n; query += kBlock)
@@ -266,8 +267,8 @@ struct TileAttention : TileOperands<T> {
     weigh_block(s, key, keys, query, queries, scale, cosine, b);
     auto over_queries = [&](const bf16* left, const bf16* down, float* result) {
       Product::run(2 * key_pairs, tiles(d), query_pairs, {left, kBlock / 32 * kTile, kTile},
-                   {down + query / 32 * across, kTile, across}, {result + key_tile * tiles(d) * kTileSums, tiles(d) * kTileSums, kTileSums, 16},
-                   query > 0);
+                   {down + query / 32 * across, kTile, across},
+                   {result + key_tile * tiles(d) * kTileSums, tiles(d) * kTileSums, kTileSums, 16}, query > 0);
     };
     over_queries(b.p_left, s.grad_down, s.grad_v);
     over_queries(b.ds_left, s.q_down, s.grad_k);

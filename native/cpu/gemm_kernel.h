@@ -1,10 +1,10 @@
 // The inner parts of a product, packing and one tile of C, written once and compiled per instruction set and format.
 //
 // A Format says how a block of C, Format::rows x Format::columns, is summed: how its operands lie in panels and which
-// micro-kernel multiplies them (gemm_wide.h, gemm_pairs.h, gemm_amx.h). A packed operand holds, for each block of k, one
-// panel after another: Format::rows lines of A or Format::columns of B, zero beyond the last line and beyond k. (A line
-// is a row of op(A) or a column of op(B).) A format may keep several sums of an element apart, Format::sums, which the
-// epilogue adds. Zeros of the padding only reach sums that are never copied to C.
+// micro-kernel multiplies them (gemm_wide.h, gemm_pairs.h, gemm_amx.h). A packed operand holds, for each block of k,
+// one panel after another: Format::rows lines of A or Format::columns of B, zero beyond the last line and beyond k. (A
+// line is a row of op(A) or a column of op(B).) A format may keep several sums of an element apart, Format::sums, which
+// the epilogue adds. Zeros of the padding only reach sums that are never copied to C.
 #pragma once
 
 #include "cpu/gemm.h"
@@ -56,15 +56,15 @@ struct GemmScratch {
 template <class T>
 struct GemmKernels {
   using W = wide_t<T>;
-  int rows, columns, sums;        // of a block of C; how many sums of each element are kept apart
-  int64_t a_pitch, b_pitch;       // bytes of a panel for each k
-  int64_t deepest, depth_unit;    // the longest block of k, and what its length is a multiple of (padded at the end)
+  int rows, columns, sums;      // of a block of C; how many sums of each element are kept apart
+  int64_t a_pitch, b_pitch;     // bytes of a panel for each k
+  int64_t deepest, depth_unit;  // the longest block of k, and what its length is a multiple of (padded at the end)
   void (*pack_a)(const GemmOperand<T>&, PanelRange panels, int64_t k0, int64_t depth, void* to);
   void (*pack_b)(const GemmOperand<T>&, PanelRange panels, int64_t k0, int64_t depth, void* to);
-  void (*tile)(const Gemm<T>&, const GemmPlan&, PanelRange rows, PanelRange columns,
-               const GemmPacked&, const GemmScratch&);
-  void (*wide_tile)(const Gemm<T, W>&, const GemmPlan&, PanelRange rows, PanelRange columns,
-                    const GemmPacked&, const GemmScratch&);
+  void (*tile)(const Gemm<T>&, const GemmPlan&, PanelRange rows, PanelRange columns, const GemmPacked&,
+               const GemmScratch&);
+  void (*wide_tile)(const Gemm<T, W>&, const GemmPlan&, PanelRange rows, PanelRange columns, const GemmPacked&,
+                    const GemmScratch&);
 
   int64_t padded(int64_t depth) const { return (depth + depth_unit - 1) / depth_unit * depth_unit; }
   /// Bytes of the sums of a block of C.
@@ -139,18 +139,18 @@ struct GemmKernel {
         for (int64_t block = chunk; block < end; ++block) {
           const int64_t k0 = block * plan.k_block, held = depth(plan, block, g.k), size = padded(held);
           if (plan.own_a) Format::pack_a(operand_a(g), {p, p + 1}, k0, held, own);
-          const char* a = plan.own_a ? own
-                                     : static_cast<const char*>(packed.a) +
-                                           (k0 * plan.a_panels + p * size) * Format::a_pitch;
+          const char* a =
+              plan.own_a ? own : static_cast<const char*>(packed.a) + (k0 * plan.a_panels + p * size) * Format::a_pitch;
           const char* b = plan.own_b ? own + (block - chunk) * plan.k_block * columns.size() * Format::b_pitch
                                      : static_cast<const char*>(packed.b) +
                                            (k0 * plan.b_panels + columns.begin * size) * Format::b_pitch;
           const bool same_panel = block + 1 < end;  // in the next round
           if (!plan.own_a && (same_panel || p + 1 < rows.end)) {
             const int64_t next = same_panel ? block + 1 : chunk, next_size = padded(depth(plan, next, g.k));
-            epilogue.expect(static_cast<const char*>(packed.a) +
-                                (next * plan.k_block * plan.a_panels + (same_panel ? p : p + 1) * next_size) * Format::a_pitch,
-                            next_size * Format::a_pitch);
+            epilogue.expect(
+                static_cast<const char*>(packed.a) +
+                    (next * plan.k_block * plan.a_panels + (same_panel ? p : p + 1) * next_size) * Format::a_pitch,
+                next_size * Format::a_pitch);
           }
           for (int64_t q = columns.begin; q < columns.end; ++q, b += size * Format::b_pitch) {
             const int64_t row = p * kRows, column = q * kColumns;
@@ -167,8 +167,8 @@ struct GemmKernel {
   }
 
   static constexpr GemmKernels<T> table() {
-    return {Format::rows, Format::columns, Format::sums, Format::a_pitch, Format::b_pitch, Format::deepest,
-            Format::depth_unit, Format::pack_a, Format::pack_b,  tile<T>,         tile<W>};
+    return {Format::rows,       Format::columns, Format::sums,   Format::a_pitch, Format::b_pitch, Format::deepest,
+            Format::depth_unit, Format::pack_a,  Format::pack_b, tile<T>,         tile<W>};
   }
 };
 
