@@ -1,9 +1,9 @@
 // Speed of fused attention on a device, forward and forward + backward: the work of bench/peers/attention.py.
 //   attention_device_bench [--device cuda|emu] bf16:32x12x160x64 ...
 // Clips, heads, tokens, head width. Prints two JSON rows a shape, which lack only what bench/machine.ts knows;
-// operations are counted as 4 N^2 d a head forward and 10 N^2 d backward, whatever a kernel recomputes. A measurement is
-// a captured graph of several calls over sets of operands that together are larger than the second-level cache, as in
-// training, where every layer has its own. Exit status: 0, 2 for arguments, 3 without a usable device.
+// operations are counted as 4 N^2 d a head forward and 10 N^2 d backward, whatever a kernel recomputes. A measurement
+// is a captured graph of several calls over sets of operands that together are larger than the second-level cache, as
+// in training, where every layer has its own. Exit status: 0, 2 for arguments, 3 without a usable device.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/accelerator.h"
+#include "core/arena.h"
 #include "core/graph.h"
 #include "ops/execute.h"
 
@@ -30,7 +31,7 @@ Tensor numbers(const Shape& shape, DType dtype, Device device, uint32_t seed) {
   return t;
 }
 
-/// Operands of one layer, and its results, which are kept so that memory stays in place.
+/// The ops of one layer with their operands.
 struct Layer {
   Attention forward;
   AttentionBackward backward;
@@ -50,20 +51,27 @@ std::vector<Layer> layers(const Size& s, DType dtype, Device device) {
   return all;
 }
 
-void call(Layer& layer, bool backward) {
-  execute(layer.forward);
-  if (!backward) return;
-  layer.backward.y.tensor = layer.forward.y.tensor, layer.backward.lse.tensor = layer.forward.lse.tensor;
-  execute(layer.backward);
+/// Copies of the ops, so that results go back to the arena.
+void call(const Layer& layer, bool with_backward) {
+  Attention forward = layer.forward;
+  execute(forward);
+  if (!with_backward) return;
+  AttentionBackward backward = layer.backward;
+  backward.y.tensor = forward.y.tensor, backward.lse.tensor = forward.lse.tensor;
+  execute(backward);
 }
 
 /// Milliseconds of one call: half a second of graphs of one call a layer.
-std::vector<double> times(std::vector<Layer>& all, bool backward, Device device) {
+std::vector<double> times(const std::vector<Layer>& all, bool backward, Device device) {
+  Arena arena(device);
   Graph graph(device);
   for (bool recorded : {false, true}) {
     graph.begin(recorded);
-    for (Layer& layer : all) call(layer, backward);
+    arena.open();
+    for (const Layer& layer : all) call(layer, backward);
+    arena.close();
     graph.end();
+    if (!recorded) arena.plan();
   }
   using Clock = std::chrono::steady_clock;
   const auto replay = [&](int times) {
@@ -88,7 +96,7 @@ std::vector<double> times(std::vector<Layer>& all, bool backward, Device device)
 }
 
 void measure(const Size& s, DType dtype, Device device) {
-  std::vector<Layer> all = layers(s, dtype, device);
+  const std::vector<Layer> all = layers(s, dtype, device);
   const double unit = double(s.clips) * double(s.heads) * double(s.tokens) * double(s.tokens) * double(s.head_width);
   for (bool backward : {false, true}) {
     const std::vector<double> ms = times(all, backward, device);
@@ -96,9 +104,10 @@ void measure(const Size& s, DType dtype, Device device) {
     std::printf(
         "{\"bench\":\"attention\",\"system\":\"videomae\",\"device\":\"%s\",\"dtype\":\"%s\",\"pass\":\"%s\","
         "\"clips\":%ld,\"heads\":%ld,\"tokens\":%ld,\"headWidth\":%ld,\"gflopPerSecond\":%.6g,\"medianMs\":%.6g,"
-        "\"minMs\":%.6g,\"maxMs\":%.6g,\"repeats\":%zu,\"variant\":{\"backend\":\"mma.sync\",\"graph\":true}}\n",
+        "\"minMs\":%.6g,\"maxMs\":%.6g,\"repeats\":%zu,\"variant\":{\"backend\":\"%s\",\"graph\":true}}\n",
         name_of(device.kind), name_of(dtype), backward ? "forward+backward" : "forward", s.clips, s.heads, s.tokens,
-        s.head_width, 1e-6 * (backward ? 14 : 4) * unit / median, median, ms.front(), ms.back(), ms.size());
+        s.head_width, 1e-6 * (backward ? 14 : 4) * unit / median, median, ms.front(), ms.back(), ms.size(),
+        dtype == DType::f32 ? "multiply-add" : "mma.sync");
     std::fflush(stdout);
   }
 }
