@@ -51,8 +51,8 @@ struct Gemm {
   }
 };
 
-/// What a product's epilogue will have, as far as its workspace depends on it: nothing at all (Gemm::plain), some steps,
-/// or also column sums.
+/// What a product's epilogue will have, as far as its workspace depends on it: nothing at all (Gemm::plain), some
+/// steps, or also column sums.
 enum class After { nothing, steps, column_sums };
 
 /// Bytes of workspace: a function of dtypes, sizes and `after`. Pointers may still be null.

@@ -75,8 +75,8 @@ struct Linear {
 };
 
 /// Gradients of linear. With gelu, `preactivation` is what the forward pass kept. The residual's gradient is gradY.
-/// Where x itself is the GELU of something, as between the layers of a perceptron, `input_preactivation` names it: gradX
-/// is then the gradient before that GELU, and grad_input_bias the gradient of the bias before it.
+/// Where x itself is the GELU of something, as between the layers of a perceptron, `input_preactivation` names it:
+/// gradX is then the gradient before that GELU, and grad_input_bias the gradient of the bias before it.
 struct LinearBackward {
   static constexpr const char* name = "linearBackward";
   static constexpr bool naive_intermediates = true;  // with gelu: the gradient before it
