@@ -117,8 +117,8 @@ struct TileProduct {
     return (rows + 1) / 2 * ((columns + 1) / 2) * (Parts == 3 ? 6 : 1);
   }
 
-  /// result = left right, or result += it: rows x columns tiles, summed over `depth` tiles of 32. beside() is called each
-  /// time that products have been asked for: vector work that it does runs while they are under way.
+  /// result = left right, or result += it: rows x columns tiles, summed over `depth` tiles of 32. beside() is called
+  /// each time that products have been asked for: vector work that it does runs while they are under way.
   template <class Beside>
   static void run(int64_t rows, int64_t columns, int64_t depth, const TileOperand& left, const TileOperand& right,
                   const TileResult& result, bool add, Beside beside) {

@@ -164,7 +164,8 @@ struct TileAttention : TileOperands<T> {
   }
 
   /// Rows [first, end) of logits to weights relative to the maximum in use, as right tiles; zero from row `keys` on.
-  VIDEOMAE_INLINE void weigh(const float* logits, int64_t first, int64_t end, int64_t keys, Running& run, bf16* weights) {
+  VIDEOMAE_INLINE void weigh(const float* logits, int64_t first, int64_t end, int64_t keys, Running& run,
+                             bf16* weights) {
     for (; first < end; first += 2) {
       const __mmask16 even_held = first < keys ? 0xFFFF : 0, odd_held = first + 1 < keys ? 0xFFFF : 0;
       bf16* row = weights + first / 32 * 2 * kTile + first % 32 * 16;
