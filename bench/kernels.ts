@@ -69,7 +69,13 @@ async function measure(only: keyof typeof programs, { threads, dtypes, quick, ro
   let lines = 0;
   for await (const line of createInterface({ input: child.stdout })) {
     const name = all[Math.floor(lines++ / rowsEach)]?.name;
-    const row = { ...JSON.parse(line), ...(name && { name }), ...(round && { round }), ...(quick && { quick }), ...origin() };
+    const row = {
+      ...JSON.parse(line),
+      ...(name && { name }),
+      ...(round && { round }),
+      ...(quick && { quick }),
+      ...origin(),
+    };
     parseRow(JSON.stringify(row), file);
     console.log(JSON.stringify(row));
   }

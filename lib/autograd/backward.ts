@@ -4,7 +4,7 @@ import { nativeOp } from "../tensor/native-op.js";
 import { scope, unscoped } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 import { noGrad } from "./grad-mode.js";
-import { TapeNode } from "./node.js";
+import { type TapeNode, TapeOutput } from "./node.js";
 
 /**
  * Adds the gradient of `loss` with respect to every leaf that requires one to the leaf's `grad`.
@@ -14,7 +14,7 @@ import { TapeNode } from "./node.js";
  * @throws VideomaeError when the loss has no history, or a leaf has been freed
  */
 export function backward(loss: Tensor, gradient?: Tensor): void {
-  if (!(loss.history instanceof TapeNode)) {
+  if (!(loss.history instanceof TapeOutput)) {
     throw new VideomaeError({
       op: "backward",
       expected: "a loss made from tensors that require gradients",
@@ -46,16 +46,20 @@ function ones(like: Tensor): Tensor {
   return Tensor.fromArray(new Array<number>(count).fill(1), like.shape, like.dtype, like.device);
 }
 
-function walk(root: TapeNode, seed: Tensor): void {
-  const pending = new Map<TapeNode, Tensor>([[root, seed]]);
+/** The gradients that have reached a node's results so far. */
+type Pending = Map<TapeNode, (Tensor | undefined)[]>;
+
+function walk(root: TapeOutput, seed: Tensor): void {
+  const pending: Pending = new Map();
+  gradientsOf(pending, root.node)[root.output] = seed;
   const spent: TapeNode[] = [];
   try {
-    for (const node of inOrder(root)) {
-      const gradY = pending.get(node);
-      if (gradY === undefined) continue; // no gradient reached it
+    for (const node of inOrder(root.node)) {
+      const gradients = pending.get(node);
+      if (gradients === undefined) continue; // no gradient reached it
       pending.delete(node);
-      runNode(node, gradY, pending);
-      gradY.dispose();
+      runNode(node, gradients, pending);
+      for (const gradient of gradients) gradient?.dispose();
       node.spend();
       spent.push(node);
     }
@@ -65,17 +69,17 @@ function walk(root: TapeNode, seed: Tensor): void {
 }
 
 /** Runs one node's product and hands its results on. */
-function runNode(node: TapeNode, gradY: Tensor, pending: Map<TapeNode, Tensor>): void {
+function runNode(node: TapeNode, arrived: readonly (Tensor | undefined)[], pending: Pending): void {
   scope(() => {
     const gradients = node.vjp(
-      gradY,
+      arrived,
       node.edges.map((edge) => edge !== undefined),
     );
     node.edges.forEach((edge, i) => {
       const gradient = gradients[i];
       if (edge === undefined || gradient === undefined) return;
       if ("leaf" in edge) addToLeaf(edge.leaf, gradient);
-      else send(pending, edge.node, gradient);
+      else send(pending, edge, gradient);
     });
   });
 }
@@ -90,18 +94,29 @@ function inOrder(root: TapeNode): TapeNode[] {
 }
 
 /**
- * Hands a gradient to a node, out of the scope it was made in; two that meet are added. A node gets a gradient of its own
- * dtype: that of a bf16 weight, for one, comes as f32.
+ * Hands a gradient to a result of a node, out of the scope it was made in; two that meet are added. It gets the dtype of
+ * the result: the gradient of a bf16 weight, for one, comes as f32.
  */
-function send(pending: Map<TapeNode, Tensor>, node: TapeNode, made: Tensor): void {
-  const waiting = pending.get(node);
-  const gradient = made.dtype === node.dtype ? made : nativeOp("cast", { x: made, dtype: node.dtype }).y;
+function send(pending: Pending, { node, output }: TapeOutput, made: Tensor): void {
+  const gradients = gradientsOf(pending, node);
+  const waiting = gradients[output];
+  const dtype = node.dtypes[output];
+  const gradient = made.dtype === dtype ? made : nativeOp("cast", { x: made, dtype }).y;
   if (waiting === undefined) {
-    pending.set(node, gradient.view(gradient.shape).keep()); // a view: one tensor may be the gradient of two inputs
+    gradients[output] = gradient.view(gradient.shape).keep(); // a view: one tensor may be the gradient of two inputs
     return;
   }
-  pending.set(node, nativeOp("binary", { kind: "add", a: waiting, b: gradient }).y.keep());
+  gradients[output] = nativeOp("binary", { kind: "add", a: waiting, b: gradient }).y.keep();
   waiting.dispose();
+}
+
+function gradientsOf(pending: Pending, node: TapeNode): (Tensor | undefined)[] {
+  let gradients = pending.get(node);
+  if (gradients === undefined) {
+    gradients = node.dtypes.map(() => undefined);
+    pending.set(node, gradients);
+  }
+  return gradients;
 }
 
 function addToLeaf(leaf: Tensor, gradient: Tensor): void {

@@ -3,7 +3,13 @@
 import { scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 import { gradEnabled, noGrad } from "./grad-mode.js";
-import { SavedTensors, TapeNode, type VectorJacobianProduct } from "./node.js";
+import {
+  type JointVectorJacobianProduct,
+  SavedTensors,
+  TapeNode,
+  TapeOutput,
+  type VectorJacobianProduct,
+} from "./node.js";
 
 /** Saves tensors for the backward pass; the returned function gives them back. */
 export type Save = <R extends Record<string, Tensor | undefined>>(record: R) => () => R;
@@ -30,19 +36,35 @@ export function defineOp<A extends unknown[]>(
   name: string,
   forward: (save: Save, ...args: A) => readonly [Tensor, VectorJacobianProduct],
 ): (...args: A) => Tensor {
-  return (...args: A): Tensor => {
+  const joint = defineJointOp(name, (save, ...args: A) => {
+    const [y, product] = forward(save, ...args);
+    return [[y], ([gradY], needs) => product(gradY!, needs)] as const;
+  });
+  return (...args: A): Tensor => joint(...args)[0];
+}
+
+/**
+ * The same for an op with several results: `forward` returns them as a tuple, and its product gets the gradient of each,
+ * undefined where none arrived.
+ */
+export function defineJointOp<A extends unknown[], const Y extends readonly Tensor[]>(
+  name: string,
+  forward: (save: Save, ...args: A) => readonly [Y, JointVectorJacobianProduct],
+): (...args: A) => Y {
+  return (...args: A): Y => {
     const inputs: readonly Tensor[] = args.flat().filter((a) => a instanceof Tensor);
     const recorded = gradEnabled() && inputs.some((x) => x.requiresGrad);
     const saved = new SavedTensors();
     const save: Save = (record) => (recorded ? saved.save(record) : () => record);
-    let vjp: VectorJacobianProduct | undefined;
-    let result: Tensor;
+    let vjp: JointVectorJacobianProduct | undefined;
+    let results: Tensor[];
     try {
-      result = scope(() =>
+      results = scope(() =>
         noGrad(() => {
-          const [y, product] = forward(save, ...args);
+          const [ys, product] = forward(save, ...args);
           vjp = product;
-          return (inputs.includes(y) ? y.view(y.shape) : y).keep(); // an input keeps its own history and owner
+          // An input keeps its own history and owner.
+          return ys.map((y) => (inputs.includes(y) ? y.view(y.shape) : y).keep());
         }),
       );
     } catch (error) {
@@ -50,9 +72,13 @@ export function defineOp<A extends unknown[]>(
       throw error;
     }
     if (recorded) {
-      result.requiresGrad = true;
-      result.history = new TapeNode(name, result.dtype, inputs, vjp!, saved);
+      const dtypes = results.map((y) => y.dtype);
+      const node = new TapeNode(name, dtypes, inputs, vjp!, saved);
+      for (const [output, y] of results.entries()) {
+        y.requiresGrad = true;
+        y.history = new TapeOutput(node, output);
+      }
     }
-    return result;
+    return results as unknown as Y;
   };
 }

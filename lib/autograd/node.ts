@@ -1,7 +1,7 @@
 // The tape: one node an op, with edges to where its inputs came from and the vector-Jacobian product to run. A node
 // knows nothing about its op.
 //
-// Nodes are counted like storage: a node is needed while its tensor is alive or a later node may send it a gradient.
+// Nodes are counted like storage: a node is needed while a tensor of it is alive or a later node may send it a gradient.
 // When neither holds, its saved tensors are freed at once, and so on up the graph. Scopes therefore need to know only
 // tensors, and a loss that is carried out of a scope carries its whole history.
 import { binding, type Handle } from "../addon/binding.js";
@@ -13,40 +13,67 @@ import { Tensor } from "../tensor/tensor.js";
 /** Gradients of an op's tensor inputs, in their order, from the gradient of its result. */
 export type VectorJacobianProduct = (gradY: Tensor, needs: readonly boolean[]) => readonly (Tensor | undefined)[];
 
-/** Where the gradient of an input goes: on to the node that made it, or into a leaf. */
-export type Edge = { readonly node: TapeNode } | { readonly leaf: Tensor } | undefined;
+/** The same for an op with several results. No gradient may have reached some of them, but one has reached another. */
+export type JointVectorJacobianProduct = (
+  gradients: readonly (Tensor | undefined)[],
+  needs: readonly boolean[],
+) => readonly (Tensor | undefined)[];
+
+/** Where the gradient of an input goes: on to the node whose result it is, or into a leaf. */
+export type Edge = TapeOutput | { readonly leaf: Tensor } | undefined;
+
+/** One result of a node, as its tensor knows it. */
+export class TapeOutput implements History {
+  constructor(
+    readonly node: TapeNode,
+    /** Its place among the node's results. */
+    readonly output: number,
+  ) {}
+
+  /** The tensor has been disposed of. */
+  release(): void {
+    this.node.release();
+  }
+}
 
 let created = 0;
 
-export class TapeNode implements History {
+export class TapeNode {
   readonly op: string;
-  /** Of the tensor that it made. */
-  readonly dtype: DType;
+  /** Of the tensors that it made. */
+  readonly dtypes: readonly DType[];
   /** Later nodes have greater numbers: the backward pass runs in descending order. */
   readonly order = created++;
   readonly edges: readonly Edge[];
-  #vjp: VectorJacobianProduct | undefined;
+  #vjp: JointVectorJacobianProduct | undefined;
   readonly #saved: SavedTensors;
   #consumers = 0;
-  #tensorAlive = true;
+  #tensorsAlive: number;
 
-  constructor(op: string, dtype: DType, inputs: readonly Tensor[], vjp: VectorJacobianProduct, saved: SavedTensors) {
+  constructor(
+    op: string,
+    dtypes: readonly DType[],
+    inputs: readonly Tensor[],
+    vjp: JointVectorJacobianProduct,
+    saved: SavedTensors,
+  ) {
     this.op = op;
-    this.dtype = dtype;
+    this.dtypes = dtypes;
+    this.#tensorsAlive = dtypes.length;
     this.#vjp = vjp;
     this.#saved = saved;
     this.edges = inputs.map((x) => edgeOf(x));
     for (const edge of this.edges) if (edge && "node" in edge) edge.node.#consumers++;
   }
 
-  /** The tensor this node made has been disposed of. */
+  /** A tensor this node made has been disposed of. */
   release(): void {
-    this.#tensorAlive = false;
+    this.#tensorsAlive--;
     TapeNode.#freeUnneeded(this);
   }
 
   /** The product to run. Throws when it has been run before. */
-  get vjp(): VectorJacobianProduct {
+  get vjp(): JointVectorJacobianProduct {
     if (this.#vjp === undefined) {
       throw new VideomaeError({
         op: "backward",
@@ -81,7 +108,7 @@ export class TapeNode implements History {
   static #freeUnneeded(start: TapeNode): void {
     const stack = [start];
     for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-      if (node.#tensorAlive || node.#consumers > 0 || node.#vjp === undefined) continue;
+      if (node.#tensorsAlive > 0 || node.#consumers > 0 || node.#vjp === undefined) continue;
       node.#free();
       for (const edge of node.edges) {
         if (edge && "node" in edge) {
@@ -94,7 +121,7 @@ export class TapeNode implements History {
 }
 
 function edgeOf(x: Tensor): Edge {
-  if (x.history !== undefined) return { node: x.history as TapeNode };
+  if (x.history !== undefined) return x.history as TapeOutput;
   return x.requiresGrad ? { leaf: x.master ?? x } : undefined;
 }
 

@@ -43,7 +43,7 @@ export class Attention extends Module {
   #packedBias(): Tensor | undefined {
     if (this.queryBias === undefined || this.valueBias === undefined) return undefined;
     const query = this.queryBias.value;
-    return cat([query, Tensor.zeros(query.shape, query.dtype), this.valueBias.value], 0);
+    return cat([query, Tensor.zeros(query.shape, query.dtype, query.device), this.valueBias.value], 0);
   }
 
   /** (H) */

@@ -57,12 +57,10 @@ export class Block extends Module {
   /** (B, N, D) -> (B, N, D) */
   forward(x0BND: Tensor): Tensor {
     return scope(() => {
-      const x1 = this.#addBranch(x0BND, this.gamma1, "attn", (residual) =>
-        this.attn.forward(this.norm1.forward(x0BND), residual),
-      );
-      const x2 = this.#addBranch(x1, this.gamma2, "mlp", (residual) =>
-        this.mlp.forward(this.norm2.forward(x1), residual),
-      );
+      const fork1 = this.norm1.fork(x0BND);
+      const x1 = this.#addBranch(fork1.sum, this.gamma1, "attn", (residual) => this.attn.forward(fork1.y, residual));
+      const fork2 = this.norm2.fork(x1);
+      const x2 = this.#addBranch(fork2.sum, this.gamma2, "mlp", (residual) => this.mlp.forward(fork2.y, residual));
       return keep(x2);
     });
   }

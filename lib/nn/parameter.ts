@@ -4,6 +4,7 @@
 // optimiser that writes both says so, and nothing is rounded twice.
 import { VideomaeError } from "../errors.js";
 import { packWeight } from "../ops/linear.js";
+import type { Device } from "../tensor/dtype.js";
 import { instructionSet } from "../tensor/memory.js";
 import { nativeOp } from "../tensor/native-op.js";
 import { scope, unscoped } from "../tensor/scope.js";
@@ -80,16 +81,24 @@ export class Parameter implements Disposable {
     this.#copied = this.value.version;
   }
 
-  /** Makes its memory, and draws initial values from `key`; zeros without one. */
-  materialize(dtype: RealType, key: { seed: number; stream: number } | undefined): void {
+  /**
+   * Makes its memory, and draws initial values from `key`; zeros without one. They are drawn on the CPU, so that they are
+   * the same on every device.
+   */
+  materialize(dtype: RealType, key: { seed: number; stream: number } | undefined, device: Device = "cpu"): void {
     this.dispose();
     unscoped(() => {
-      const value = Tensor.zeros(this.shape, dtype === "f64" ? "f64" : "f32");
-      if (key !== undefined) this.#initialize(value, key.seed, key.stream);
+      const wide = dtype === "f64" ? "f64" : "f32";
+      const value = Tensor.zeros(this.shape, wide, device);
+      if (key !== undefined) {
+        using drawn = device === "cpu" ? value.view(this.shape) : Tensor.zeros(this.shape, wide);
+        this.#initialize(drawn, key.seed, key.stream);
+        if (device !== "cpu") value.write(drawn.readSync());
+      }
       value.requiresGrad = true;
       this.#value = value;
       if (dtype !== "bf16" || !this.matrix) return;
-      this.#copy = Tensor.zeros(this.shape, "bf16");
+      this.#copy = Tensor.zeros(this.shape, "bf16", device);
       this.#copy.master = value;
     });
   }

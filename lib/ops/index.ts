@@ -13,7 +13,7 @@ export { type DropoutOptions, dropout, dropPath } from "./dropout.js";
 export { embedVisible } from "./embed-visible.js";
 export { frameToRgb, type Orientation, type StoredLayout } from "./frame-to-rgb.js";
 export { gatherTokens, scatterTokens } from "./gather-tokens.js";
-export { type LayerNormOptions, layerNorm } from "./layer-norm.js";
+export { addLayerNorm, type LayerNormOptions, layerNorm } from "./layer-norm.js";
 export { type LinearOptions, linear, packWeight } from "./linear.js";
 export { maskedPixelLoss, type PixelLossTargets, pixelTargets, tokenLosses } from "./masked-pixel-loss.js";
 export { type MatmulOptions, matmul } from "./matmul.js";

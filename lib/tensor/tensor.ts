@@ -65,8 +65,8 @@ export class Tensor implements Owned, Disposable {
     device: Device = "cpu",
   ): Tensor {
     const type = dtype ?? (ArrayBuffer.isView(data) ? dtypeOf(data as NumberArray) : "f32");
-    const array = ArrayBuffer.isView(data) ? (data as NumberArray) : arrayOf(data, type);
-    return new Tensor(binding.fromArray(array, shape, type, device));
+    if (ArrayBuffer.isView(data)) return new Tensor(binding.fromArray(data as NumberArray, shape, type, device));
+    return new Tensor(binding.fromArray(arrayOf(data, type), shape, type, device));
   }
 
   /** A tensor of zeros. */

@@ -1,8 +1,8 @@
-// What this processor can do at most, measured: multiplications of the instruction sets that kernels are written for, on
-// numbers in registers, and reading and copying memory. The rates by which products are judged.
+// What this processor can do at most, measured: multiplications of the instruction sets that kernels are written for,
+// on numbers in registers, and reading and copying memory. The rates by which products are judged.
 //   cpu_peak [--threads N]
-// Prints a JSON row ("ceiling", bench/row.ts) for each. Operands are numbers drawn at random: zeros run faster, because a
-// processor that has less to switch may run at a higher clock.
+// Prints a JSON row ("ceiling", bench/row.ts) for each. Operands are numbers drawn at random: zeros run faster, because
+// a processor that has less to switch may run at a higher clock.
 #include <cstring>
 
 #include "bench/timed_row.h"
@@ -24,10 +24,10 @@ constexpr int64_t kSlices = 8;  // of each thread in a timed call
 volatile float sink;  // results go here, so that they are computed
 
 void print(const std::string& name, const bench::Times& t, double work, const char* unit) {
-  std::printf("{\"bench\":\"ceiling\",\"system\":\"videomae\",\"device\":\"cpu\",\"threads\":%d,\"name\":\"%s\",", thread_count(),
-              name.c_str());
-  std::printf("\"value\":%.6g,\"unit\":\"%s\",\"medianMs\":%.6g,\"minMs\":%.6g,\"maxMs\":%.6g,\"repeats\":%d", 1e-9 * work / t.median,
-              unit, 1e3 * t.median, 1e3 * t.least, 1e3 * t.most, t.repeats);
+  std::printf("{\"bench\":\"ceiling\",\"system\":\"videomae\",\"device\":\"cpu\",\"threads\":%d,\"name\":\"%s\",",
+              thread_count(), name.c_str());
+  std::printf("\"value\":%.6g,\"unit\":\"%s\",\"medianMs\":%.6g,\"minMs\":%.6g,\"maxMs\":%.6g,\"repeats\":%d",
+              1e-9 * work / t.median, unit, 1e3 * t.median, 1e3 * t.least, 1e3 * t.most, t.repeats);
   if (t.other_cores >= 0) std::printf(",\"otherCores\":%.2f", t.other_cores);
   std::printf("}\n");
   std::fflush(stdout);
@@ -86,13 +86,13 @@ constexpr int kRounds = 20000, kSums = 12;
 constexpr int kTileRounds = 5000;
 
 float tiles(const float* numbers) {
-  alignas(64) bf16 operands[2][512];
-  for (int i = 0; i < 1024; ++i) operands[0][i] = to_bf16(numbers[i]);
+  alignas(64) bf16 operands[1024];  // two tiles
+  for (int i = 0; i < 1024; ++i) operands[i] = to_bf16(numbers[i]);
   alignas(64) float sums[256];
   amx::Session session;
   amx::zero<0>(), amx::zero<1>(), amx::zero<2>(), amx::zero<3>();
-  amx::load<4>(operands[0], 64), amx::load<5>(operands[1], 64);
-  amx::load<6>(operands[1], 64), amx::load<7>(operands[0], 64);
+  amx::load<4>(operands, 64), amx::load<5>(operands + 512, 64);
+  amx::load<6>(operands + 512, 64), amx::load<7>(operands, 64);
   for (int n = 0; n < kTileRounds; ++n)
     amx::multiply<0, 4, 6>(), amx::multiply<1, 4, 7>(), amx::multiply<2, 5, 6>(), amx::multiply<3, 5, 7>();
   amx::store<0>(sums, 64);
@@ -116,7 +116,8 @@ void memory() {
   print("read memory", reads, kBytes, "GB/s");
   const bench::Times copies = bench::time_calls([&] {
     parallel_for(kPieces, [&](int64_t piece) {
-      std::memcpy(static_cast<char*>(to.get()) + piece * kPiece, static_cast<char*>(from.get()) + piece * kPiece, kPiece);
+      std::memcpy(static_cast<char*>(to.get()) + piece * kPiece, static_cast<char*>(from.get()) + piece * kPiece,
+                  kPiece);
     });
   });
   print("copy memory, read and write", copies, 2.0 * kBytes, "GB/s");

@@ -36,7 +36,7 @@ VIDEOMAE_HOST_DEVICE inline PhiloxBlock philox(PhiloxBlock c, PhiloxKey key) {
 /// The key of what a training step draws: a stream for every (seed, update, micro-step), use (dropout, ...) and path of
 /// a module. `step` holds those three numbers, integers below 2^53, so that a step that is captured once draws others
 /// at every replay.
-inline PhiloxKey philox_step_key(const double* step, uint32_t use, uint32_t path) {
+VIDEOMAE_HOST_DEVICE inline PhiloxKey philox_step_key(const double* step, uint32_t use, uint32_t path) {
   const uint64_t seed = static_cast<uint64_t>(step[0]), update = static_cast<uint64_t>(step[1]);
   const PhiloxBlock words = philox({static_cast<uint32_t>(update), static_cast<uint32_t>(update >> 32),
                                     static_cast<uint32_t>(static_cast<uint64_t>(step[2])), path},

@@ -8,36 +8,7 @@ namespace {
 
 constexpr int64_t band = 32;
 
-/// The factors of the formulas in frame_to_rgb.h, times 2^shift.
-struct Factors {
-  int shift;
-  int32_t half, most, black, middle, luma, red_v, green_u, green_v, blue_u;
-
-  explicit Factors(const FrameToRgb& op) {
-    const int depth = static_cast<int>(op.depth);
-    shift = std::min(depth + 8, 20);
-    const int32_t unit = 1 << (depth - 8);
-    const double one = 1 << shift;
-    most = (1 << depth) - 1;
-    const double luma_span = op.full ? most : 219.0 * unit, chroma_span = op.full ? most : 224.0 * unit;
-    const auto fixed = [&](double factor) { return static_cast<int32_t>(std::lround(factor * 255 * one)); };
-    const double kg = 1 - op.kr - op.kb;
-    half = 1 << (shift - 1);
-    black = op.full ? 0 : 16 * unit;
-    middle = 128 * unit;
-    luma = fixed(1 / luma_span);
-    red_v = fixed(2 * (1 - op.kr) / chroma_span);
-    blue_u = fixed(2 * (1 - op.kb) / chroma_span);
-    green_v = fixed(-2 * (1 - op.kr) * op.kr / kg / chroma_span);
-    green_u = fixed(-2 * (1 - op.kb) * op.kb / kg / chroma_span);
-  }
-
-  /// A sample; bits above its depth, which only a damaged picture has, are not let into the sums.
-  int32_t sample(uint8_t value) const { return value; }
-  int32_t sample(uint16_t value) const { return std::min<int32_t>(value, most); }
-
-  uint8_t rounded(int32_t value) const { return static_cast<uint8_t>(std::clamp(value >> shift, 0, 255)); }
-};
+using Factors = RgbFactors;
 
 /// A row of each colour, and what chroma adds to each.
 struct Rows {

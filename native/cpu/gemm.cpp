@@ -82,8 +82,12 @@ GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t 
   auto across = [&] { return ceil_div(plan.b_panels, plan.tile_b); };
   // The side of the larger operand is cut first, so that few tiles pack the same part of it.
   const bool larger_b = plan.b_panels * kernels.b_pitch > plan.a_panels * kernels.a_pitch;
-  auto cut_a = [&] { return plan.tile_a * kernels.rows >= 2 * kLeastLines && (plan.tile_a = ceil_div(plan.tile_a, 2)); };
-  auto cut_b = [&] { return plan.tile_b * kernels.columns >= 2 * kLeastLines && (plan.tile_b = ceil_div(plan.tile_b, 2)); };
+  auto cut_a = [&] {
+    return plan.tile_a * kernels.rows >= 2 * kLeastLines && (plan.tile_a = ceil_div(plan.tile_a, 2));
+  };
+  auto cut_b = [&] {
+    return plan.tile_b * kernels.columns >= 2 * kLeastLines && (plan.tile_b = ceil_div(plan.tile_b, 2));
+  };
   while (down() * across() < kEnoughTiles && (larger_b ? cut_b() || cut_a() : cut_a() || cut_b())) {
   }
   plan.tile_a = level(plan.a_panels, plan.tile_a), plan.tile_b = level(plan.b_panels, plan.tile_b);
@@ -94,9 +98,7 @@ GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t 
   return plan;
 }
 
-constexpr size_t whole_lines(int64_t bytes) {
-  return static_cast<size_t>(ceil_div(bytes, kCacheLine) * kCacheLine);
-}
+constexpr size_t whole_lines(int64_t bytes) { return static_cast<size_t>(ceil_div(bytes, kCacheLine) * kCacheLine); }
 
 template <class T>
 size_t packed_a_bytes(const GemmKernels<T>& kernels, int64_t m, int64_t k) {
@@ -187,8 +189,8 @@ size_t gemm_workspace(int64_t m, int64_t n, int64_t k) {
   auto consider = [&](InstructionSet set) {
     const GemmKernels<T>& kernels = kernels_for<T>(set);
     const GemmPlan plan = make_plan(kernels, m, n, k, false);
-    bytes = std::max(bytes, (plan.own_a ? 0 : packed_a_bytes(kernels, m, k)) +
-                                (plan.own_b ? 0 : packed_b_bytes(kernels, n, k)));
+    bytes = std::max(
+        bytes, (plan.own_a ? 0 : packed_a_bytes(kernels, m, k)) + (plan.own_b ? 0 : packed_b_bytes(kernels, n, k)));
   };
   for (InstructionSet set : {InstructionSet::kPortable, InstructionSet::kAvx2, InstructionSet::kAvx512,
                              InstructionSet::kAvx512Bf16, InstructionSet::kAmx})
@@ -249,9 +251,9 @@ void gemm(const Gemm<T, C>& g, void* workspace) {
   });
 }
 
-#define VIDEOMAE_GEMM(T)                                             \
-  template size_t gemm_workspace<T>(int64_t, int64_t, int64_t);      \
-  template size_t packed_b_bytes<T>(int64_t, int64_t);               \
+#define VIDEOMAE_GEMM(T)                                                  \
+  template size_t gemm_workspace<T>(int64_t, int64_t, int64_t);           \
+  template size_t packed_b_bytes<T>(int64_t, int64_t);                    \
   template void pack_b(int64_t, int64_t, const T*, int64_t, bool, void*); \
   template void gemm(const Gemm<T, T>&, void*);
 VIDEOMAE_GEMM(float)

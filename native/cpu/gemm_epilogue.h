@@ -13,8 +13,7 @@ class Epilogue {
  public:
   using W = wide_t<T>;
 
-  explicit Epilogue(const Gemm<T, C>& g)
-      : g_(g), plain_(!g.preactivation && !g.gelu && !g.residual && !g.table) {}
+  explicit Epilogue(const Gemm<T, C>& g) : g_(g), plain_(!g.preactivation && !g.gelu && !g.residual && !g.table) {}
 
   /// Takes on a block; the one before must be finished. sums: (Format::sums, Format::rows, Format::columns).
   void begin(int64_t row, int64_t height, int64_t column, int64_t width, const W* sums) {

@@ -139,18 +139,18 @@ struct GemmKernel {
         for (int64_t block = chunk; block < end; ++block) {
           const int64_t k0 = block * plan.k_block, held = depth(plan, block, g.k), size = padded(held);
           if (plan.own_a) Format::pack_a(operand_a(g), {p, p + 1}, k0, held, own);
-          const char* a = plan.own_a ? own
-                                     : static_cast<const char*>(packed.a) +
-                                           (k0 * plan.a_panels + p * size) * Format::a_pitch;
+          const char* a =
+              plan.own_a ? own : static_cast<const char*>(packed.a) + (k0 * plan.a_panels + p * size) * Format::a_pitch;
           const char* b = plan.own_b ? own + (block - chunk) * plan.k_block * columns.size() * Format::b_pitch
                                      : static_cast<const char*>(packed.b) +
                                            (k0 * plan.b_panels + columns.begin * size) * Format::b_pitch;
           const bool same_panel = block + 1 < end;  // in the next round
           if (!plan.own_a && (same_panel || p + 1 < rows.end)) {
             const int64_t next = same_panel ? block + 1 : chunk, next_size = padded(depth(plan, next, g.k));
-            epilogue.expect(static_cast<const char*>(packed.a) +
-                                (next * plan.k_block * plan.a_panels + (same_panel ? p : p + 1) * next_size) * Format::a_pitch,
-                            next_size * Format::a_pitch);
+            epilogue.expect(
+                static_cast<const char*>(packed.a) +
+                    (next * plan.k_block * plan.a_panels + (same_panel ? p : p + 1) * next_size) * Format::a_pitch,
+                next_size * Format::a_pitch);
           }
           for (int64_t q = columns.begin; q < columns.end; ++q, b += size * Format::b_pitch) {
             const int64_t row = p * kRows, column = q * kColumns;

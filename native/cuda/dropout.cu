@@ -7,9 +7,11 @@ namespace {
 
 /// @param row  elements that share a number: those of a clip, or 1
 template <int width, class T>
-__global__ void dropout(const T* x, T* y, int64_t count, Divisor row, PhiloxKey key, double keep, float scale) {
+__global__ void dropout(const T* x, T* y, int64_t count, Divisor row, const double* step, uint32_t path, double keep,
+                        float scale) {
   const int64_t i = thread_number() * width;
   if (i >= count) return;
+  const PhiloxKey key = philox_step_key(step, Dropout::use, path);
   Floats<width> values = load_floats<width>(x + i, count - i);
 #pragma unroll
   for (int j = 0; j < width; ++j) {
@@ -33,7 +35,8 @@ void run(Dropout& op, const Context& context) {
     T* y = op.y.data<T>();
     with_width<T>(aligned(16, {x, y}), [&](auto w) {
       constexpr int width = decltype(w)::value;
-      launch_threads(context, dropout<width, T>, ceil_div(count, width), x, y, count, row, op.key(), keep, scale);
+      launch_threads(context, dropout<width, T>, ceil_div(count, width), x, y, count, row, op.key.data<double>(),
+                     static_cast<uint32_t>(op.path), keep, scale);
     });
   });
 }

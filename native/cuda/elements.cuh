@@ -42,10 +42,12 @@ struct alignas(run_alignment<T, width>) Run {
   T at[width];
 };
 
-/// A run of T in registers as it is stored: bf16 in pairs.
+/// A run of T in registers as it is stored: bf16 in pairs where there are pairs.
+template <int width, class T>
+constexpr int elements_of_word = sizeof(T) == 2 && width % 2 == 0 ? 2 : 1;
 template <int width, class T>
 using StoredRun =
-    std::conditional_t<sizeof(T) == 2 && width % 2 == 0, Run<uint32_t, width / 2>, Run<T, width>>;
+    Run<std::conditional_t<elements_of_word<width, T> == 2, uint32_t, T>, width / elements_of_word<width, T>>;
 
 /// The elements p[0 ... width), which begin at a multiple of run_alignment.
 template <int width, class T>
@@ -53,7 +55,7 @@ __device__ __forceinline__ StoredRun<width, T> load_run(const T* p) {
   return *reinterpret_cast<const StoredRun<width, T>*>(p);
 }
 
-template <int width, class T>
+template <int width, class T, std::enable_if_t<!std::is_same_v<T, uint32_t>, int> = 0>
 __device__ __forceinline__ Floats<width> floats_of(const Run<T, width>& run) {
   Floats<width> values;
 #pragma unroll
@@ -61,11 +63,12 @@ __device__ __forceinline__ Floats<width> floats_of(const Run<T, width>& run) {
   return values;
 }
 
-template <int width>
-__device__ __forceinline__ Floats<width> floats_of(const Run<uint32_t, width / 2>& pairs) {
+template <int width, int words>
+__device__ __forceinline__ Floats<width> floats_of(const Run<uint32_t, words>& pairs) {
+  static_assert(width == 2 * words, "two bf16 a word");
   Floats<width> values;
 #pragma unroll
-  for (int j = 0; j < width / 2; ++j) {
+  for (int j = 0; j < words; ++j) {
     const float2 pair = unpack_bf16(pairs.at[j]);
     values.at[2 * j] = pair.x, values.at[2 * j + 1] = pair.y;
   }
@@ -81,7 +84,7 @@ __device__ __forceinline__ Floats<width> load_floats(const T* p) {
 template <class T, int width>
 __device__ __forceinline__ StoredRun<width, T> stored(const Floats<width>& values) {
   StoredRun<width, T> run;
-  if constexpr (sizeof(T) == 2 && width % 2 == 0) {
+  if constexpr (elements_of_word<width, T> == 2) {
 #pragma unroll
     for (int j = 0; j < width / 2; ++j) run.at[j] = pack_bf16(values.at[2 * j], values.at[2 * j + 1]);
   } else {
@@ -136,6 +139,11 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 /// The thread's number in a grid along x.
 __device__ __forceinline__ int64_t thread_number() {
   return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+}
+
+/// Throws Error unless a dtype is f32, as operands are that infer() has checked to be f32 or f64.
+inline void check_f32(const char* op, DType dtype) {
+  if (dtype != DType::f32) throw Error(op, "f32 on a GPU", name_of(dtype), "f64 is for checks on the CPU");
 }
 
 /// Starts a kernel with at least `threads` threads in a row; none when there is nothing to do.

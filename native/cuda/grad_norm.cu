@@ -1,7 +1,7 @@
 // The gradient norm: one read of the buffer, a block of threads for each 16,384 elements, then one block for the sum of
 // their sums in order. Squares are f64, so that no gradient whose norm f32 can hold overflows on the way.
-#include "cuda/elements.cuh"
 #include "cuda/device/shared_memory.cuh"
+#include "cuda/elements.cuh"
 #include "cuda/reduce.cuh"
 
 namespace videomae::cuda {
@@ -35,14 +35,13 @@ __global__ void root_of_sum(const double* partials, int64_t count, float* y) {
 void run(GradNorm& op, const Context& context) {
   double* partials = static_cast<double*>(context.workspace);
   constexpr size_t scratch = threads / 32 * sizeof(double);
-  with_real(op.name, op.x.dtype(), [&](auto) {
-    const float* x = op.x.data<float>();
+  check_f32(op.name, op.x.dtype());
+  const float* x = op.x.data<float>();
+  if (op.blocks() > 0)
     with_width<float>(aligned(16, {x}), [&](auto w) {
-      if (op.blocks() == 0) return;
       launch(context, sum_squares<decltype(w)::value>,
              Launch{dim3(static_cast<unsigned>(op.blocks())), dim3(threads), scratch}, x, op.x.elements(), partials);
     });
-  });
   launch(context, root_of_sum, Launch{dim3(1), dim3(threads), scratch}, partials, op.blocks(), op.y.data<float>());
 }
 

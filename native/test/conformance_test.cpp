@@ -5,12 +5,15 @@
 // does not write, or scratch that it reads before writing, shows up as a difference). Leaving out an output that is not
 // wanted must not change the others.
 //
-// Prints `ok <op> case <i>` or `FAILED <op> case <i>: why`, and a table at the end; `conformance_test <op>` runs one
-// op.
+// With `--device emu` (or cuda) it is that device's kernels, held to the CPU's f64 ones; f64 itself is left out.
+//
+// Prints `ok <op> case <i>` or `FAILED <op> case <i>: why`, and a table at the end; `conformance_test <op> ...` runs
+// those ops.
 #include <cstdio>
 #include <map>
 #include <optional>
 
+#include "core/accelerator.h"
 #include "core/thread_pool.h"
 #include "ops/execute.h"
 #include "test/conformance_law.h"
@@ -20,6 +23,24 @@ namespace {
 
 constexpr uint32_t kSeed = 20240607;
 
+Device tested;  // the CPU unless the command line names another
+
+/// Copies between the CPU's memory and that of the device under test.
+void copy_to(const Tensor& to, const void* from) {
+  if (to.bytes() == 0) return;
+  if (to.device().is_cpu())
+    std::memcpy(to.data(), from, to.bytes());
+  else
+    Accelerator::of(to.device()).upload(to.data(), from, to.bytes());
+}
+void copy_from(void* to, const Tensor& from) {
+  if (from.bytes() == 0) return;
+  if (from.device().is_cpu())
+    std::memcpy(to, from.data(), from.bytes());
+  else
+    Accelerator::of(from.device()).download(to, from.data(), from.bytes());
+}
+
 /// How a run of an op's cases differs from the plain one.
 struct Variant {
   int threads = 1;
@@ -27,6 +48,7 @@ struct Variant {
   int left_out = -1;              // the output that is not wanted, among those that may be left out
   bool shifted = false;           // operands begin one element further on
   std::optional<double> planted;  // in the middle of the first real operand
+  Device device{};                // whose kernels run
 };
 
 /// Puts operands where a variant wants them, with what it wants in them.
@@ -35,11 +57,14 @@ struct Arrange {
   bool planted = false;
 
   void one(Tensor& t) {
-    if (variant.shifted) {
-      const Tensor moved = Tensor::empty({t.elements() + 1}, t.dtype()).view(1, t.shape());
-      std::memcpy(moved.data(), t.data(), t.bytes());
-      t = moved;
-    }
+    plant(t);
+    if (!variant.shifted && variant.device.is_cpu()) return;
+    const Tensor moved = Tensor::empty({t.elements() + variant.shifted}, t.dtype(), variant.device)
+                             .view(variant.shifted ? 1 : 0, t.shape());
+    copy_to(moved, t.data());
+    t = moved;
+  }
+  void plant(Tensor& t) {
     if (!variant.planted || planted) return;
     cpu::with_element(t.dtype(), [&](auto type) {
       using T = decltype(type);
@@ -64,14 +89,15 @@ struct Arrange {
 /// Leaves a pattern in the memory that the op's outputs will be given.
 struct Poison {
   int pattern;
+  Device device;
   std::vector<Tensor> held;  // released together, so that no two outputs share one
 
   void operator()(const char* field, OptionalOut& y) {
     if (y.wanted) (*this)(field, static_cast<Out&>(y));
   }
   void operator()(const char*, Out& y) {
-    held.push_back(Tensor::empty(y.shape, y.dtype));
-    std::memset(held.back().data(), pattern, held.back().bytes());
+    held.push_back(Tensor::empty(y.shape, y.dtype, device));
+    copy_to(held.back(), std::vector<char>(held.back().bytes(), static_cast<char>(pattern)).data());
   }
   template <class Other>
   void operator()(const char*, Other&) {}
@@ -82,8 +108,8 @@ struct Collect {
   std::vector<Result> results;
 
   void add(const char* field, const Tensor& t) {
-    const char* data = static_cast<const char*>(t.data());
-    results.push_back({field, t.shape(), t.dtype(), std::vector<char>(data, data + t.bytes())});
+    results.push_back({field, t.shape(), t.dtype(), std::vector<char>(t.bytes())});
+    copy_from(results.back().bytes.data(), t);
   }
   void operator()(const char* field, Out& y) { add(field, y.tensor); }
   void operator()(const char* field, OptionalOut& y) {
@@ -104,6 +130,13 @@ struct LeaveOut {
   void operator()(const char*, Other&) {}
 };
 
+/// What is poisoned as scratch memory of so many bytes.
+Out& workspace_like(size_t bytes) {
+  static Out scratch;
+  scratch.set({static_cast<int64_t>(bytes)}, DType::u8);
+  return scratch;
+}
+
 using Results = std::vector<std::vector<Result>>;  // [case][output]
 
 /// Runs all cases of an op, drawn afresh: ops that change tensors in place must not see a changed one.
@@ -120,10 +153,10 @@ Results run_cases(DType real, DType exact, const Variant& variant = {}) {
     op.visit(leave_out);
     op.infer();
     {
-      Poison poison{variant.pattern, {}};
+      Poison poison{variant.pattern, variant.device, {}};
       op.visit(poison);
-      if (const size_t bytes = op.workspace(DeviceKind::cpu))
-        std::memset(allocate(bytes)->data, variant.pattern, bytes);
+      const size_t bytes = workspace_of(variant.device, IdOf<Op>::value, &op);
+      if (bytes > 0) poison(op.name, workspace_like(bytes));
     }
     execute(op);
     Collect collect;
@@ -164,11 +197,14 @@ void check_repeats(DType real, Failures& failures) {
     const char* difference;
     Variant variant;
   };
-  std::vector<Repeat> repeats = {{"differs between 1 and 2 threads", {2}},
-                                 {"differs between 1 and 3 threads", {3}},
-                                 {"depends on what memory held before", {1, 0x5B}}};
+  std::vector<Repeat> repeats = {{"depends on what memory held before", {1, 0x5B}}};
+  if (tested.is_cpu())
+    repeats.insert(repeats.end(), {{"differs between 1 and 2 threads", {2}}, {"differs between 1 and 3 threads", {3}}});
   for (int k = 0; k < optional.count; ++k) repeats.push_back({"changes when another output is left out", {1, 0x5B, k}});
-  const Results first = run_cases<Op>(real, real);
+  for (Repeat& repeat : repeats) repeat.variant.device = tested;
+  Variant plain;
+  plain.device = tested;
+  const Results first = run_cases<Op>(real, real, plain);
   failures.resize(first.size());
   for (const Repeat& repeat : repeats) {
     const Results again = run_cases<Op>(real, real, repeat.variant);
@@ -191,7 +227,9 @@ void check_law(DType real, Failures& failures) {
   settings[3].variant.planted = INFINITY;
   Tally& tally = table[name_of(real)];
   for (const Setting& setting : settings) {
-    const Results got = run_cases<Op>(real, real, setting.variant);
+    Variant on_device = setting.variant;
+    on_device.device = tested;
+    const Results got = run_cases<Op>(real, real, on_device);
     const Results wide = run_cases<Op>(DType::f64, real, setting.variant);
     for (size_t i = 0; i < got.size(); ++i)
       for (size_t k = 0; k < got[i].size(); ++k) {
@@ -209,7 +247,8 @@ void check_law(DType real, Failures& failures) {
 template <class Op>
 bool conforms() {
   Failures failures;
-  for (DType real : {DType::f64, DType::f32, DType::bf16}) check_repeats<Op>(real, failures);
+  for (DType real : {DType::f64, DType::f32, DType::bf16})
+    if (tested.is_cpu() || real != DType::f64) check_repeats<Op>(real, failures);
   for (DType real : {DType::f32, DType::bf16}) check_law<Op>(real, failures);
   bool all_ok = true;
   for (size_t i = 0; i < failures.size(); ++i) {
@@ -236,14 +275,23 @@ bool checked() {
 }  // namespace videomae::test
 
 int main(int argc, char** argv) {
-  using namespace videomae::test;
+  using namespace videomae;
+  std::vector<std::string> ops;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--device") != 0)
+      ops.push_back(argv[i]);
+    else if (++i < argc)
+      test::tested.kind = std::strcmp(argv[i], "emu") == 0    ? DeviceKind::emu
+                          : std::strcmp(argv[i], "cuda") == 0 ? DeviceKind::cuda
+                                                              : DeviceKind::cpu;
+  }
   bool ok = true;
 #define OP(Type, stem) \
-  if (argc < 2 || std::strcmp(argv[1], videomae::Type::name) == 0) ok = checked<videomae::Type>() && ok;
+  if (ops.empty() || std::count(ops.begin(), ops.end(), Type::name) > 0) ok = test::checked<Type>() && ok;
 #include "ops/ops.def"
 #undef OP
-  std::printf("dtype  ops  cases  checks  most of the allowed error\n");
-  for (const auto& [dtype, t] : table)
+  std::printf("device %s\ndtype  ops  cases  checks  most of the allowed error\n", name_of(test::tested).c_str());
+  for (const auto& [dtype, t] : test::table)
     std::printf("%-5s %4d %6d %7d  %.2f (%s)\n", dtype.c_str(), t.ops, t.cases, t.checks, t.worst, t.worst_op.c_str());
   return ok ? 0 : 1;
 }

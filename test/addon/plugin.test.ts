@@ -129,4 +129,24 @@ describe.skipIf(!hasEmulator)("several devices", () => {
     const names = ["cpu", "cuda:0", "cuda:1"];
     expect(JSON.parse(inProcess(script, env))).toEqual(["cuda:0", "cuda:1", 1, names, [256, 512], mixed]);
   });
+
+  it("that fail inside the plug-in throw here", () => {
+    const script = `try { v.Tensor.zeros([3], "f32", "emu"); } catch (error) { console.log(error.message); }`;
+    expect(inProcess(script, { VIDEOMAE_EMU_STREAMS: "never" })).toBe(
+      "VIDEOMAE_EMU_STREAMS: expected late or early; got never",
+    );
+  });
+
+  it("that have little memory say so, and go on", () => {
+    const script = `
+      const held = v.Tensor.zeros([500000], "u8", "emu");
+      v.Tensor.zeros([300000], "u8", "emu").dispose();
+      let told;
+      try { v.Tensor.zeros([700000], "u8", "emu"); } catch (error) { told = error.message; }
+      v.Tensor.zeros([400000], "u8", "emu").dispose();
+      console.log(told);`;
+    expect(inProcess(script, { VIDEOMAE_EMU_MEMORY: "1000000" })).toBe(
+      "allocate: expected 1 MiB of memory on emu; got none (1 MiB live, 1 MiB cached and given back). Hint: use a smaller batch size or model, or dispose of tensors that are no longer needed",
+    );
+  });
 });

@@ -1,8 +1,20 @@
 // Tensors on another device, here the emulator: made, read, moved, freed; what is refused; worker threads.
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
+import {
+  backward,
+  devices,
+  gatherTokens,
+  memory,
+  nativeOp,
+  scope,
+  sum,
+  synchronize,
+  Tensor,
+  toDevice,
+  VideomaeError,
+} from "videomae";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { backward, devices, memory, nativeOp, scope, sum, synchronize, Tensor, toDevice, VideomaeError } from "videomae";
 import { hasEmulator } from "../devices.js";
 
 describe("the list of devices", () => {
@@ -40,7 +52,12 @@ describe.skipIf(!hasEmulator)("tensors on a device", () => {
   afterEach(() => expect(report()).toEqual(before));
 
   it("come and go with their bytes", async () => {
-    for (const data of [Float32Array.of(1, -0, NaN), Float64Array.of(1e300), Int32Array.of(-7), Uint8Array.of(255, 1)]) {
+    for (const data of [
+      Float32Array.of(1, -0, NaN),
+      Float64Array.of(1e300),
+      Int32Array.of(-7),
+      Uint8Array.of(255, 1),
+    ]) {
       using x = Tensor.fromArray(data, [data.length], undefined, "emu");
       expect(x.device).toBe("emu");
       expect(x.readSync()).toEqual(data);
@@ -109,6 +126,22 @@ describe.skipIf(!hasEmulator)("tensors on a device", () => {
     );
   });
 
+  it("report an index that is out of range, once, at whatever is read next", async () => {
+    using x = Tensor.fromArray([1, 2, 3, 4], [1, 2, 2], "f32", "emu");
+    using wild = Tensor.fromArray(Int32Array.of(1, 7), [1, 2], "i32", "emu");
+    const told = "gatherTokens: expected indices in range; got one out of range on emu";
+    gatherTokens(x, wild).dispose();
+    expect(() => x.readSync()).toThrow(told);
+    expect([...x.readSync()]).toEqual([1, 2, 3, 4]);
+    gatherTokens(x, wild).dispose();
+    await expect(x.read()).rejects.toThrow(told);
+    gatherTokens(x, wild).dispose();
+    expect(() => synchronize("emu")).toThrow(VideomaeError);
+    using good = Tensor.fromArray(Int32Array.of(1), [1, 1], "i32", "emu");
+    using y = gatherTokens(x, good);
+    expect([...(await y.read())]).toEqual([3, 4]);
+  });
+
   it("say what there is when memory is exhausted", () => {
     expect(() => Tensor.zeros([2 ** 33], "f32", "emu")).toThrow(
       /^allocate: expected 32768 MiB of memory on emu; got none \(\d+ MiB live, \d+ MiB cached and given back\)\. Hint: use a smaller batch size/,
@@ -125,7 +158,12 @@ describe.skipIf(!hasEmulator)("tensors on a device", () => {
       for (let i = 0; i < 200; i++) if ((await x.read())[2] !== 3) throw new Error("other values");
       x.dispose();
       parentPort.postMessage("read");
-      for (;;) { using y = Tensor.fromArray(new Float32Array(1000), [1000], "f32", "emu"); y.read(); await 0; }`;
+      for (;;) {
+        const y = Tensor.fromArray(new Float32Array(1000), [1000], "f32", "emu");
+        y.read();
+        y.dispose();
+        await 0;
+      }`;
     const workers = Array.from({ length: 3 }, () => new Worker(script, { eval: true }));
     await Promise.all(workers.map((worker) => once(worker, "message")));
     await Promise.all(workers.map((worker) => worker.terminate())); // with reads under way

@@ -10,8 +10,9 @@
 
 namespace videomae::bench {
 
-using probe::Buffer;
-using probe::check;
+using cuda::Buffer;
+
+inline void check(cudaError_t error, const char* what) { cuda::check_cuda(error, what); }
 
 void measure_memory();
 void measure_arithmetic();

@@ -1,7 +1,7 @@
 // The program `ceilings`: what this machine is and the most that it can do, a JSON object a line, each flushed at once.
 // Kernels are judged by these figures. Exit status: 0, 1 when a measurement failed, 3 without a usable GPU.
 #include "cuda/bench/ceiling.cuh"
-#include "cuda/probe/device_info.cuh"
+#include "cuda/device/device_info.cuh"
 
 namespace videomae::bench {
 namespace {
@@ -12,7 +12,7 @@ int attribute(cudaDeviceAttr which) {
   return value;
 }
 
-void say_machine(const probe::DeviceInfo& device) {
+void say_machine(const cuda::DeviceInfo& device) {
   cudaDeviceProp p{};
   check(cudaGetDeviceProperties(&p, 0), "cudaGetDeviceProperties");
   std::printf(
@@ -44,13 +44,12 @@ bool measured(const char* group, void (*measure)()) {
 }
 
 int measure_all() {
-  const probe::DeviceInfo device = probe::device_info();
-  if (device.error != cudaSuccess) {
-    std::printf("{\"bench\":\"ceiling\",\"error\":%s}\n",
-                probe::json_string(probe::no_gpu_reason(device.error)).c_str());
+  const cuda::DeviceInfo device = cuda::device_info();
+  if (!device.problem.empty()) {
+    std::printf("{\"bench\":\"ceiling\",\"error\":%s}\n", probe::json_string(device.problem).c_str());
     return 3;
   }
-  bool good = measured("machine", [] { say_machine(probe::device_info()); });
+  bool good = measured("machine", [] { say_machine(cuda::device_info()); });
   good &= measured("memory", measure_memory);
   good &= measured("launches", measure_launches);
   if (device.capability / 10 == 8 || device.capability == 90) good &= measured("arithmetic", measure_arithmetic);

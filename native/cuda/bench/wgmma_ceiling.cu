@@ -17,7 +17,7 @@ constexpr int kTimes = 4;  // a group runs over K this often
 
 __global__ void __launch_bounds__(kThreads, 1) wgmma_rounds(float* out) {
   constexpr WgmmaTile a = a_tile(), b = b_tile();
-  unsigned char* memory = videomae::cuda::dynamic_shared();
+  unsigned char* memory = videomae::cuda::shared_memory<unsigned char>();
   uint32_t* words = reinterpret_cast<uint32_t*>(memory);
   for (uint32_t i = threadIdx.x; i < (a.bytes() + b.bytes()) / 4; i += kThreads) words[i] = random_bf16_pair(i);
   videomae::cuda::fence_proxy_async_shared();
@@ -47,12 +47,14 @@ __global__ void __launch_bounds__(kThreads, 1) wgmma_rounds(float* out) {
 
 void measure_wgmma() {
   const int blocks = multiprocessors();
-  const size_t shared = a_tile().bytes() + b_tile().bytes() + videomae::cuda::kSharedAlignment;
-  probe::allow_shared(wgmma_rounds, shared);
+  const size_t shared = a_tile().bytes() + b_tile().bytes();
   const Buffer<float> out(static_cast<size_t>(blocks) * kThreads);
   const double products = static_cast<double>(blocks) * kRounds * kTimes * 128 * kN * kK;
   say_rate("bf16 wgmma, random operands in shared memory", 2 * products, 1e12, "TFLOP/s",
-           time_repeats(kRepeats, [&](int) { wgmma_rounds<<<blocks, kThreads, shared>>>(out.data()); }));
+           time_repeats(kRepeats, [&](int) {
+             videomae::cuda::launch(videomae::cuda::DefaultStream{}, wgmma_rounds,
+                                    {dim3(blocks), dim3(kThreads), shared}, out.data());
+           }));
 }
 
 }  // namespace videomae::bench

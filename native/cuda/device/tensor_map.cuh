@@ -6,26 +6,32 @@
 // side is a multiple of 16 bytes, and at most swizzle_span() bytes when swizzled.
 #pragma once
 
-#include <cuda.h>
-#include <cuda_runtime_api.h>
-
 #include <cstdint>
 #include <stdexcept>
 #include <string>
 
+#include "cuda/device/kernel.cuh"
 #include "cuda/device/swizzle.h"
+
+#if VIDEOMAE_CUDA
+#include <cuda.h>
+#else
+#include "cuda/emu/tensor_map.h"
+#endif
 
 namespace videomae::cuda {
 
 /// What a load writes for elements outside the tensor.
 enum class Fill { zero, nan };
 
+#if VIDEOMAE_CUDA
 constexpr CUtensorMapSwizzle tensor_map_swizzle(Swizzle swizzle) {
   return swizzle == Swizzle::b128  ? CU_TENSOR_MAP_SWIZZLE_128B
          : swizzle == Swizzle::b64 ? CU_TENSOR_MAP_SWIZZLE_64B
          : swizzle == Swizzle::b32 ? CU_TENSOR_MAP_SWIZZLE_32B
                                    : CU_TENSOR_MAP_SWIZZLE_NONE;
 }
+#endif
 
 /// @param rank  2 or 3
 /// @param size  elements of each axis
@@ -34,6 +40,7 @@ constexpr CUtensorMapSwizzle tensor_map_swizzle(Swizzle swizzle) {
 /// @throws std::runtime_error where the driver has no such function or refuses the map
 inline CUtensorMap bf16_tensor_map(const void* global, int rank, const uint64_t* size, const uint64_t* stride_bytes,
                                    const uint32_t* box, Swizzle swizzle, Fill fill) {
+#if VIDEOMAE_CUDA
   void* entry = nullptr;
   cudaDriverEntryPointQueryResult found{};
   const cudaError_t error =
@@ -52,6 +59,9 @@ inline CUtensorMap bf16_tensor_map(const void* global, int rank, const uint64_t*
     throw std::runtime_error("cuTensorMapEncodeTiled: CUresult " + std::to_string(static_cast<int>(result)));
   }
   return map;
+#else
+  return emu::tensor_map(global, rank, size, stride_bytes, box, swizzle, fill == Fill::nan);
+#endif
 }
 
 }  // namespace videomae::cuda

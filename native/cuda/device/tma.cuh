@@ -9,42 +9,66 @@
 // shared memory that the writers have passed through fence_proxy_async_shared() and a barrier.
 #pragma once
 
-#include <cuda.h>
-
 #include "cuda/device/mbarrier.cuh"
+
+#if VIDEOMAE_CUDA
+#include <cuda.h>
+#else
+#include "cuda/emu/tensor_map.h"
+#endif
 
 namespace videomae::cuda {
 
 __device__ __forceinline__ void tma_prefetch_map(const CUtensorMap& map) {
+#if VIDEOMAE_CUDA
   asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
+#else
+  (void)map;
+#endif
 }
 
 __device__ __forceinline__ void tma_load(void* shared, const CUtensorMap& map, int x, int y, Mbarrier* barrier) {
+#if VIDEOMAE_CUDA
   asm volatile(
       "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(
           shared_address(shared)),
       "l"(&map), "r"(x), "r"(y), "r"(shared_address(barrier))
       : "memory");
+#else
+  emu::tma_load(shared, map, x, y, 0, 2, barrier);
+#endif
 }
 
 __device__ __forceinline__ void tma_load(void* shared, const CUtensorMap& map, int x, int y, int z, Mbarrier* barrier) {
+#if VIDEOMAE_CUDA
   asm volatile(
       "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4}], "
       "[%5];" ::"r"(shared_address(shared)),
       "l"(&map), "r"(x), "r"(y), "r"(z), "r"(shared_address(barrier))
       : "memory");
+#else
+  emu::tma_load(shared, map, x, y, z, 3, barrier);
+#endif
 }
 
 __device__ __forceinline__ void tma_store(const CUtensorMap& map, int x, int y, const void* shared) {
+#if VIDEOMAE_CUDA
   asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%1, %2}], [%3];" ::"l"(&map), "r"(x),
                "r"(y), "r"(shared_address(shared))
                : "memory");
+#else
+  emu::tma_store(map, x, y, 0, 2, shared);
+#endif
 }
 
 __device__ __forceinline__ void tma_store(const CUtensorMap& map, int x, int y, int z, const void* shared) {
+#if VIDEOMAE_CUDA
   asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%1, %2, %3}], [%4];" ::"l"(&map), "r"(x),
                "r"(y), "r"(z), "r"(shared_address(shared))
                : "memory");
+#else
+  emu::tma_store(map, x, y, z, 3, shared);
+#endif
 }
 
 }  // namespace videomae::cuda

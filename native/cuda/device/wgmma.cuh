@@ -16,35 +16,63 @@
 #include "cuda/device/shared_address.cuh"
 #include "cuda/device/wgmma_layout.h"
 
+#if !VIDEOMAE_CUDA
+#include "cuda/emu/wgmma.h"
+#endif
+
 namespace videomae::cuda {
 
 /// Ties registers to this place: the compiler moves no access to them across it.
 template <int count>
 __device__ __forceinline__ void tie_registers(float (&d)[count]) {
+#if VIDEOMAE_CUDA
 #pragma unroll
   for (int i = 0; i < count; ++i) asm volatile("" : "+f"(d[i])::"memory");
+#else
+  (void)d;
+#endif
 }
 
 template <int count>
 __device__ __forceinline__ void tie_registers(uint32_t (&a)[count]) {
+#if VIDEOMAE_CUDA
 #pragma unroll
   for (int i = 0; i < count; ++i) asm volatile("" : "+r"(a[i])::"memory");
+#else
+  (void)a;
+#endif
 }
 
 template <int count>
 __device__ __forceinline__ void wgmma_fence(float (&d)[count]) {
   tie_registers(d);
+#if VIDEOMAE_CUDA
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+#else
+  emu::wgmma_fence();
+#endif
 }
 
-__device__ __forceinline__ void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+__device__ __forceinline__ void wgmma_commit() {
+#if VIDEOMAE_CUDA
+  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+#else
+  emu::wgmma_commit();
+#endif
+}
 
 /// Until at most the `pending` newest groups are under way.
 template <int pending, int count>
 __device__ __forceinline__ void wgmma_wait(float (&d)[count]) {
+#if VIDEOMAE_CUDA
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(pending) : "memory");
+#else
+  emu::wgmma_wait(pending);
+#endif
   tie_registers(d);
 }
+
+#if VIDEOMAE_CUDA
 
 /// The instruction for one N.
 template <int n>
@@ -147,16 +175,26 @@ WGMMA(256, 128, 128, 129, 130, 131, 132, 133, 134)
 #undef WGMMA_D4
 #undef WGMMA_D16
 
+#endif
+
 /// d += a b, or d = a b when `accumulate` is 0. Both operands in shared memory, as encode(WgmmaDescriptor) describes.
 template <int n, Major a_major, Major b_major>
 __device__ __forceinline__ void wgmma_shared(float (&d)[n / 2], uint64_t a, uint64_t b, int accumulate) {
+#if VIDEOMAE_CUDA
   Wgmma<n>::template shared<a_major, b_major>(d, a, b, accumulate);
+#else
+  emu::wgmma_issue(d, n, nullptr, a, a_major, b, b_major, accumulate != 0);
+#endif
 }
 
 /// Likewise, with A in registers as wgmma_a_place() says.
 template <int n, Major b_major>
 __device__ __forceinline__ void wgmma_registers(float (&d)[n / 2], const uint32_t (&a)[4], uint64_t b, int accumulate) {
+#if VIDEOMAE_CUDA
   Wgmma<n>::template registers_a<b_major>(d, a, b, accumulate);
+#else
+  emu::wgmma_issue(d, n, a, 0, Major::k, b, b_major, accumulate != 0);
+#endif
 }
 
 }  // namespace videomae::cuda

@@ -1,4 +1,5 @@
-// Barriers of a block and of a warp.
+// Barriers of a block, named or not, and of a warp.
+#include "cuda/emu/named_barrier.h"
 #include "cuda/emu/scheduler.h"
 
 namespace videomae::cuda::emu {
@@ -21,6 +22,39 @@ void block_sync() {
 
 namespace {
 
+constexpr const char* kNames[16] = {"barrier 0",  "barrier 1",  "barrier 2",  "barrier 3", "barrier 4",  "barrier 5",
+                                    "barrier 6",  "barrier 7",  "barrier 8",  "barrier 9", "barrier 10", "barrier 11",
+                                    "barrier 12", "barrier 13", "barrier 14", "barrier 15"};
+
+void arrive(int number, int threads, bool stays) {
+  Fiber& me = *scheduler.current;
+  if (number < 1 || number > 15) fail("a named barrier from 1 to 15", "%d", number);
+  if (threads < 32 || threads % 32 || threads > static_cast<int>(me.block->fibers.size())) {
+    fail("whole warps at a named barrier, at most the block's", "%d threads", threads);
+  }
+  Barrier& barrier = me.block->barriers[number];
+  if (barrier.expected && barrier.expected != static_cast<uint32_t>(threads)) {
+    fail("one count of threads at a named barrier", "%d where others said %u", threads, barrier.expected);
+  }
+  barrier.expected = static_cast<uint32_t>(threads);
+  me.clock.release(barrier.arrivals);
+  if (++barrier.arrived < barrier.expected) {
+    if (!stays) return;
+    barrier.waiting.push_back(&me);
+    return scheduler.wait(kNames[number]);
+  }
+  for (Fiber* fiber : barrier.waiting) {
+    fiber->clock.acquire(barrier.arrivals);
+    scheduler.wake(*fiber);
+  }
+  if (stays) me.clock.acquire(barrier.arrivals);
+  barrier.waiting.clear(), barrier.arrivals.clear();
+  barrier.expected = barrier.arrived = 0;
+  if (!stays) return;
+  scheduler.wake(me);
+  scheduler.wait(kNames[number]);
+}
+
 /// What the lanes did before has happened before what they do next.
 void order_warp(void* const*) {
   Fiber* lanes = scheduler.current->warp->lanes;
@@ -38,6 +72,9 @@ void order_warp(void* const*) {
 }
 
 }  // namespace
+
+void named_barrier_sync(int barrier, int threads) { arrive(barrier, threads, true); }
+void named_barrier_arrive(int barrier, int threads) { arrive(barrier, threads, false); }
 
 void warp_sync() {
   static constexpr Collective collective{"warp_sync", order_warp};

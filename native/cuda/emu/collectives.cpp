@@ -52,6 +52,9 @@ void count_votes(void* const lanes[32]) {
 
 }  // namespace
 
+void atomic_add(int* place, int value) { *place += value; }
+void atomic_min(int* place, int value) { *place = std::min(*place, value); }
+
 void shuffle(Shuffle form, ShuffleLane& lane) {
   static constexpr Collective from_lane{"shuffle", exchange<Shuffle::from_lane>};
   static constexpr Collective exclusive_or{"shuffle_xor", exchange<Shuffle::exclusive_or>};

@@ -38,11 +38,12 @@ void cp_async_wait(uint32_t pending) {
   const size_t finished = groups.ends.size() - pending;
   const uint32_t count = groups.ends[finished - 1];
   Block& block = *scheduler.current->block;
+  const Stamp mine = scheduler.current->clock.stamp(block.shadow.epoch());
   for (uint32_t i = 0; i < count; ++i) {
     const PendingCopy& copy = groups.copies[i];
     if (copy.valid) std::memcpy(copy.shared, copy.global, copy.valid);
     std::memset(copy.shared + copy.valid, 0, copy.bytes - copy.valid);
-    block.shadow.end_async_write(block.shared.offset(copy.shared), copy.bytes);
+    block.shadow.end_async_write(block.shared.offset(copy.shared), copy.bytes, mine);
   }
   groups.copies.erase(groups.copies.begin(), groups.copies.begin() + count);
   groups.ends.erase(groups.ends.begin(), groups.ends.begin() + static_cast<std::ptrdiff_t>(finished));

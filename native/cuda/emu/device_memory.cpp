@@ -154,6 +154,9 @@ void check_device_access(const void* address, size_t bytes, bool write) {
     return at >= from && bytes <= operand.bytes && at - from <= operand.bytes - bytes && (!write || operand.written);
   };
   if (watched) {
+    if (!scheduler.current->waited_for_kernels_ahead) {
+      fail("dependent_launch_wait() before memory of the device is touched", "none");
+    }
     if (last_hit && holds(*last_hit)) return note(at, bytes, write, *last_hit);
     for (const Operand& operand : *watched) {
       if (!holds(operand)) continue;

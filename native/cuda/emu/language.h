@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -74,6 +75,7 @@ inline uint64_t __umul64hi(uint64_t a, uint64_t b) {
 
 // ---- arithmetic ----
 
+using std::isfinite;
 using std::max;
 using std::min;
 
@@ -98,6 +100,16 @@ __attribute__((optimize("fp-contract=off"), noinline)) inline double __dadd_rn(d
 
 inline int __float2int_rn(float x) { return static_cast<int>(std::nearbyint(x)); }
 inline int __float2int_rd(float x) { return static_cast<int>(std::floor(x)); }
+
+// ---- what has no meaning where threads take turns ----
+
+inline void __threadfence() {}
+
+/// Nanoseconds, in place of the clock of a multiprocessor.
+inline long long clock64() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
 
 // ---- loads with a hint ----
 

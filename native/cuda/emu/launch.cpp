@@ -99,6 +99,11 @@ void run(const GridLaunch& launch) {
   scheduler.end_launch();
 }
 
+// Kernels run one after another here, so that there is nothing to wait for; a kernel that may begin early must still
+// wait before it touches memory of the device (device_memory.cpp).
+void dependent_launch_wait() { scheduler.current->waited_for_kernels_ahead = true; }
+void dependent_launch_allow() {}
+
 void set_queue(Queue next) { queue = next; }
 
 void enqueue(void* stream, GridLaunch&& launch) {

@@ -4,19 +4,6 @@
 #include "cuda/emu/scheduler.h"
 
 namespace videomae::cuda::emu {
-namespace {
-
-struct MmaLane {
-  float* d;
-  const uint32_t* a;
-  const uint32_t* b;
-  const float* c;
-};
-
-float element(const uint32_t* registers, Slot slot) {
-  return same_bits<float>((registers[slot.reg] >> 16 * slot.half) << 16);
-}
-
 /// Compiled for the processor at hand; never with fused multiply-adds, so results are the same everywhere.
 #if defined(__x86_64__)
 __attribute__((target_clones("avx2", "default")))
@@ -30,6 +17,19 @@ void add_products(float (&d)[16][8], const float (&a)[16][16], const float (&b)[
     }
     for (int n = 0; n < 8; ++n) d[m][n] = row[n];
   }
+}
+
+namespace {
+
+struct MmaLane {
+  float* d;
+  const uint32_t* a;
+  const uint32_t* b;
+  const float* c;
+};
+
+float element(const uint32_t* registers, Slot slot) {
+  return same_bits<float>((registers[slot.reg] >> 16 * slot.half) << 16);
 }
 
 void multiply(void* const lanes[32]) {

@@ -9,6 +9,9 @@ namespace videomae::cuda::emu {
 /// hardware's grouping of these additions differs, and is not documented.
 void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], const float (&c)[4]);
 
+/// d += a b for one such step, in that order.
+void add_products(float (&d)[16][8], const float (&a)[16][16], const float (&b)[16][8]);
+
 void ldmatrix(uint32_t* registers, int count, bool transposed, const void* row);
 void stmatrix(void* row, const uint32_t* registers, int count, bool transposed);
 

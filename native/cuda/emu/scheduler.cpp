@@ -60,7 +60,9 @@ void Scheduler::place_block(Block& block, uint32_t number, uint32_t rank) {
   const dim3 grid = launch->grid, shape = launch->block;
   block.index = {number % grid.x, number / grid.x % grid.y, number / grid.x / grid.y};
   block.rank = rank;
-  for (Barrier& barrier : block.barriers) barrier.expected = barrier.arrived = 0, barrier.waiting.clear();
+  for (Barrier& barrier : block.barriers)
+    barrier.expected = barrier.arrived = 0, barrier.waiting.clear(), barrier.arrivals.clear();
+  block.mbarriers.clear();
   block.shared.reset(launch->shared_bytes);
   block.shadow.reset(launch->shared_bytes);
   const uint32_t threads = static_cast<uint32_t>(block.fibers.size());
@@ -80,6 +82,10 @@ void Scheduler::place_block(Block& block, uint32_t number, uint32_t rank) {
     fiber.ended = false;
     fiber.clock.restart(32 * fiber.warp->number + i % 32);
     fiber.copies.copies.clear(), fiber.copies.ends.clear();
+    fiber.stores.stores.clear(), fiber.stores.ends.clear();
+    fiber.wgmma = WgmmaState{};
+    fiber.cluster_arrivals = fiber.cluster_waits = 0;
+    fiber.waited_for_kernels_ahead = !launch->programmatic;
     wake(fiber);
   }
 }
@@ -94,7 +100,8 @@ void Scheduler::run_cluster(uint32_t number) {
   cluster = number;
   const uint32_t size = static_cast<uint32_t>(launch->cluster), first = number * size;
   std::fill(ready_.begin(), ready_.end(), 0);
-  yielded_.clear();
+  yielded_.clear(), transfers_.clear(), transfer_ = nullptr;
+  cluster_barrier = ClusterBarrier{};
   failed_ = false, unfinished_ = 0, idle_rounds_ = 0;
   for (uint32_t rank = 0; rank < size; ++rank) {
     place_block(*blocks[rank], first + rank, rank);
@@ -106,7 +113,13 @@ void Scheduler::run_cluster(uint32_t number) {
   switch_stack(host_, fiber->place);
   current = nullptr;
   if (failed_) throw Error(kernel_name(launch->kernel), failure_expected, failure_got);
+  if (!transfers_.empty()) {
+    throw Error(kernel_name(launch->kernel), "a wait for every copy before the block ends", "copies under way");
+  }
   for (uint32_t rank = 0; rank < size; ++rank) {
+    if (!same_wgmma_of_warpgroups(*blocks[rank])) {
+      throw Error(kernel_name(launch->kernel), "the same wgmma of all four warps of a warpgroup", "others");
+    }
     if (blocks[rank]->shared.intact()) continue;
     throw Error(kernel_name(launch->kernel),
                 "writes within the " + std::to_string(launch->shared_bytes) + " bytes of shared memory",
@@ -117,6 +130,8 @@ void Scheduler::run_cluster(uint32_t number) {
 void Scheduler::enter_thread() {
   scheduler.launch->thread();
   Fiber& fiber = *scheduler.current;
+  finish_stores();
+  finish_wgmma();
   fiber.ended = true;
   fiber.warp->ended |= 1u << fiber.lane();
   if (--scheduler.unfinished_ == 0) {
@@ -187,17 +202,37 @@ Warp* Scheduler::pick_warp() {
   return nullptr;
 }
 
+void Scheduler::later(std::function<void()> work) { transfers_.push_back(std::move(work)); }
+
+/// Does one of the transfers under way, if there is any.
+bool Scheduler::finish_transfer() {
+  if (transfers_.empty()) return false;
+  const size_t last = transfers_.size() - 1;
+  const size_t which = order_ == Order::random     ? random_below(static_cast<uint32_t>(last + 1))
+                       : order_ == Order::reversed ? last
+                                                   : 0;
+  transfer_ = std::move(transfers_[which]);
+  transfers_.erase(transfers_.begin() + static_cast<std::ptrdiff_t>(which));
+  transfer_();
+  return true;
+}
+
 Fiber* Scheduler::next() {
+  if (!transfers_.empty() && order_ == Order::random && random_below(64) == 0) finish_transfer();
   Warp* warp = pick_warp();
-  if (!warp && !yielded_.empty()) {
-    if (++idle_rounds_ > kIdleRounds) report_deadlock();
-    const uint32_t rounds = idle_rounds_;
-    for (Fiber* fiber : yielded_) wake(*fiber);
-    idle_rounds_ = rounds;
-    yielded_.clear();
+  while (!warp) {
+    if (!finish_transfer()) {
+      if (yielded_.empty() || ++idle_rounds_ > kIdleRounds) report_deadlock();
+      const uint32_t rounds = idle_rounds_;
+      for (Fiber* fiber : yielded_) wake(*fiber);
+      idle_rounds_ = rounds;
+      yielded_.clear();
+    } else if (!yielded_.empty()) {  // what they ask for may have come
+      for (Fiber* fiber : yielded_) wake(*fiber);
+      yielded_.clear();
+    }
     warp = pick_warp();
   }
-  if (!warp) report_deadlock();
   uint32_t lane = 0;
   if (order_ == Order::reversed) {
     lane = 31 - static_cast<uint32_t>(__builtin_clz(warp->runnable));

@@ -11,13 +11,16 @@
 #include <string>
 #include <vector>
 
+#include "cuda/emu/bulk_copy.h"
 #include "cuda/emu/context_switch.h"
 #include "cuda/emu/cp_async.h"
 #include "cuda/emu/happens_before.h"
 #include "cuda/emu/launch.h"
+#include "cuda/emu/mbarrier.h"
 #include "cuda/emu/shared_memory.h"
 #include "cuda/emu/shared_shadow.h"
 #include "cuda/emu/thread.h"
+#include "cuda/emu/wgmma.h"
 
 namespace videomae::cuda::emu {
 
@@ -35,6 +38,10 @@ struct Fiber {
   const char* waits_for;  // what it was told to wait for; null when it may run
   bool ended;
   CopyGroups copies;  // cp.async that it has started
+  BulkGroups stores;  // likewise of the copy engine
+  WgmmaState wgmma;
+  uint32_t cluster_arrivals, cluster_waits;
+  bool waited_for_kernels_ahead;
   uint32_t lane() const { return index % 32; }
 };
 
@@ -53,6 +60,13 @@ struct Warp {
 struct Barrier {
   uint32_t expected = 0, arrived = 0;  // 0 expected: not in use
   std::vector<Fiber*> waiting;
+  VectorClock arrivals;
+};
+
+struct ClusterBarrier {
+  uint32_t arrived = 0, phase = 0;
+  VectorClock current, over;  // as of an mbarrier
+  std::vector<Fiber*> waiting;
 };
 
 struct Block {
@@ -61,6 +75,7 @@ struct Block {
   std::vector<Fiber> fibers;
   std::vector<Warp> warps;
   Barrier barriers[16];
+  Mbarriers mbarriers;
   SharedMemory shared;
   SharedShadow shadow;
 };
@@ -81,6 +96,12 @@ class Scheduler {
   /// Runs one cluster to its end.
   /// @throws Error for what fail() was called with
   void run_cluster(uint32_t number);
+
+  ClusterBarrier cluster_barrier;
+
+  /// Has work done when no thread can go on without it; at random orders now and then sooner.
+  void later(std::function<void()> work);
+  std::vector<Stretch> arguments;  // of the call under way: what a thread's own stack would lose at an error
 
   /// The thread of a number in the cluster (ThreadClock); null when there is none.
   const Fiber* thread(uint32_t number) const;
@@ -110,7 +131,10 @@ class Scheduler {
   std::vector<Warp*> warps_;     // of all blocks
   std::vector<uint64_t> ready_;  // a bit a warp with runnable lanes
   std::vector<Fiber*> yielded_;
+  std::vector<std::function<void()>> transfers_;
+  std::function<void()> transfer_;  // under way
 
+  bool finish_transfer();
   static void enter_thread();
   void place_block(Block& block, uint32_t number, uint32_t rank);
   void go_on();

@@ -15,6 +15,7 @@ void SharedShadow::reset(size_t bytes) {
   const size_t granules = (bytes + kGranule - 1) / kGranule;
   states_.assign(bytes, unwritten);
   if (writes_.size() < granules) writes_.resize(granules), reads_.resize(granules), generic_.resize(granules);
+  readers_.assign(granules, 0);
   begin_epoch();
 }
 
@@ -35,6 +36,8 @@ void SharedShadow::check_state(size_t offset, size_t bytes, const char* verb) co
     if (states_[i] == pending) {
       fail("no access to shared memory that an asynchronous copy is still to write", "%s at offset %zu", verb, i);
     }
+    if (states_[i] == barrier)
+      fail("no access to a live mbarrier but through its functions", "%s at offset %zu", verb, i);
     fail("shared memory to be written before it is read", "%s at offset %zu", verb, i);
   }
 }
@@ -61,6 +64,10 @@ void SharedShadow::note_write(size_t offset, size_t bytes, bool generic) {
   for (size_t g = offset / kGranule, end = (offset + bytes - 1) / kGranule; g <= end; ++g) {
     if (writes_[g].bits != mine.bits) check_race(g, writes_[g], "a write", "has written");
     if (reads_[g].bits != mine.bits) check_race(g, reads_[g], "a write", "has read");
+    if (readers_[g]) {
+      fail("shared memory to stay as it is until asynchronous reads of it have been waited for",
+           "a write of offset %zu", g * kGranule);
+    }
     writes_[g] = mine;
     generic_[g] = generic;
   }
@@ -92,7 +99,7 @@ void SharedShadow::read(size_t offset, size_t bytes) {
 
 void SharedShadow::write(size_t offset, size_t bytes) {
   for (size_t i = offset; i < offset + bytes; ++i) {
-    if (states_[i] == pending) check_state(i, 1, "a write");
+    if (states_[i] >= pending) check_state(i, 1, "a write");
   }
   std::memset(&states_[offset], written, bytes);
   note_write(offset, bytes, true);
@@ -100,33 +107,61 @@ void SharedShadow::write(size_t offset, size_t bytes) {
 
 void SharedShadow::begin_async_write(size_t offset, size_t bytes, const char* what) {
   for (size_t i = offset; i < offset + bytes; ++i) {
-    if (states_[i] == pending) check_state(i, 1, what);
+    if (states_[i] >= pending) check_state(i, 1, what);
   }
   note_write(offset, bytes, false);
   std::memset(&states_[offset], pending, bytes);
 }
 
-void SharedShadow::end_async_write(size_t offset, size_t bytes) {
+void SharedShadow::end_async_write(size_t offset, size_t bytes, Stamp writer) {
   std::memset(&states_[offset], written, bytes);
-  const Stamp mine = scheduler.current->clock.stamp(epoch_);
   for (size_t g = offset / kGranule, end = (offset + bytes - 1) / kGranule; g <= end; ++g) {
-    writes_[g] = mine;
+    writes_[g] = writer;
     generic_[g] = 0;
   }
 }
 
-void SharedShadow::async_read(size_t offset, size_t bytes, const char* what) {
+void SharedShadow::begin_async_read(size_t offset, size_t bytes, const char* what) {
   check_state(offset, bytes, what);
   note_read(offset, bytes);
-  for (size_t g = offset / kGranule, end = (offset + bytes - 1) / kGranule; g <= end; ++g) {
-    if (!generic_[g] || !writes_[g].bits) continue;
+  check_fenced(offset, bytes, what);
+  for (size_t g = offset / kGranule, end = (offset + bytes - 1) / kGranule; g <= end; ++g) ++readers_[g];
+}
+
+void SharedShadow::end_async_read(size_t offset, size_t bytes) {
+  for (size_t g = offset / kGranule, end = (offset + bytes - 1) / kGranule; g <= end; ++g) --readers_[g];
+}
+
+void SharedShadow::check_fenced(size_t offset, size_t bytes, const char* what) const {
+  for (size_t i = offset; i < offset + bytes; i += kGranule) {
+    const size_t g = i / kGranule;
+    if (states_[i] != written || !generic_[g] || !writes_[g].bits) continue;
     const Fiber* writer = scheduler.thread(writes_[g].thread());
     if (!writer) continue;
     // (epoch, clock) of the write against those of the fence, which advanced the clock
-    if ((writes_[g].bits >> 16) < (writer->clock.fenced.bits >> 16)) continue;
-    fail("fence_proxy_async_shared() between stores to shared memory and the asynchronous proxy's reading",
-         "%s of offset %zu, which thread %u has written", what, g * kGranule, writes_[g].thread());
+    if (writes_[g].bits >> 16 < writer->clock.fenced.bits >> 16) continue;
+    fail("fence_proxy_async_shared() between stores to shared memory and the asynchronous proxy",
+         "%s of offset %zu, which thread %u has written", what, i, writes_[g].thread());
   }
+}
+
+void SharedShadow::make_barrier(size_t offset) {
+  write(offset, 8);
+  std::memset(&states_[offset], barrier, 8);
+}
+
+void SharedShadow::end_barrier(size_t offset) {
+  check_barrier(offset);
+  std::memset(&states_[offset], unwritten, 8);
+  note_write(offset, 8, true);
+}
+
+void SharedShadow::check_barrier(size_t offset) const {
+  if (scheduler.current->clock.after(writes_[offset / kGranule], epoch_)) return;
+  fail("a barrier between mbarrier_init() and its use by other threads",
+       "the mbarrier at offset %zu, which thread %u "
+       "has initialised",
+       offset, writes_[offset / kGranule].thread());
 }
 
 }  // namespace videomae::cuda::emu

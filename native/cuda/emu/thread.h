@@ -29,6 +29,16 @@ uint32_t shared_address(const void* shared);
 
 void fence_proxy_async_shared();
 
+// ---- atomic operations, which need nothing here: threads take turns only where they wait ----
+
+void atomic_add(int* place, int value);
+void atomic_min(int* place, int value);
+
+// ---- launches ----
+
+void dependent_launch_wait();
+void dependent_launch_allow();
+
 // ---- collectives of a full warp ----
 
 /// What all lanes do together: `work` runs once, when the last has come, with what each brought.

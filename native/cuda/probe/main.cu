@@ -14,7 +14,7 @@
 #include <filesystem>
 #include <stdexcept>
 
-#include "cuda/probe/device_info.cuh"
+#include "cuda/device/device_info.cuh"
 #include "cuda/probe/json.h"
 #include "cuda/probe/probe.h"
 
@@ -35,6 +35,9 @@ struct Options {
   std::string golden;
   unsigned seconds = 60;
 };
+
+/// The probe that asks how many registers a kernel has.
+constexpr char kNeedsRegisters[] = "register_budget";
 
 using Observe = void (*)(Report&);
 
@@ -77,7 +80,8 @@ void watch(const char* name, unsigned seconds) {
 }
 
 /// By way of a second file, so that a broken run leaves no half.
-void write_golden(const std::string& folder, const char* name, const DeviceInfo& device, const std::string& text) {
+void write_golden(const std::string& folder, const char* name, const cuda::DeviceInfo& device,
+                  const std::string& text) {
   const std::string path = folder + "/" + name + ".txt", unfinished = path + "." + std::to_string(getpid()) + ".tmp";
   std::filesystem::create_directories(folder);
   char date[32];
@@ -100,10 +104,10 @@ int run_here(const Expectation& probe, const Options& options) {
   const auto ms = [&] {
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   };
-  const DeviceInfo device = device_info();
-  if (device.error != cudaSuccess) {
+  const cuda::DeviceInfo device = cuda::device_info();
+  if (!device.problem.empty()) {
     std::printf("{\"bench\":\"probe\",\"verdict\":\"no usable GPU\",\"detail\":%s}\n",
-                json_string(no_gpu_reason(device.error)).c_str());
+                json_string(device.problem).c_str());
     std::fflush(stdout);
     return kNoGpu;
   }
@@ -113,7 +117,12 @@ int run_here(const Expectation& probe, const Options& options) {
     say(probe.name, "not on this GPU", device.name + " has capability " + std::to_string(device.capability), 0, ms());
     return kAsExpected;
   }
+  if (device.emulated && !std::strcmp(probe.name, kNeedsRegisters)) {
+    say(probe.name, "not on this GPU", "the emulator has no registers", 0, ms());
+    return kAsExpected;
+  }
   try {
+    if (device.emulated && !options.golden.empty()) throw std::runtime_error("golden files come from a GPU alone");
     Report expected, observed;
     probe.expect(expected);
     observation(probe.name)(observed);

@@ -8,7 +8,8 @@
 namespace videomae::probe {
 
 __global__ void cluster_sights(ClusterSight* out) {
-  __shared__ uint32_t value, received;
+  uint32_t& value = *shared_memory<uint32_t>(0);
+  uint32_t& received = *shared_memory<uint32_t>(4);
   const uint32_t rank = cuda::cluster_rank(), size = cuda::cluster_size();
   if (threadIdx.x == 0) value = 100 + 7 * blockIdx.x;
   cuda::cluster_sync();
@@ -27,13 +28,7 @@ __global__ void cluster_sights(ClusterSight* out) {
 void observe_cluster(Report& report) {
   for (const int size : kClusterSizes) {
     Buffer<ClusterSight> out(kClusterBlocks, 0xEE);
-    cudaLaunchAttribute attribute{};
-    attribute.id = cudaLaunchAttributeClusterDimension;
-    attribute.val.clusterDim.x = size, attribute.val.clusterDim.y = 1, attribute.val.clusterDim.z = 1;
-    cudaLaunchConfig_t config{};
-    config.gridDim = dim3(kClusterBlocks), config.blockDim = dim3(64);
-    config.attrs = &attribute, config.numAttrs = 1;
-    check(cudaLaunchKernelEx(&config, cluster_sights, out.data()), "cudaLaunchKernelEx with a cluster");
+    launch(context, cluster_sights, {dim3(kClusterBlocks), dim3(64), 8, size}, out.data());
     finish("cluster_sights");
     write_cluster(report, size, out.read());
   }

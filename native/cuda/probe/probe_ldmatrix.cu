@@ -7,28 +7,28 @@
 namespace videomae::probe {
 
 __global__ void ldmatrix_forms(uint32_t* out) {  // (kLdmatrixForms, 4, 32)
-  __shared__ __align__(16) uint16_t rows[32][8];
+  uint16_t* rows = shared_memory<uint16_t>();    // (32, 8)
   const int lane = threadIdx.x;
   const int row = ldmatrix_row(lane);
-  for (int i = 0; i < 8; ++i) rows[row][i] = static_cast<uint16_t>(8 * lane + i);
-  __syncthreads();
+  for (int i = 0; i < 8; ++i) rows[8 * row + i] = static_cast<uint16_t>(8 * lane + i);
+  block_sync();
   uint32_t two[2], four[4];
   const auto keep = [&](int form, const uint32_t* regs, int count) {
     for (int reg = 0; reg < count; ++reg) out[(form * 4 + reg) * 32 + lane] = regs[reg];
   };
-  cuda::ldmatrix_x2(two, rows[row]);
+  cuda::ldmatrix_x2(two, rows + 8 * row);
   keep(kX2, two, 2);
-  cuda::ldmatrix_x2_transposed(two, rows[row]);
+  cuda::ldmatrix_x2_transposed(two, rows + 8 * row);
   keep(kX2Transposed, two, 2);
-  cuda::ldmatrix_x4(four, rows[row]);
+  cuda::ldmatrix_x4(four, rows + 8 * row);
   keep(kX4, four, 4);
-  cuda::ldmatrix_x4_transposed(four, rows[row]);
+  cuda::ldmatrix_x4_transposed(four, rows + 8 * row);
   keep(kX4Transposed, four, 4);
 }
 
 void observe_ldmatrix(Report& report) {
   Buffer<uint32_t> out(kLdmatrixForms * 4 * 32, 0xFF);
-  ldmatrix_forms<<<1, 32>>>(out.data());
+  launch(context, ldmatrix_forms, {dim3(1), dim3(32), 32 * 8 * sizeof(uint16_t)}, out.data());
   finish("ldmatrix_forms");
   const std::vector<uint32_t> registers = out.read();
   for (int form = 0; form < kLdmatrixForms; ++form) {

@@ -1,4 +1,5 @@
 // One thread plays the script and asks after each step; then a block arrives and waits over many phases.
+#include "cuda/device/atomic.cuh"
 #include "cuda/device/bulk_copy.cuh"
 #include "cuda/probe/gpu.cuh"
 #include "cuda/probe/mbarrier.h"
@@ -8,8 +9,8 @@ namespace videomae::probe {
 
 __global__ void mbarrier_script(const MbarrierStep* script, int steps, const unsigned char* source, int* over,
                                 int* bytes_wrong) {
-  __shared__ cuda::Mbarrier barrier;
-  __shared__ __align__(16) unsigned char landed[64];
+  cuda::Mbarrier& barrier = *shared_memory<cuda::Mbarrier>(64);
+  unsigned char* landed = shared_memory<unsigned char>();  // (64)
   int last_copy = 0;
   bool alive = false;
   for (int i = 0; i < steps; ++i) {
@@ -31,7 +32,7 @@ __global__ void mbarrier_script(const MbarrierStep* script, int steps, const uns
         cuda::mbarrier_arrive_expect(&barrier, argument);
         break;
       case MbarrierAct::copy:
-        for (unsigned char& byte : landed) byte = 0xEE;
+        for (int n = 0; n < 64; ++n) landed[n] = 0xEE;
         cuda::fence_proxy_async_shared();
         cuda::bulk_load(landed, source, argument, &barrier);
         last_copy = argument;
@@ -48,20 +49,20 @@ __global__ void mbarrier_script(const MbarrierStep* script, int steps, const uns
 }
 
 __global__ void mbarrier_phases(int* wrong) {
-  __shared__ cuda::Mbarrier barrier;
-  __shared__ int values[2][kMbarrierThreads];
+  int* values[2] = {shared_memory<int>(), shared_memory<int>() + kMbarrierThreads};
+  cuda::Mbarrier& barrier = *shared_memory<cuda::Mbarrier>(2 * kMbarrierThreads * sizeof(int));
   const int thread = threadIdx.x;
   if (thread == 0) {
     cuda::mbarrier_init(&barrier, kMbarrierThreads);
     cuda::fence_mbarrier_init();
   }
-  __syncthreads();
+  block_sync();
   for (int phase = 0; phase < kMbarrierPhases; ++phase) {
     values[phase % 2][thread] = phase * 1000 + thread;
     cuda::mbarrier_arrive(&barrier);
     cuda::mbarrier_wait(&barrier, phase % 2);
     const int neighbour = (thread + 33) % kMbarrierThreads;
-    if (values[phase % 2][neighbour] != phase * 1000 + neighbour) atomicAdd(wrong, 1);
+    if (values[phase % 2][neighbour] != phase * 1000 + neighbour) cuda::atomic_add(wrong, 1);
   }
 }
 
@@ -71,9 +72,11 @@ void observe_mbarrier(Report& report) {
   const Buffer<unsigned char> from(source);
   const Buffer<MbarrierStep> script(std::vector<MbarrierStep>(kMbarrierScript, kMbarrierScript + kMbarrierSteps));
   Buffer<int> over(kMbarrierSteps), bytes_wrong(1), wrong(1);
-  mbarrier_script<<<1, 1>>>(script.data(), kMbarrierSteps, from.data(), over.data(), bytes_wrong.data());
+  launch(context, mbarrier_script, {dim3(1), dim3(1), 72}, script.data(), kMbarrierSteps, from.data(), over.data(),
+         bytes_wrong.data());
   finish("mbarrier_script");
-  mbarrier_phases<<<1, kMbarrierThreads>>>(wrong.data());
+  launch(context, mbarrier_phases, {dim3(1), dim3(kMbarrierThreads), 2 * kMbarrierThreads * sizeof(int) + 8},
+         wrong.data());
   finish("mbarrier_phases");
   write_mbarrier(report, over.read(), wrong.read()[0], bytes_wrong.read()[0]);
 }

@@ -28,7 +28,7 @@ __global__ void mma_sync_one_hot(float* d_out) {  // (kMmaA + 1, kMmaD)
 
 void observe_mma_sync(Report& report) {
   Buffer<float> d(static_cast<size_t>(kMmaA + 1) * kMmaD, 0xFF);
-  mma_sync_one_hot<<<kMmaA + 1, 32>>>(d.data());
+  launch(context, mma_sync_one_hot, {dim3(kMmaA + 1), dim3(32)}, d.data());
   finish("mma_sync_one_hot");
   const std::vector<float> values = d.read();
   MmaStructure structure;

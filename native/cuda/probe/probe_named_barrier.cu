@@ -9,7 +9,7 @@
 namespace videomae::probe {
 
 __global__ void named_barrier_rounds(int producers, int* sums) {  // block: barrier - 1
-  __shared__ int values[7 * 32];
+  int* values = shared_memory<int>();                             // (7, 32)
   const int full = blockIdx.x + 1, empty = full % 15 + 1;
   const int threads = (producers + 1) * 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   if (warp < producers) {
@@ -31,10 +31,10 @@ __global__ void named_barrier_rounds(int producers, int* sums) {  // block: barr
 }
 
 __global__ void arrive_goes_on(int* seen) {
-  __shared__ int flag;
+  int& flag = *shared_memory<int>();
   const int warp = threadIdx.x / 32;
   if (threadIdx.x == 0) flag = 0;
-  __syncthreads();
+  block_sync();
   if (warp == 0) {
     cuda::named_barrier_arrive(1, 64);
     if (threadIdx.x == 0) flag = 1;
@@ -49,12 +49,13 @@ __global__ void arrive_goes_on(int* seen) {
 void observe_named_barrier(Report& report) {
   for (const int producers : kNamedBarrierProducers) {
     Buffer<int> sums(15, 0xFF);
-    named_barrier_rounds<<<15, (producers + 1) * 32>>>(producers, sums.data());
+    launch(context, named_barrier_rounds, {dim3(15), dim3((producers + 1) * 32), 7 * 32 * sizeof(int)}, producers,
+           sums.data());
     finish("named_barrier_rounds");
     write_named_barrier(report, producers, sums.read());
   }
   Buffer<int> seen(1);
-  arrive_goes_on<<<1, 64>>>(seen.data());
+  launch(context, arrive_goes_on, {dim3(1), dim3(64), sizeof(int)}, seen.data());
   finish("arrive_goes_on");
   write_arrive_goes_on(report, seen.read()[0]);
 }

@@ -34,11 +34,9 @@ void observe_register_budget(Report& report) {
   }
   const Buffer<int> from(input);
   Buffer<int> sums(kBudgetThreads, 0xFF);
-  cudaFuncAttributes attributes{};
-  check(cudaFuncGetAttributes(&attributes, register_budget_roles), "cudaFuncGetAttributes");
-  register_budget_roles<<<1, kBudgetThreads>>>(from.data(), sums.data());
+  launch(context, register_budget_roles, {dim3(1), dim3(kBudgetThreads)}, from.data(), sums.data());
   finish("register_budget_roles");
-  write_register_budget(report, attributes.numRegs, sums.read());
+  write_register_budget(report, cuda::registers_at_entry(register_budget_roles), sums.read());
 }
 
 }  // namespace videomae::probe

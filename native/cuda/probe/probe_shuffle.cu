@@ -17,7 +17,7 @@ void observe_shuffle(Report& report) {
   std::vector<int> heard[kShuffleForms];
   for (const int argument : kShuffleArgument) {
     Buffer<int> out(kShuffleForms * 32, 0xFF);
-    shuffle_forms<<<1, 32>>>(argument, out.data());
+    launch(context, shuffle_forms, {dim3(1), dim3(32)}, argument, out.data());
     finish("shuffle_forms");
     const std::vector<int> values = out.read();
     for (int form = 0; form < kShuffleForms; ++form) {

@@ -7,7 +7,7 @@
 namespace videomae::probe {
 
 __global__ void stmatrix_forms(uint16_t* out) {  // (2, 32, 8)
-  __shared__ __align__(16) uint16_t rows[32][8];
+  uint16_t* rows = shared_memory<uint16_t>();    // (32, 8)
   const int lane = threadIdx.x;
   uint32_t regs[4];
   for (int reg = 0; reg < 4; ++reg) {
@@ -15,19 +15,19 @@ __global__ void stmatrix_forms(uint16_t* out) {  // (2, 32, 8)
     regs[reg] = number | (number + 1) << 16;
   }
   for (int form = 0; form < 2; ++form) {
-    for (int i = 0; i < 8; ++i) rows[lane][i] = 0xFFFF;
-    __syncthreads();
-    if (form == 0) cuda::stmatrix_x4(rows[stmatrix_row(lane)], regs);
-    if (form == 1) cuda::stmatrix_x4_transposed(rows[stmatrix_row(lane)], regs);
-    __syncthreads();
-    for (int i = 0; i < 8; ++i) out[(form * 32 + lane) * 8 + i] = rows[lane][i];
-    __syncthreads();
+    for (int i = 0; i < 8; ++i) rows[8 * lane + i] = 0xFFFF;
+    block_sync();
+    if (form == 0) cuda::stmatrix_x4(rows + 8 * stmatrix_row(lane), regs);
+    if (form == 1) cuda::stmatrix_x4_transposed(rows + 8 * stmatrix_row(lane), regs);
+    block_sync();
+    for (int i = 0; i < 8; ++i) out[(form * 32 + lane) * 8 + i] = rows[8 * lane + i];
+    block_sync();
   }
 }
 
 void observe_stmatrix(Report& report) {
   Buffer<uint16_t> out(2 * 32 * 8);
-  stmatrix_forms<<<1, 32>>>(out.data());
+  launch(context, stmatrix_forms, {dim3(1), dim3(32), 32 * 8 * sizeof(uint16_t)}, out.data());
   finish("stmatrix_forms");
   const std::vector<uint16_t> memory = out.read();
   for (const bool transposed : {false, true}) {

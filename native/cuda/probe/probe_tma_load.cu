@@ -7,9 +7,12 @@
 
 namespace videomae::probe {
 
+/// Where the tile begins: behind the barrier, where every swizzle pattern may.
+constexpr size_t kTmaTile = 1024;
+
 __global__ void tma_load_box(const __grid_constant__ CUtensorMap map, TmaCase c, uint16_t* out) {
-  __shared__ cuda::Mbarrier barrier;
-  uint16_t* memory = reinterpret_cast<uint16_t*>(cuda::dynamic_shared());
+  uint16_t* memory = shared_memory<uint16_t>(kTmaTile);
+  cuda::Mbarrier& barrier = *shared_memory<cuda::Mbarrier>();
   const int box = c.box[0] * c.box[1] * c.box[2], elements = box + kTmaGuard;
   for (int i = threadIdx.x; i < elements; i += blockDim.x) memory[i] = kTmaPoison;
   if (threadIdx.x == 0) {
@@ -17,7 +20,7 @@ __global__ void tma_load_box(const __grid_constant__ CUtensorMap map, TmaCase c,
     cuda::fence_mbarrier_init();
   }
   cuda::fence_proxy_async_shared();
-  __syncthreads();
+  block_sync();
   if (threadIdx.x == 0) {
     cuda::tma_prefetch_map(map);
     cuda::mbarrier_arrive_expect(&barrier, box * 2);
@@ -37,8 +40,9 @@ void observe_tma_load(Report& report) {
     const int elements = tma_box_elements(c) + kTmaGuard;
     const Buffer<uint16_t> global(numbers);
     Buffer<uint16_t> out(elements);
-    tma_load_box<<<1, 128, elements * 2 + cuda::kSharedAlignment>>>(tma_map(c, global.data()), c, out.data());
-    finish(tma_title("load", c).c_str());
+    launch(context, tma_load_box, {dim3(1), dim3(128), kTmaTile + elements * sizeof(uint16_t)},
+           tma_map(c, global.data()), c, out.data());
+    finish(tma_title("load", c));
     std::vector<int> memory;
     int nan_bits = 0;
     for (const uint16_t bits : out.read()) {

@@ -9,11 +9,11 @@
 namespace videomae::probe {
 
 __global__ void tma_store_box(const __grid_constant__ CUtensorMap map, TmaCase c) {
-  uint16_t* memory = reinterpret_cast<uint16_t*>(cuda::dynamic_shared());
+  uint16_t* memory = shared_memory<uint16_t>();
   const int box = c.box[0] * c.box[1] * c.box[2];
   for (int i = threadIdx.x; i < box; i += blockDim.x) memory[i] = static_cast<uint16_t>(i + 1);
   cuda::fence_proxy_async_shared();
-  __syncthreads();
+  block_sync();
   if (threadIdx.x == 0) {
     if (c.rank == 2) cuda::tma_store(map, c.corner[0], c.corner[1], memory);
     if (c.rank == 3) cuda::tma_store(map, c.corner[0], c.corner[1], c.corner[2], memory);
@@ -27,8 +27,9 @@ void observe_tma_store(Report& report) {
   for (const TmaCase& c : kTmaCases) {
     if (c.nan_fill) continue;
     const Buffer<uint16_t> global(std::vector<uint16_t>(tma_elements(c), kTmaPoison));
-    tma_store_box<<<1, 128, tma_box_elements(c) * 2 + cuda::kSharedAlignment>>>(tma_map(c, global.data()), c);
-    finish(tma_title("store", c).c_str());
+    launch(context, tma_store_box, {dim3(1), dim3(128), tma_box_elements(c) * sizeof(uint16_t)},
+           tma_map(c, global.data()), c);
+    finish(tma_title("store", c));
     const std::vector<uint16_t> memory = global.read();
     write_tma_store(report, c, std::vector<int>(memory.begin(), memory.end()));
   }

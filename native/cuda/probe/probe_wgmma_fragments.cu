@@ -8,11 +8,11 @@ namespace videomae::probe {
 
 template <int n>
 __global__ void wgmma_one_hot_register(int* met) {  // (kWgmmaA, 64 * n)
-  __shared__ __align__(1024) uint16_t b[n * 16];
+  uint16_t* b = shared_memory<uint16_t>();          // (n, 16)
   const int thread = threadIdx.x, hot = blockIdx.x;
   for (int i = thread; i < n * 16; i += cuda::kWarpgroup) b[i] = code_bits(i);
   cuda::fence_proxy_async_shared();
-  __syncthreads();
+  block_sync();
   uint32_t a[4];
 #pragma unroll
   for (int reg = 0; reg < 4; ++reg) {
@@ -34,9 +34,11 @@ __global__ void wgmma_one_hot_register(int* met) {  // (kWgmmaA, 64 * n)
 
 void observe_wgmma_fragments(Report& report) {
   Buffer<int> few(static_cast<size_t>(kWgmmaA) * 64 * 8), many(static_cast<size_t>(kWgmmaA) * 64 * 64);
-  wgmma_one_hot_register<8><<<kWgmmaA, cuda::kWarpgroup>>>(few.data());
+  launch(context, wgmma_one_hot_register<8>, {dim3(kWgmmaA), dim3(cuda::kWarpgroup), 8 * 16 * sizeof(uint16_t)},
+         few.data());
   finish("wgmma_one_hot_register<8>");
-  wgmma_one_hot_register<64><<<kWgmmaA, cuda::kWarpgroup>>>(many.data());
+  launch(context, wgmma_one_hot_register<64>, {dim3(kWgmmaA), dim3(cuda::kWarpgroup), 64 * 16 * sizeof(uint16_t)},
+         many.data());
   finish("wgmma_one_hot_register<64>");
   write_wgmma_structure(report, few.read());
   write_wgmma_d(report, many.read());

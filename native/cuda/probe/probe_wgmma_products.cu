@@ -1,15 +1,14 @@
 // One warpgroup a case; operands are stored at WgmmaTile::offset() and described by WgmmaTile::descriptor().
+#include "cuda/device/bfloat16.cuh"
 #include "cuda/device/wgmma.cuh"
 #include "cuda/probe/gpu.cuh"
 #include "cuda/probe/probe.h"
 #include "cuda/probe/wgmma_products.h"
 
-#include <cuda_bf16.h>
-
 namespace videomae::probe {
 
 __device__ uint16_t product_bits(int which, int row, int k) {
-  return __bfloat16_as_ushort(__float2bfloat16(static_cast<float>(product_value(which, row, k))));
+  return cuda::to_bf16(static_cast<float>(product_value(which, row, k))).bits;
 }
 
 /// Fills a tile with A or B.
@@ -25,12 +24,12 @@ template <int n, ASource a_source, cuda::Major b_major>
 __global__ void __launch_bounds__(cuda::kWarpgroup) wgmma_product(cuda::Swizzle swizzle, float* out) {  // (64, n)
   constexpr cuda::Major a_major = a_source == ASource::shared_mn ? cuda::Major::mn : cuda::Major::k;
   const cuda::WgmmaTile a_tile{a_major, swizzle, 64, kProductK}, b_tile{b_major, swizzle, n, kProductK};
-  unsigned char* a_memory = cuda::dynamic_shared();
+  unsigned char* a_memory = shared_memory<unsigned char>();
   unsigned char* b_memory = a_memory + a_tile.bytes();  // a multiple of 1024
   store_tile(a_memory, a_tile, 0);
   store_tile(b_memory, b_tile, 1);
   cuda::fence_proxy_async_shared();
-  __syncthreads();
+  block_sync();
 
   uint32_t a[kProductK / 16][4];
   if constexpr (a_source == ASource::registers) {
@@ -77,11 +76,11 @@ void observe_swizzles(Report& report) {
   for (const cuda::Swizzle swizzle : kSwizzles) {
     constexpr cuda::Major a_major = a_source == ASource::shared_mn ? cuda::Major::mn : cuda::Major::k;
     const size_t shared = cuda::WgmmaTile{a_major, swizzle, 64, kProductK}.bytes() +
-                          cuda::WgmmaTile{b_major, swizzle, n, kProductK}.bytes() + cuda::kSharedAlignment;
+                          cuda::WgmmaTile{b_major, swizzle, n, kProductK}.bytes();
     Buffer<float> out(64 * n, 0xFF);
-    allow_shared(wgmma_product<n, a_source, b_major>, shared);
-    wgmma_product<n, a_source, b_major><<<1, cuda::kWarpgroup, shared>>>(swizzle, out.data());
-    finish(("wgmma_product, n " + std::to_string(n)).c_str());
+    launch(context, wgmma_product<n, a_source, b_major>, {dim3(1), dim3(cuda::kWarpgroup), shared}, swizzle,
+           out.data());
+    finish("wgmma_product, n " + std::to_string(n));
     const std::vector<float> got = out.read();
     int wrong = 0;
     for (int i = 0; i < 64 * n; ++i) wrong += !(got[i] == static_cast<float>(expected[i]));

@@ -1,0 +1,193 @@
+// Patch embedding of the visible tokens on a GPU: one kernel reads their cubes, and nothing else of the clip, and
+// writes the product's operand, normalised; then one product whose epilogue adds the bias and the rows of the
+// positional table.
+#include "cuda/gemm.h"
+#include "cuda/quad.cuh"
+
+namespace videomae::cuda {
+namespace {
+
+constexpr int kThreads = 128;  // a patch of 16 x 16 x 2 is as many groups of four pixels
+
+/// A clip batch and its token grid (ops/token_grid.h).
+struct Clips {
+  const void* video;  // u8 (B, T, H, W, 3) or f32 (B, 3, T, H, W)
+  int64_t frame;      // pixels of a frame
+  int frames, width;
+  int tubelet, patch, rows, columns, tokens;
+};
+
+Clips clips_of(const TokenGrid& g, const void* video) {
+  return {video,
+          g.height * g.width,
+          static_cast<int>(g.frames),
+          static_cast<int>(g.width),
+          static_cast<int>(g.tubelet),
+          static_cast<int>(g.patch),
+          static_cast<int>(g.rows()),
+          static_cast<int>(g.columns()),
+          static_cast<int>(g.tokens())};
+}
+
+/// Up to four neighbouring pixels of one row of a cube.
+struct PixelGroup {
+  int t, y, x, count;  // in the clip
+  int column;          // in the patch's columns, of channel 0
+
+  __device__ __forceinline__ PixelGroup(const Clips& clips, int token, int group) {
+    const int groups = (clips.patch + 3) / 4, row = group / groups, dx = group % groups * 4;
+    const int dt = row / clips.patch, dy = row % clips.patch, place = token % (clips.rows * clips.columns);
+    t = token / (clips.rows * clips.columns) * clips.tubelet + dt;
+    y = place / clips.columns * clips.patch + dy;
+    x = place % clips.columns * clips.patch + dx;
+    count = clips.patch - dx < 4 ? clips.patch - dx : 4;
+    column = row * clips.patch + dx;
+  }
+};
+
+__device__ __forceinline__ int groups_of(const Clips& clips) {
+  return clips.tubelet * clips.patch * ((clips.patch + 3) / 4);
+}
+
+/// What makes a byte a normalised value, by channel: times `scale` plus `shift`.
+struct Normalisation {
+  float scale[3], shift[3];
+};
+
+/// Three channels of up to four pixels that lie in a row.
+__device__ __forceinline__ void load_pixels(Quad (&v)[3], const uint8_t* from, int count, const Normalisation& to) {
+  uint32_t bytes[12];
+  if (count == 4 && reinterpret_cast<uintptr_t>(from) % 4 == 0) {
+    const uint32_t* const words = reinterpret_cast<const uint32_t*>(from);
+    const uint32_t three[3] = {words[0], words[1], words[2]};
+#pragma unroll
+    for (int i = 0; i < 12; ++i) bytes[i] = three[i / 4] >> i % 4 * 8 & 255;
+  } else {
+#pragma unroll
+    for (int i = 0; i < 12; ++i) bytes[i] = i < 3 * count ? from[i] : 0;
+  }
+#pragma unroll
+  for (int i = 0; i < 12; ++i) v[i % 3].at[i / 3] = static_cast<float>(bytes[i]) * to.scale[i % 3] + to.shift[i % 3];
+}
+
+/// Block i writes row i of the operand, the cube of visible token i: columns (channel, dt, dy, dx).
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    gather_patches(Clips clips, bool bytes, Normalisation normalisation, const int32_t* visible, int visible_count,
+                   T* patches, int32_t* fault, int32_t fault_code) {
+  const int64_t row = blockIdx.x;
+  const int64_t clip = row / visible_count;
+  const int token = visible[row];
+  const int channel = clips.tubelet * clips.patch * clips.patch;
+  T* const to = patches + row * (3 * channel);
+  const bool whole_rows = reinterpret_cast<uintptr_t>(patches) % (4 * sizeof(T)) == 0 && clips.patch % 4 == 0;
+  const bool known = token >= 0 && token < clips.tokens;
+  if (!known && threadIdx.x == 0) *fault = fault_code;
+  for (int group = static_cast<int>(threadIdx.x); group < groups_of(clips); group += kThreads) {
+    const PixelGroup at(clips, known ? token : 0, group);
+    Quad v[3] = {};
+    if (known && bytes) {
+      const int64_t pixel =
+          (clip * clips.frames + at.t) * clips.frame + static_cast<int64_t>(at.y) * clips.width + at.x;
+      load_pixels(v, static_cast<const uint8_t*>(clips.video) + 3 * pixel, at.count, normalisation);
+    } else if (known) {
+      const float* const video = static_cast<const float*>(clips.video);
+#pragma unroll
+      for (int c = 0; c < 3; ++c) {
+        const int64_t frame = (clip * 3 + c) * clips.frames + at.t;
+        v[c] =
+            load_quad(video + frame * clips.frame + static_cast<int64_t>(at.y) * clips.width + at.x, false, at.count);
+      }
+    }
+#pragma unroll
+    for (int c = 0; c < 3; ++c) store_quad(to + c * channel + at.column, v[c], whole_rows && at.count == 4, at.count);
+  }
+}
+
+/// Block b * N + n writes the cube of token n of clip b, whether it was visible or not: the sum of the rows that name
+/// it, in order.
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    scatter_patches(Clips clips, const T* patches, const int32_t* visible, int visible_count, float* video,
+                    int32_t* fault, int32_t fault_code) {
+  const int token = static_cast<int>(blockIdx.x % clips.tokens);
+  const int64_t clip = blockIdx.x / clips.tokens, channel = clips.tubelet * clips.patch * clips.patch;
+  const int32_t* const names = visible + clip * visible_count;
+  for (int group = static_cast<int>(threadIdx.x); group < groups_of(clips); group += kThreads) {
+    const PixelGroup at(clips, token, group);
+    Quad sums[3] = {};
+    for (int i = 0; i < visible_count; ++i) {
+      if (names[i] != token) continue;
+      const T* const from = patches + (clip * visible_count + i) * 3 * channel + at.column;
+#pragma unroll
+      for (int c = 0; c < 3; ++c) add_quad(sums[c], load_quad(from + c * channel, false, at.count));
+    }
+#pragma unroll
+    for (int c = 0; c < 3; ++c) {
+      const int64_t frame = (clip * 3 + c) * clips.frames + at.t;
+      store_quad(video + frame * clips.frame + static_cast<int64_t>(at.y) * clips.width + at.x, sums[c], false,
+                 at.count);
+    }
+  }
+  if (token > 0) return;
+  for (int i = static_cast<int>(threadIdx.x); i < visible_count; i += kThreads)
+    if (names[i] < 0 || names[i] >= clips.tokens) *fault = fault_code;
+}
+
+Normalisation normalisation() {
+  Normalisation n;
+  for (int c = 0; c < 3; ++c) {
+    n.scale[c] = static_cast<float>(1 / (255 * channel_std[c]));
+    n.shift[c] = static_cast<float>(-channel_mean[c] / channel_std[c]);
+  }
+  return n;
+}
+
+Gemm embedding_product(const EmbedVisible& op) {
+  const int64_t columns = 3 * op.grid().pixels(), width = op.width();
+  Gemm g{op.weight.dtype(), op.rows(), width, columns};
+  g.lda = columns;
+  g.ldb = columns, g.b_transposed = true;
+  g.c_dtype = op.y.dtype, g.ldc = width;
+  return g;
+}
+
+template <class T>
+void gather(const EmbedVisible& op, const Context& context) {
+  const TokenGrid g = op.grid();
+  launch(context, gather_patches<T>, {dim3(static_cast<unsigned>(op.rows())), dim3(kThreads)},
+         clips_of(g, op.video.tensor.data()), g.bytes, normalisation(), op.visible.data<int32_t>(),
+         static_cast<int>(op.visible.shape()[1]), op.patches.data<T>(), context.fault, fault_code<EmbedVisible>());
+}
+
+template <class T>
+void scatter(const EmbedVisibleVideoGrad& op, const Context& context) {
+  const TokenGrid g = op.grid();
+  const dim3 cubes(static_cast<unsigned>(g.batch * g.tokens()));
+  launch(context, scatter_patches<T>, {cubes, dim3(kThreads)}, clips_of(g, nullptr), op.grad_patches.data<T>(),
+         op.visible.data<int32_t>(), static_cast<int>(op.visible.shape()[1]), op.grad_video.data<float>(),
+         context.fault, fault_code<EmbedVisibleVideoGrad>());
+}
+
+}  // namespace
+
+size_t workspace(const EmbedVisible& op) { return gemm_workspace(embedding_product(op), false); }
+size_t workspace(const EmbedVisibleVideoGrad&) { return 0; }
+
+void run(EmbedVisible& op, const Context& context) {
+  if (op.rows() == 0) return;
+  with_real(op.name, op.weight.dtype(), [&](auto t) { gather<decltype(t)>(op, context); });
+  Gemm g = embedding_product(op);
+  g.a = op.patches.tensor.data(), g.b = op.weight.tensor.data(), g.c = op.y.tensor.data();
+  g.bias = op.bias.data<float>();
+  g.residual = op.position.tensor.data(), g.residual_dtype = op.position.dtype(), g.residual_ld = op.width();
+  g.residual_rows = op.visible.data<int32_t>(), g.residual_count = op.position.shape()[0];
+  gemm(context, g, context.workspace);
+}
+
+void run(EmbedVisibleVideoGrad& op, const Context& context) {
+  if (op.video.elements() == 0) return;
+  with_real(op.name, op.grad_patches.dtype(), [&](auto t) { scatter<decltype(t)>(op, context); });
+}
+
+}  // namespace videomae::cuda

@@ -1,0 +1,105 @@
+// The linear layer on a GPU: one product forward with its epilogue; backward one pass over the gradient, which goes
+// through the GELU and is summed by columns on the way, and two products.
+#include "cuda/column_sums.cuh"
+#include "cuda/gemm.h"
+
+namespace videomae::cuda {
+namespace {
+
+size_t padded(size_t bytes) { return (bytes + 255) / 256 * 256; }
+
+/// x W^T, without its pointers, which are not there yet when the workspace is asked for.
+Gemm forward_product(const Linear& op) {
+  Gemm g{op.x.dtype(), op.rows(), op.outputs(), op.inputs()};
+  g.lda = op.inputs();
+  g.ldb = op.inputs(), g.b_transposed = true;
+  g.ldc = op.outputs(), g.c_dtype = op.y.dtype;
+  return g;
+}
+
+/// gradX = gradY W, likewise.
+Gemm input_product(const LinearBackward& op) {
+  Gemm g{op.x.dtype(), op.rows(), op.inputs(), op.outputs()};
+  g.lda = op.outputs();
+  g.ldb = op.inputs();
+  g.ldc = op.inputs(), g.c_dtype = op.grad_x.dtype;
+  return g;
+}
+
+/// gradWeight = gradY^T x, likewise.
+Gemm weight_product(const LinearBackward& op) {
+  Gemm g{op.x.dtype(), op.outputs(), op.inputs(), op.rows()};
+  g.lda = op.outputs(), g.a_transposed = true;
+  g.ldb = op.inputs();
+  g.ldc = op.inputs(), g.c_dtype = op.grad_weight.dtype;
+  return g;
+}
+
+/// Where the parts of the backward pass's scratch memory begin.
+struct BackwardScratch {
+  size_t gradient, partials, total;
+
+  explicit BackwardScratch(const LinearBackward& op) {
+    const size_t m = static_cast<size_t>(op.rows()), n = static_cast<size_t>(op.outputs());
+    gradient = std::max(gemm_workspace(input_product(op), true), gemm_workspace(weight_product(op), true));
+    partials = gradient + (op.preactivation.given() ? padded(m * n * size_of(op.x.dtype())) : 0);
+    total = partials + padded(static_cast<size_t>(op.blocks()) * n * sizeof(float));
+  }
+};
+
+/// Column sums of gradY, and with a pre-activation the gradient before the GELU.
+template <class T>
+void through_epilogue(const LinearBackward& op, const Context& context, T* before, float* partials) {
+  const int64_t m = op.rows(), n = op.outputs();
+  static_assert(LinearBackward::rows_per_block == kSumRows);
+  const T *gradient = op.grad_y.data<T>(), *pre = op.preactivation.data<T>();
+  if (m > 0 && n > 0) {
+    const bool quads = whole_quads(gradient, n) && whole_quads(pre, n) && whole_quads(before, n);
+    start_gradient_rows(
+        context, GradientRows<T>{gradient, pre, before, partials, static_cast<int>(m), static_cast<int>(n), quads});
+  }
+  if (op.grad_bias.wanted && n > 0)
+    start_add_partial_rows(context, partials, op.blocks(), n, op.grad_bias.data<float>());
+}
+
+}  // namespace
+
+size_t workspace(const Linear& op) {
+  return gemm_workspace(forward_product(op), !op.bias.given() && !op.residual.given() && !op.gelu);
+}
+size_t workspace(const LinearBackward& op) { return BackwardScratch(op).total; }
+
+void run(Linear& op, const Context& context) {
+  Gemm g = forward_product(op);
+  g.a = op.x.tensor.data(), g.b = op.weight.tensor.data(), g.c = op.y.tensor.data();
+  g.bias = op.bias.data<float>();
+  g.gelu = op.gelu;
+  g.preactivation = op.preactivation.data<void>();
+  g.residual = op.residual.data<void>(), g.residual_dtype = op.x.dtype(), g.residual_ld = op.outputs();
+  gemm(context, g, context.workspace);
+}
+
+void run(LinearBackward& op, const Context& context) {
+  char* const scratch = static_cast<char*>(context.workspace);
+  const BackwardScratch at(op);
+  const void* gradient = op.grad_y.tensor.data();
+  if (op.preactivation.given() || op.grad_bias.wanted) {
+    void* const before = op.preactivation.given() ? scratch + at.gradient : nullptr;
+    float* const partials = reinterpret_cast<float*>(scratch + at.partials);
+    with_real(op.name, op.x.dtype(),
+              [&](auto t) { through_epilogue<decltype(t)>(op, context, static_cast<decltype(t)*>(before), partials); });
+    if (before) gradient = before;
+  }
+  if (op.grad_x.wanted) {
+    Gemm g = input_product(op);
+    g.a = gradient, g.b = op.weight.tensor.data(), g.c = op.grad_x.tensor.data();
+    gemm(context, g, scratch);
+  }
+  if (op.grad_weight.wanted) {
+    Gemm g = weight_product(op);
+    g.a = gradient, g.b = op.x.tensor.data(), g.c = op.grad_weight.tensor.data();
+    gemm(context, g, scratch);
+  }
+}
+
+}  // namespace videomae::cuda
