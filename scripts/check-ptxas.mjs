@@ -3,8 +3,9 @@
 // may not set aside what a source asks for (setmaxnreg, asynchronous wgmma). Where a disassembler is found, each probe
 // must also hold the instructions that it is about; else one line says that they were not checked.
 //
-// Sources and their targets are those of probes.def and ceilings.def. Compiled code and ptxas's words are kept in
-// .cmake/ptxas, by a hash of all they depend on, so that a second run takes a moment.
+// Sources are the plug-in's kernels, and those of probes.def and ceilings.def with their targets. Compiled code and
+// ptxas's words are kept in .cmake/ptxas, by a hash of the source and of all that it includes, so that a second run takes
+// a moment.
 // VIDEOMAE_CUOBJDUMP names a disassembler that is not on PATH. Exit status: 0, 1 with complaints, 2 without nvcc.
 import { execFile, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -36,6 +37,14 @@ const INSTRUCTIONS = {
   probe_bulk_reduce: ["UBLKRED.G.S.ADD.F32", "UBLKRED.G.S.ADD.BF16", "UTMACMDFLUSH"],
   probe_cluster: ["UCGABAR_ARV", "UCGABAR_WAIT"],
   probe_dependent_launch: ["ACQBULK", "PREEXIT"],
+  gemm: [
+    "HMMA.16816.F32.BF16",
+    "LDSM.16.M88.4",
+    "LDSM.16.MT88.4",
+    "LDGSTS.E.BYPASS.128.ZFILL",
+    "LDGSTS.E.ZFILL",
+    "FFMA",
+  ],
   arithmetic_ceilings: ["HMMA.16816.F32.BF16", "FFMA", "MUFU.EX2"],
   wgmma_ceiling: ["HGMMA.64x256x16.F32.BF16"],
 };
@@ -75,7 +84,13 @@ export function cudaSources() {
     file: `native/cuda/${folder}/${prefix}${name}.cu`,
     targets: capability === "90" ? ["90a"] : ["80", "90a"],
   });
+  const kernels = readdirSync(path.join(root, "native/cuda")).filter((name) => name.endsWith(".cu"));
   return [
+    ...kernels.map((name) => ({
+      stem: name.slice(0, -".cu".length),
+      file: `native/cuda/${name}`,
+      targets: ["80", "90a"],
+    })),
     ...rows("native/cuda/probe/probes.def", /^PROBE\((\w+), (\d+)\)$/gm).map((row) => of("probe", "probe_", row)),
     ...rows("native/cuda/bench/ceilings.def", /^SOURCE\((\w+), (\d+)\)$/gm).map((row) => of("bench", "", row)),
   ];
@@ -90,23 +105,32 @@ export function nvccVersion() {
   }
 }
 
-function hashOfSources(version) {
-  const hash = createHash("sha256").update(version);
-  const folder = path.join(root, "native/cuda");
-  for (const name of readdirSync(folder, { recursive: true }).sort()) {
-    if (/\.(h|cuh|cu|def)$/.test(name)) hash.update(name).update(readFileSync(path.join(folder, name)));
+/** A source and every file of ours that it includes, one way or another. */
+function withIncludes(file, known = new Set()) {
+  if (known.has(file) || !existsSync(path.join(root, file))) return known;
+  known.add(file);
+  for (const [, header] of readFileSync(path.join(root, file), "utf8").matchAll(/^\s*#\s*include\s*"([^"]+)"/gm)) {
+    withIncludes(`native/${header}`, known);
+    withIncludes(path.posix.join(path.posix.dirname(file), header), known);
   }
-  return hash.digest("hex").slice(0, 16);
+  return known;
+}
+
+/** Names what a source is compiled to: another one for every change of what it depends on. */
+function compiledName({ stem, file }, version, target) {
+  const hash = createHash("sha256").update(version);
+  for (const name of [...withIncludes(file)].sort()) hash.update(name).update(readFileSync(path.join(root, name)));
+  return `${stem}.${hash.digest("hex").slice(0, 16)}.sm_${target}.cubin`;
 }
 
 /** Compiles one source for one target unless that was done before; what ptxas said. */
-async function compile({ stem, file }, target, folder) {
-  const cubin = path.join(folder, `${stem}.sm_${target}.cubin`);
+async function compile(source, target, version, folder) {
+  const cubin = path.join(folder, compiledName(source, version, target));
   const words = `${cubin}.txt`;
   if (!existsSync(words)) {
     const gencode = `-gencode=arch=compute_${target},code=sm_${target}`;
     const options = ["-std=c++17", "-O3", "-Inative", gencode, "-Xptxas", "-v", "-cubin", "-o", cubin];
-    const { stdout, stderr } = await run("nvcc", [...options, file], { cwd: root, maxBuffer: MAX_OUTPUT });
+    const { stdout, stderr } = await run("nvcc", [...options, source.file], { cwd: root, maxBuffer: MAX_OUTPUT });
     writeFileSync(`${words}.tmp`, stdout + stderr);
     renameSync(`${words}.tmp`, words); // written last: a build cut off is done again
   }
@@ -125,10 +149,17 @@ function findDisassembler() {
 }
 
 /** Complaints about one source; counts kernels in `totals`. */
-async function checkSource(source, folder, disassembler, totals) {
+async function checkSource(source, version, folder, disassembler, totals) {
   const complaints = [];
   for (const target of source.targets) {
-    const { cubin, said } = await compile(source, target, folder);
+    const compiled = await compile(source, target, version, folder).catch((error) => error);
+    if (compiled instanceof Error) {
+      const reason = /^.*error.*$/m.exec(compiled.stderr)?.[0] ?? compiled.message;
+      complaints.push(`${source.file} (sm_${target}): does not compile: ${reason}`);
+      continue;
+    }
+    const { cubin, said } = compiled;
+    totals.files.add(path.basename(cubin));
     totals.kernels += said.match(/Compiling entry function/g)?.length ?? 0;
     complaints.push(...ptxasComplaints(said).map((text) => `${source.file} (sm_${target}): ${text}`));
     const instructions = INSTRUCTIONS[source.stem];
@@ -142,21 +173,21 @@ async function checkSource(source, folder, disassembler, totals) {
 
 /** Checks all sources. Returns the complaints and one line that says what was looked at. */
 export async function checkPtxas(version) {
-  const folder = path.join(root, ".cmake", "ptxas", hashOfSources(version));
+  const folder = path.join(root, ".cmake", "ptxas");
   mkdirSync(folder, { recursive: true });
-  for (const other of readdirSync(path.dirname(folder))) {
-    if (other !== path.basename(folder)) rmSync(path.join(path.dirname(folder), other), { recursive: true });
-  }
   const disassembler = findDisassembler();
-  const totals = { kernels: 0, instructions: 0 };
+  const totals = { kernels: 0, instructions: 0, files: new Set() };
   const waiting = cudaSources();
   const complaints = [];
   const worker = async () => {
     for (let source = waiting.shift(); source; source = waiting.shift()) {
-      complaints.push(...(await checkSource(source, folder, disassembler, totals)));
+      complaints.push(...(await checkSource(source, version, folder, disassembler, totals)));
     }
   };
   await Promise.all(Array.from({ length: os.availableParallelism() }, worker));
+  for (const name of readdirSync(folder)) {
+    if (!totals.files.has(name.replace(/\.txt$/, ""))) rmSync(path.join(folder, name), { recursive: true });
+  }
   const instructions = disassembler
     ? `${totals.instructions} instructions looked for`
     : "instructions not checked: no cuobjdump on PATH or in VIDEOMAE_CUOBJDUMP";

@@ -61,14 +61,16 @@ export function compileStep<
   const run = (inputs: I, values = {} as V): O => {
     if (running) throw nested();
     const signature = `${describe(inputs)}; ${Object.keys(values)}`;
-    let plan = plans.get(signature);
-    if (plan === undefined) {
-      plan = new StepPlan(device, inputs, values);
-      plans.set(signature, plan);
-    }
+    const known = plans.get(signature);
+    const plan = known ?? new StepPlan(device, inputs, values);
     running = plan;
     try {
-      return plan.run(step, inputs, values);
+      const outputs = plan.run(step, inputs, values);
+      plans.set(signature, plan);
+      return outputs;
+    } catch (error) {
+      if (known === undefined) plan.dispose();
+      throw error;
     } finally {
       running = undefined;
     }

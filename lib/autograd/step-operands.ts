@@ -26,10 +26,12 @@ export class StepOperands<I extends StepInputs, V extends Record<keyof V, number
   /** @param inputs, values  those of the first call */
   constructor(device: Device, inputs: I, values: V) {
     this.#names = Object.keys(values) as (keyof V)[];
+    if (device !== "cpu") {
+      const numbers = [this.#names.length, 3].map((length) => ({ shape: [length], dtype: "f64" }));
+      this.#staging = binding.createStaging(device, [...Object.values(inputs).map(described), ...numbers]);
+    }
     this.#numbers = unscoped(() => Tensor.zeros([this.#names.length], "f64"));
     this.#key = unscoped(() => Tensor.zeros([3], "f64"));
-    const all = [...Object.values(inputs), this.#numbers, this.#key];
-    this.#staging = device === "cpu" ? undefined : binding.createStaging(device, all.map(described));
     this.#staged = unscoped(() => this.#staging?.tensors.map((handle) => new Tensor(handle)) ?? []);
     const numbers = this.#staged.at(-2) ?? this.#numbers;
     this.values = unscoped(

@@ -101,7 +101,10 @@ const shape = {
 
   seed: z.number().int().min(0).default(0).describe("seed of everything random"),
   device: z.enum(["auto", "cpu"]).default("auto").describe("what computes; auto: the CPU"),
-  dtype: z.enum(["auto", "f32"]).default("auto").describe("precision of matrix products; auto: f32"),
+  dtype: z
+    .enum(["auto", "f32", "bf16"])
+    .default("auto")
+    .describe("what activations and matrix products are in; auto: f32 on the CPU, bf16 on a GPU"),
   recompute: z.boolean().default(false).describe("recompute blocks in the backward pass: less memory, more time"),
   workers: z.number().int().min(0).default(2).describe("threads that decode clips; 0: the main thread"),
   threads: z

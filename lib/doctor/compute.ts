@@ -12,8 +12,6 @@ export interface Kernels {
   readonly threads: number;
 }
 
-/** Kernels written once and compiled for each instruction set; all others are compiled for the baseline processor. */
-const STEMS = ["gemm", "flash_attention", "activation"];
 const LITTLE_MEMORY = 2e9;
 
 /** Asks the native binary; undefined when it does not load, which is a finding of its own. */
@@ -58,9 +56,8 @@ export function examineKernels(
     return { check, status: "problem", found: "none", cause: kernels.failed, fix, details: { widest, asked } };
   }
   const { instructionSet } = kernels;
-  const files = STEMS.map((stem) => `${stem}_${instructionSet}.cpp`);
-  const details = { instructionSet, widest, files, asked };
-  const found = `${instructionSet}: ${files.join(", ")}; all others for the baseline processor`;
+  const details = { instructionSet, widest, asked };
+  const found = instructionSet === "portable" ? "portable" : `${instructionSet}, and narrower ones where it gains nothing`;
   if (instructionSet !== "portable" && (instructionSet === widest || widest === "portable"))
     return fine(check, found, details);
   if (asked) {

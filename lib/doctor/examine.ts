@@ -14,7 +14,7 @@ import {
   loadKernels,
 } from "./compute.js";
 import type { Finding } from "./finding.js";
-import { examineGpus } from "./gpus.js";
+import { examineGpus, findDevices } from "./gpus.js";
 import { examineDecoders, examineSharp, findBackends } from "./video.js";
 
 /**
@@ -36,7 +36,7 @@ export async function examineMachine({ data }: { data?: string } = {}): Promise<
     examineMemory(limits),
     examineDecoders(await findBackends()),
     await examineSharp(),
-    examineGpus(files),
+    examineGpus(await findDevices(), files),
   ];
   if (data === undefined) return findings;
   try {

@@ -1,6 +1,8 @@
-// NVIDIA GPUs, as the driver, its devices and its library show them. This version computes on the CPU alone.
+// NVIDIA GPUs: those that can be used, as the CUDA plug-in describes them, or its own reason why there is none; and what
+// the driver, its devices and its library look like from outside.
 
 import { MachineFiles } from "../machine/machine-files.js";
+import type { DeviceList } from "../tensor/devices.js";
 import { type Finding, fine } from "./finding.js";
 
 const LIBRARY_FOLDERS = [
@@ -8,18 +10,30 @@ const LIBRARY_FOLDERS = [
   ...["usr/local/nvidia/lib64", "usr/local/cuda/compat", "usr/lib/wsl/lib"],
 ];
 
-export function examineGpus(files = new MachineFiles(), searched = process.env.LD_LIBRARY_PATH ?? ""): Finding {
-  const driver = /Module\s+(\d+[\d.]*)/.exec(files.text("proc/driver/nvidia/version") ?? "")?.[1];
-  const devices = files.names("dev").filter((name) => /^nvidia\d+$/.test(name));
-  const models = files
-    .names("proc/driver/nvidia/gpus")
-    .map((gpu) => files.field(`proc/driver/nvidia/gpus/${gpu}/information`, "Model") ?? "unknown model");
-  const folders = [...searched.split(":").filter(Boolean), ...LIBRARY_FOLDERS];
-  const library = folders.find((folder) => files.names(folder).some((name) => name.startsWith("libcuda.so")));
-  const details = { driver, devices, models, library, plugin: false };
-  const plain = "runs use the CPU: this version has no CUDA plug-in";
+/** The devices; undefined when the native binary does not load, which is another finding. */
+export async function findDevices(): Promise<DeviceList | undefined> {
+  const { devices } = await import("../tensor/devices.js").catch(() => ({ devices: undefined }));
+  return devices?.();
+}
+
+export function examineGpus(
+  found: DeviceList | undefined,
+  files = new MachineFiles(),
+  searched = process.env.LD_LIBRARY_PATH ?? "",
+): Finding {
+  const machine = driverOf(files, searched);
+  const usable = found?.devices.filter(({ device }) => device.startsWith("cuda")) ?? [];
+  const { noGpu } = found ?? {};
+  const details = { ...machine, usable, reason: noGpu?.message };
+  if (usable.length > 0) {
+    const gpus = usable.map(({ device, name, capability, memory }) => {
+      return `${device} ${name} (capability ${capability?.toFixed(1)}, ${((memory ?? 0) / 2 ** 30).toFixed(0)} GiB)`;
+    });
+    return fine("gpus", gpus.join(", "), details);
+  }
+  const { driver, devices, models, library } = machine;
   if (driver === undefined && devices.length === 0 && library === undefined) {
-    return fine("gpus", `no NVIDIA driver, device or libcuda; ${plain}`, details);
+    return fine("gpus", "no NVIDIA driver, device or libcuda: runs use the CPU", details);
   }
   const parts = [
     driver ? `driver ${driver}` : "no driver loaded",
@@ -28,8 +42,20 @@ export function examineGpus(files = new MachineFiles(), searched = process.env.L
   ];
   return {
     ...{ check: "gpus", status: "warning", found: parts.join(", ") },
-    cause: "this version has no CUDA plug-in, so no GPU is used",
-    fix: "none with this version: runs use the CPU",
+    cause: noGpu ? `no GPU can be used: ${noGpu.got}` : "the native binary does not load",
+    fix: noGpu?.hint ?? "see the native binary",
     details,
   };
+}
+
+/** What the driver shows in its files. */
+function driverOf(files: MachineFiles, searched: string) {
+  const driver = /Module\s+(\d+[\d.]*)/.exec(files.text("proc/driver/nvidia/version") ?? "")?.[1];
+  const devices = files.names("dev").filter((name) => /^nvidia\d+$/.test(name));
+  const models = files
+    .names("proc/driver/nvidia/gpus")
+    .map((gpu) => files.field(`proc/driver/nvidia/gpus/${gpu}/information`, "Model") ?? "unknown model");
+  const folders = [...searched.split(":").filter(Boolean), ...LIBRARY_FOLDERS];
+  const library = folders.find((folder) => files.names(folder).some((name) => name.startsWith("libcuda.so")));
+  return { driver, devices, models, library };
 }

@@ -5,6 +5,7 @@ import { noGrad } from "../autograd/grad-mode.js";
 import type { DualMask } from "../masking/dual-mask.js";
 import type { PretrainModel } from "../models/pretrain.js";
 import { tokenGrid } from "../models/sizes.js";
+import { widened } from "../ops/cast.js";
 import { scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 import { maskFrames, type PatchGrid, paintTokens, patchStatistics, visibleStatistics } from "./denormalize.js";
@@ -77,7 +78,7 @@ function predict(
       const video = Tensor.fromArray(clip, [1, frames, image, image, 3]);
       const visible = Tensor.fromArray(seen, [1, seen.length]);
       const decoded = Tensor.fromArray(tokens, [1, tokens.length]);
-      return Float32Array.from(model.forward(video, { visible, decoded }).readSync());
+      return Float32Array.from(widened(model.forward(video, { visible, decoded })).readSync());
     }),
   );
   const width = values.length / tokens.length;

@@ -18,7 +18,12 @@ const KNOWN = ["sse4_2", "avx", "f16c", "fma", "bmi2", "avx2", "avx512f", "avx51
 const SETS = {
   avx2: ["avx2", "fma", "bmi2"],
   avx512: ["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"],
+  avx512bf16: ["avx512_bf16"],
+  amx: ["amx_tile", "amx_bf16"],
 } as const;
+
+/** A set of CPU kernels. */
+export type InstructionSet = "portable" | keyof typeof SETS;
 
 /** Reads the processor's description. Never throws. */
 export function processor(files = new MachineFiles(), architecture: string = process.arch): Processor {
@@ -31,8 +36,11 @@ export function processor(files = new MachineFiles(), architecture: string = pro
 }
 
 /** The widest kernel set that the features allow. */
-export function widestSet({ features }: Processor): "portable" | "avx2" | "avx512" {
-  const all = (needed: readonly string[]) => needed.every((feature) => features.includes(feature));
-  if (!all(SETS.avx2)) return "portable";
-  return all(SETS.avx512) ? "avx512" : "avx2";
+export function widestSet({ features }: Processor): InstructionSet {
+  let widest: InstructionSet = "portable";
+  for (const [name, needed] of Object.entries(SETS)) {
+    if (!needed.every((feature) => features.includes(feature))) break;
+    widest = name as InstructionSet;
+  }
+  return widest;
 }

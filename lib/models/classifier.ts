@@ -10,7 +10,7 @@ import { type MaterializeOptions, Module } from "../nn/module.js";
 import { ModuleList } from "../nn/module-list.js";
 import { PatchEmbedding } from "../nn/patch-embedding.js";
 import { positionTable } from "../nn/position-table.js";
-import { cast } from "../ops/cast.js";
+import { widened } from "../ops/cast.js";
 import { dropout } from "../ops/dropout.js";
 import { reshape } from "../ops/reshape.js";
 import { slice } from "../ops/slice.js";
@@ -132,11 +132,6 @@ export class ClassifierModel extends Module {
       [clips, tokens],
     );
   }
-}
-
-/** x, with bf16 as f32. */
-function widened(x: Tensor): Tensor {
-  return x.dtype === "bf16" ? cast(x, "f32") : x;
 }
 
 /**

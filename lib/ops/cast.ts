@@ -13,6 +13,11 @@ const castOp = defineOp("cast", (_save, x: Tensor, dtype: DType) => {
 
 const convert = (x: Tensor, dtype: DType): Tensor => nativeOp("cast", { x, dtype }).y;
 
+/** x as the dtype in which its numbers are computed: bf16 as f32, any other x itself. */
+export function widened(x: Tensor): Tensor {
+  return x.dtype === "bf16" ? cast(x, "f32") : x;
+}
+
 /**
  * x as another dtype. To bf16: to nearest, ties to even. To integers: towards zero, clamped to what the dtype holds, NaN
  * becomes 0. To bool: whether it differs from 0. Gradients pass between f64, f32 and bf16; a result of another dtype has

@@ -1,6 +1,7 @@
 // What memory and threads the package uses.
 import { binding, type NativeMemory } from "../addon/binding.js";
 import { VideomaeError } from "../errors.js";
+import type { InstructionSet } from "../machine/processor.js";
 import type { Device } from "./dtype.js";
 import { leakedTensors } from "./leaks.js";
 import { liveTensors } from "./tensor.js";
@@ -53,7 +54,7 @@ export function runSingleThreaded(on: boolean): void {
   binding.singleThreaded(on);
 }
 
-/** The CPU kernels in use: "avx512", "avx2" or "portable"; sets them first when given. */
-export function instructionSet(name?: "avx512" | "avx2" | "portable"): string {
+/** The CPU kernels in use, the widest that the processor has at first; sets them when given. */
+export function instructionSet(name?: InstructionSet): string {
   return binding.instructionSet(name);
 }

@@ -8,6 +8,7 @@ import { batchesAhead } from "../data/loader-options.js";
 import { AdamW, parameterGroups } from "../optim/adamw.js";
 import { emptyCache, memory, rehearse } from "../tensor/memory.js";
 import { Tensor } from "../tensor/tensor.js";
+import { computeOf } from "./compute.js";
 import { masksOf, modelOf } from "./pretrain.js";
 import { trainingSteps } from "./training-steps.js";
 
@@ -15,6 +16,8 @@ import { trainingSteps } from "./training-steps.js";
 export interface MemoryForecast {
   readonly parameters: number;
   readonly gradients: number;
+  /** The bf16 copies of a bf16 model's parameters. */
+  readonly copies: number;
   /** Both moments of AdamW. */
   readonly optimizer: number;
   /** Positional tables and the optimiser's tables. */
@@ -60,6 +63,7 @@ function rehearseRun(config: PretrainRunConfig) {
   using model = modelOf(config);
   const { visible, decoded } = masksOf(config, model).counts;
   const parameters = model.namedParameters().reduce((sum, [, { value }]) => sum + 4 * value.size, 0);
+  const copies = computeOf(config).dtype === "bf16" ? parameters / 2 : 0;
   using optimizer = new AdamW(parameterGroups(model));
   emptyCache();
   const before = memory().live;
@@ -89,8 +93,8 @@ function rehearseRun(config: PretrainRunConfig) {
     run((x) => steps.update(x, { learningRate: config.lr, weightDecay: config.weightDecay }));
   }
   const { peak, reserved } = memory();
-  const tables = before - 4 * parameters;
+  const tables = before - 4 * parameters - copies;
   const activations = peak - before;
-  const parts = { parameters, gradients: parameters, optimizer: 2 * parameters, tables, activations, peak };
-  return { ...parts, batchBytes, frames, reserved };
+  const states = { parameters, gradients: parameters, copies, optimizer: 2 * parameters };
+  return { ...states, tables, activations, peak, batchBytes, frames, reserved };
 }

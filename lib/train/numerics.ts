@@ -1,8 +1,10 @@
 // What the last bits of results depend on besides the options and the data: kept in checkpoints, so that a run that goes
 // on elsewhere can say what is different. The number of threads is not among it: results do not depend on it.
 import { readFileSync } from "node:fs";
-import { type DecoderName, findDecoder } from "../data/find-decoder.js";
+import type { PretrainRunConfig } from "../config/pretrain-config.js";
+import { findDecoder } from "../data/find-decoder.js";
 import { instructionSet } from "../tensor/memory.js";
+import { computeOf } from "./compute.js";
 
 export interface Numerics {
   /** The version of this package. */
@@ -10,14 +12,17 @@ export interface Numerics {
   readonly instructionSet: string;
   /** What decodes video, with the version of FFmpeg in it; "none" where there is only raw frames to read. */
   readonly decoder: string;
+  /** What activations and matrix products are in. */
+  readonly dtype: string;
 }
 
-/** The numerics of this process, with what a decoder choice comes to here. */
-export async function numericsOf(decoder: DecoderName): Promise<Numerics> {
+/** The numerics of a run in this process, with what its choices come to here. */
+export async function numericsOf(config: Pick<PretrainRunConfig, "decoder" | "dtype">): Promise<Numerics> {
+  const { decoder } = config;
   const found = await findDecoder(decoder).then(
     ({ name, version }) => `${name} (${version})`,
     () => "none",
   );
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  return { package: version, instructionSet: instructionSet(), decoder: found };
+  return { package: version, instructionSet: instructionSet(), decoder: found, ...computeOf(config) };
 }

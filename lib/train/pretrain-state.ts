@@ -74,7 +74,7 @@ const stateSchema = z.object({
   }),
   best: z.object({ step: count, loss: z.number() }).optional(),
   logBytes: count,
-  numerics: z.object({ package: text, instructionSet: text, decoder: text }),
+  numerics: z.object({ package: text, instructionSet: text, decoder: text, dtype: text.default("f32") }),
 });
 
 /** The state of a checkpoint, every field checked. */
@@ -110,6 +110,8 @@ const neutralOptions: ReadonlySet<keyof PretrainRunConfig> = new Set([
     "threads",
     "recompute",
     "decoder",
+    "device",
+    "dtype",
     "model",
     "image",
     "patch",

@@ -18,6 +18,7 @@ import { cosineSchedule, scaleLearningRate } from "../optim/schedule.js";
 import { emptyCache, threads } from "../tensor/memory.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { CheckpointSaver } from "./checkpoint-saver.js";
+import { computeOf } from "./compute.js";
 import { Guards } from "./guards.js";
 import { numericsOf } from "./numerics.js";
 import { differences, listHash, restorePretrainState, type Schedules, savePretrainState } from "./pretrain-state.js";
@@ -74,7 +75,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
   const dataset = datasetOf(config, model);
   const plan = planSteps(config, loader(dataset, { batchSize }).stepsPerEpoch / accumulate);
   const schedules = schedulesOf(config, plan);
-  const numerics = await numericsOf(config.decoder);
+  const numerics = await numericsOf(config);
   const list = { videos: dataset.length, list: listHash(dataset.sources) };
 
   const leftovers = prepareFolder(folder);
@@ -173,7 +174,7 @@ export function modelOf(config: PretrainRunConfig): PretrainModel {
   const { dropPath, normalizeTarget, seed, recompute, position } = config;
   const encoder = { image, patch, frames, tubelet, width, depth, heads, dropPath };
   const decoder = { decoderWidth, decoderDepth, decoderHeads, normalizeTarget };
-  return pretrainModel(config.model, { seed, recompute, position, ...encoder, ...decoder });
+  return pretrainModel(config.model, { ...computeOf(config), seed, recompute, position, ...encoder, ...decoder });
 }
 
 /** What to say of the positional table: nothing where the grid is that of the published models. */

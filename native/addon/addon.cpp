@@ -1,5 +1,5 @@
-// The module that Node loads: one function an op, threads, and what the other files of this folder define. No shape logic
-// here, no arithmetic; every C++ exception becomes a script error, so that bad arguments never end the process.
+// The module that Node loads: one function an op, threads, and what the other files of this folder define. No shape
+// logic here, no arithmetic; every C++ exception becomes a script error, so that bad arguments never end the process.
 #include <dlfcn.h>
 
 #include "addon/arguments.h"

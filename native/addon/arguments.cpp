@@ -39,10 +39,10 @@ Device to_device(const Napi::Value& value, const char* op) {
     if (word == name_of(kind)) return {kind, 0};
   for (DeviceKind kind : {DeviceKind::cuda, DeviceKind::emu}) {
     const std::string prefix = std::string(name_of(kind)) + ":";
-    const std::string digits = word.size() > prefix.size() && word.size() <= prefix.size() + 4 &&
-                                       word.compare(0, prefix.size(), prefix) == 0
-                                   ? word.substr(prefix.size())
-                                   : "";
+    const std::string digits =
+        word.size() > prefix.size() && word.size() <= prefix.size() + 4 && word.compare(0, prefix.size(), prefix) == 0
+            ? word.substr(prefix.size())
+            : "";
     if (!digits.empty() && digits.find_first_not_of("0123456789") == std::string::npos)
       return {kind, std::stoi(digits)};
   }

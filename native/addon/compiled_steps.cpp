@@ -45,19 +45,19 @@ Value create_graph(const CallbackInfo& info) {
     if (!rehearsing()) made().begin(call[0].ToBoolean());
     return call.Env().Undefined();
   });
-  define_method(o, "end", [graph](const CallbackInfo& call) -> Value {
-    if (!rehearsing()) (*graph)->end();
+  define_method(o, "end", [made](const CallbackInfo& call) -> Value {
+    if (!rehearsing()) made().end();
     return call.Env().Undefined();
   });
-  define_method(o, "discard", [graph](const CallbackInfo& call) -> Value {
-    if (!rehearsing() && *graph) (*graph)->discard();
+  define_method(o, "discard", [made](const CallbackInfo& call) -> Value {
+    if (!rehearsing()) made().discard();
     return call.Env().Undefined();
   });
   define_method(o, "captured", [graph](const CallbackInfo& call) -> Value {
     return Napi::Boolean::New(call.Env(), *graph && (*graph)->captured());
   });
-  define_method(o, "launch", [graph](const CallbackInfo& call) -> Value {
-    (*graph)->launch();
+  define_method(o, "launch", [made](const CallbackInfo& call) -> Value {
+    made().launch();
     return call.Env().Undefined();
   });
   define_method(o, "clear", [graph](const CallbackInfo& call) -> Value {
@@ -77,7 +77,8 @@ Value create_staging(const CallbackInfo& info) {
     const Value entry = list.Get(i);
     check(entry.IsObject(), "compileStep", "{ shape, dtype }", kind_of(entry));
     const Napi::Object input = entry.As<Napi::Object>();
-    inputs.push_back({to_shape(input.Get("shape"), "compileStep", "shape"), to_dtype(input.Get("dtype"), "compileStep")});
+    inputs.push_back(
+        {to_shape(input.Get("shape"), "compileStep", "shape"), to_dtype(input.Get("dtype"), "compileStep")});
   }
   const auto staging = std::make_shared<std::unique_ptr<Staging>>(std::make_unique<Staging>(device, inputs));
   const Napi::Object o = Napi::Object::New(info.Env());

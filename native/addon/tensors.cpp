@@ -5,6 +5,7 @@
 #include "addon/functions.h"
 #include "core/accelerator.h"
 #include "core/graph.h"
+#include "ops/execute.h"
 
 namespace videomae::addon {
 namespace {
@@ -192,10 +193,6 @@ void copy_elements(const Tensor& to, const Tensor& from) {
       Accelerator::of(to.device()).copy(to.data(), from.data(), to.bytes());
     return;
   }
-  if (Graph::current() != nullptr)
-    throw Error("to", "tensors on " + name_of(Graph::current()->device()) + " in a step compiled for it",
-                "one on " + name_of(from.device().is_cpu() ? from.device() : to.device()),
-                "give the tensor to the step as an input, or move it before");
   if (from.device().is_cpu()) {
     Accelerator::of(to.device()).upload(to.data(), from.data(), to.bytes());
   } else if (to.device().is_cpu()) {
@@ -209,7 +206,10 @@ void copy_elements(const Tensor& to, const Tensor& from) {
 
 Value copy_to(const CallbackInfo& info) {
   const Tensor from = live(info[0], "to");
-  const Tensor to = Tensor::empty(from.shape(), from.dtype(), to_device(info[1], "to"));
+  const Device device = to_device(info[1], "to");
+  check_step(from.device(), "to");
+  check_step(device, "to");
+  const Tensor to = Tensor::empty(from.shape(), from.dtype(), device);
   copy_elements(to, from);
   return handle::wrap(info.Env(), to);
 }

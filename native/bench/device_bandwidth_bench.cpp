@@ -112,7 +112,6 @@ void measure_adamw(int64_t count, bool copies) {
              In segments = draw.integers({1, 2}, 1);
              segments.tensor.data<int32_t>()[0] = static_cast<int32_t>(count / AdamW::alignment);
              op.segments = on_device(segments);
-             op.rate_scales = op.learning_rate = op.weight_decay = In{};
              for (In* x : {&op.learning_rate, &op.weight_decay}) *x = real({}, DType::f64);
              op.rate_scales = real({1}, DType::f64);
              op.gradient_norm.tensor = real({}, DType::f32).tensor;
@@ -151,14 +150,14 @@ void measure_decoder(int64_t clips, int64_t tokens, int64_t visible, int64_t dec
 }
 
 void measure_loss(int64_t clips, int64_t frames, int64_t side, int64_t patch) {
-  PixelLossOperands operands;
-  operands.patch = patch;
   const int64_t tokens = frames / 2 * (side / patch) * (side / patch), decoded = tokens / 2, visible = tokens / 10;
   const int64_t columns = 6 * patch * patch;
   Draw draw(DType::f32, 1);
   const In video = draw.bytes({1, frames, side, side, 3});
   const In hidden = draw.ascending(clips, decoded, tokens), seen = draw.ascending(clips, visible, tokens);
-  const auto make = [=]() mutable {
+  const auto make = [=] {
+    PixelLossOperands operands;
+    operands.patch = patch;
     operands.prediction = real({clips, decoded, columns}, DType::bf16);
     operands.video = In{Tensor::empty({clips, frames, side, side, 3}, DType::u8, device)};
     for (int64_t clip = 0; clip < clips; ++clip)
@@ -170,8 +169,8 @@ void measure_loss(int64_t clips, int64_t frames, int64_t side, int64_t patch) {
   const double pixels = static_cast<double>(clips * decoded * columns);
   const Shape shape{clips, decoded, columns};
   measure({"maskedPixelLoss", "forward", DType::bf16, shape, 3 * pixels,
-           [=]() mutable { return call_of(MaskedPixelLoss{make()}); }});
-  measure({"maskedPixelLoss", "forward+backward", DType::bf16, shape, 8 * pixels, [=]() mutable {
+           [=] { return call_of(MaskedPixelLoss{make()}); }});
+  measure({"maskedPixelLoss", "forward+backward", DType::bf16, shape, 8 * pixels, [=] {
              auto both = [op = MaskedPixelLoss{make()}, one = real({}, DType::f32)]() mutable {
                execute(op);
                MaskedPixelLossBackward gradient{op, one, In{op.weight.tensor}};

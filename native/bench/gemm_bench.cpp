@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "bench/timed_row.h"
+#include "cpu/convert.h"
 #include "cpu/gemm.h"
 
 namespace {
@@ -19,8 +20,8 @@ struct Product {
 template <class T>
 void measure(const char* dtype, const Product& p) {
   std::vector<T> a(p.m * p.k), b(p.k * p.n), c(p.m * p.n);
-  for (size_t i = 0; i < a.size(); ++i) a[i] = T(i * 7919 % 1013) / 506 - 1;
-  for (size_t i = 0; i < b.size(); ++i) b[i] = T(i * 6007 % 997) / 498 - 1;
+  for (size_t i = 0; i < a.size(); ++i) a[i] = cpu::convert<T>(double(i * 7919 % 1013) / 506 - 1);
+  for (size_t i = 0; i < b.size(); ++i) b[i] = cpu::convert<T>(double(i * 6007 % 997) / 498 - 1);
   bool a_transposed = p.layout[0] == 't', b_transposed = p.layout[1] == 't';
   bench::Buffer workspace = bench::allocate(gemm_workspace<T>(p.m, p.n, p.k));
   Gemm<T> product{
@@ -41,13 +42,14 @@ int main(int argc, char** argv) {
       continue;
     }
     Product p{};
-    char dtype[4], rest;
-    int read = std::sscanf(argv[i], "%3[f0-9]:%ldx%ldx%ld:%2[nt]%c", dtype, &p.m, &p.n, &p.k, p.layout, &rest);
-    bool f64 = read == 5 && std::strcmp(dtype, "f64") == 0;
-    if (read != 5 || (!f64 && std::strcmp(dtype, "f32") != 0) || p.m < 1 || p.n < 1 || p.k < 1 || !p.layout[1]) {
+    char dtype[5], rest;
+    int read = std::sscanf(argv[i], "%4[bf0-9]:%ldx%ldx%ld:%2[nt]%c", dtype, &p.m, &p.n, &p.k, p.layout, &rest);
+    auto is = [&](const char* name) { return read == 5 && std::strcmp(dtype, name) == 0; };
+    const bool f64 = is("f64"), f32 = is("f32"), half = is("bf16");
+    if (!(f64 || f32 || half) || p.m < 1 || p.n < 1 || p.k < 1 || !p.layout[1]) {
       std::fprintf(stderr, "gemm_bench: expected e.g. f32:2048x2048x2048:nt, got %s\n", argv[i]);
       return 2;
     }
-    f64 ? measure<double>(dtype, p) : measure<float>(dtype, p);
+    f64 ? measure<double>(dtype, p) : f32 ? measure<float>(dtype, p) : measure<bf16>(dtype, p);
   }
 }

@@ -32,7 +32,7 @@ Graph::~Graph() {
   if (entered == this) discard();
   if (graph_ == nullptr) return;
   const Plugin& plugin = accelerator_.plugin();
-  PluginError ignored;  // a device that has failed has said so where it was used
+  PluginError ignored;                           // a device that has failed has said so where it was used
   plugin.synchronize(device().index, &ignored);  // a replay may be reading what is held
   plugin.destroy_graph(device().index, graph_, &ignored);
 }
@@ -56,6 +56,7 @@ void Graph::begin(bool recorded) {
 }
 
 void Graph::end() {
+  if (entered != this) throw Error("compileStep", "a step that has begun", "one that has not");
   entered = nullptr;
   if (!recording_) return;
   recording_ = false;
@@ -69,6 +70,7 @@ void Graph::end() {
 }
 
 void Graph::discard() {
+  if (entered != this) return;
   entered = nullptr;
   if (!recording_) return;
   recording_ = false;
@@ -80,6 +82,8 @@ void Graph::discard() {
 }
 
 void Graph::launch() {
+  if (!captured()) throw Error("compileStep", "a step that is captured", "one that is not");
+  if (entered != nullptr) throw Error("compileStep", "a launch outside of any step", "one inside a step");
   const std::lock_guard<std::recursive_mutex> lock(accelerator_.compute_stream_mutex());
   call_plugin(accelerator_.plugin().launch, device().index, graph_);
   for (const Tensor& tensor : written_) tensor.mark_written();

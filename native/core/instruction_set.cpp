@@ -5,25 +5,44 @@
 #include <cstdlib>
 #include <string>
 
+#if defined(__x86_64__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include "core/error.h"
 
 namespace videomae {
 namespace {
 
-constexpr const char* kNames[] = {"portable", "avx2", "avx512"};
+constexpr const char* kNames[] = {"portable", "avx2", "avx512", "avx512bf16", "amx"};
 constexpr int kUnset = -1;
 
 std::atomic<int> chosen{kUnset};
 
-/// The highest index into kNames this processor can run; each set includes those before it.
-int widest_supported() {
 #if defined(__x86_64__)
+/// Linux lends the tile registers to a process that asks (arch_prctl ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA); threads
+/// started later have them too. False on a kernel that does not know of them.
+bool tiles_granted() { return syscall(SYS_arch_prctl, 0x1023, 18) == 0; }
+
+int find_widest() {
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi2")) return 0;
   bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
               __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
               __builtin_cpu_supports("avx512vl");
-  return wide ? 2 : 1;
+  if (!wide) return 1;
+  if (!__builtin_cpu_supports("avx512bf16")) return 2;
+  bool tiles = __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16");
+  return tiles && tiles_granted() ? 4 : 3;
+}
+#endif
+
+/// The highest index into kNames this processor can run; each set includes those before it.
+int widest_supported() {
+#if defined(__x86_64__)
+  static const int widest = find_widest();
+  return widest;
 #else
   return 0;
 #endif

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "core/graph.h"
+
 namespace videomae {
 
 Staging::Turn::Turn(Device device, size_t bytes)
@@ -46,6 +48,7 @@ void Staging::put(size_t input, const Tensor& source) {
 
 void Staging::send() {
   if (accelerator_ == nullptr) return;
+  if (Graph::current() != nullptr) throw Error("compileStep", "inputs sent before the step", "some sent inside it");
   const Plugin& plugin = accelerator_->plugin();
   Turn& turn = *turns_[turn_];
   char* const buffer = turn.buffer.data<char>();
@@ -57,8 +60,7 @@ void Staging::send() {
   const std::lock_guard<std::recursive_mutex> lock(accelerator_->compute_stream_mutex());
   turn.uploaded.hold_up(Stream::compute);
   for (const size_t i : from_host_) accelerator_->copy(tensors_[i].data(), buffer + offsets_[i], tensors_[i].bytes());
-  for (const auto& [i, source] : from_device_)
-    accelerator_->copy(tensors_[i].data(), source.data(), source.bytes());
+  for (const auto& [i, source] : from_device_) accelerator_->copy(tensors_[i].data(), source.data(), source.bytes());
   turn.consumed.record(Stream::compute);
   for (const Tensor& tensor : tensors_) tensor.mark_written();
   from_host_.clear();

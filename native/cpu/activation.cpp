@@ -7,16 +7,12 @@ namespace videomae::cpu {
 namespace {
 
 const ActivationKernelSet& kernels() {
-  switch (current_instruction_set()) {
 #if defined(__x86_64__)
-    case InstructionSet::kAvx512:
-      return kActivationAvx512;
-    case InstructionSet::kAvx2:
-      return kActivationAvx2;
+  const InstructionSet set = current_instruction_set();
+  if (set >= InstructionSet::kAvx512) return kActivationAvx512;
+  if (set >= InstructionSet::kAvx2) return kActivationAvx2;
 #endif
-    default:
-      return kActivationPortable;
-  }
+  return kActivationPortable;
 }
 
 }  // namespace

@@ -3,14 +3,14 @@
 #include "core/thread_pool.h"
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
-#include "cpu/widened.h"
 
 namespace videomae {
 
 size_t EmbedVisible::workspace(DeviceKind) const {
-  const int64_t k = 3 * grid().pixels();
-  return weight.dtype() == DType::f64 ? gemm_workspace<double>(rows(), width(), k)
-                                      : gemm_workspace<float>(rows(), width(), k);
+  size_t bytes = 0;
+  cpu::with_real(weight.dtype(),
+                 [&](auto t) { bytes = gemm_workspace<decltype(t)>(rows(), width(), 3 * grid().pixels()); });
+  return bytes;
 }
 
 namespace cpu {
@@ -52,10 +52,9 @@ void forward(const EmbedVisible& op, void* scratch) {
   gather<T>(op, g);
   Gemm<T> product{op.rows(),           op.width(), columns, op.patches.data<T>(), columns,   false,
                   op.weight.data<T>(), columns,    true,    op.y.data<T>(),       op.width()};
-  product.bias = op.bias.data<T>();
-  product.residual = op.position.data<T>();
-  product.residual_ld = op.width();
-  product.residual_rows = op.visible.data<int32_t>();
+  product.bias = op.bias.data<wide_t<T>>();
+  product.table = op.position.data<wide_t<T>>();
+  product.table_rows = op.visible.data<int32_t>();
   gemm(product, scratch);
 }
 
@@ -77,8 +76,7 @@ void scatter(const EmbedVisibleVideoGrad& op) {
 }  // namespace
 
 void run(EmbedVisible& op, const Context& context) {
-  if (op.weight.dtype() == DType::bf16) return run_widened(op, context);
-  with_wide(op.weight.dtype(), [&](auto t) { forward<decltype(t)>(op, context.workspace); });
+  with_real(op.weight.dtype(), [&](auto t) { forward<decltype(t)>(op, context.workspace); });
 }
 
 void run(EmbedVisibleVideoGrad& op, const Context&) {

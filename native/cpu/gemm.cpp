@@ -1,10 +1,13 @@
-// The drive of a product: plan, pack, tiles. Everything that touches elements is in gemm_kernel.h.
+// The drive of a product: plan, pack, tiles. Everything that touches elements is in gemm_kernel.h and what it includes.
 #include "cpu/gemm.h"
 
 #include <algorithm>
+#include <cstring>
+#include <memory>
 #include <stdexcept>
 #include <string>
 
+#include "core/instruction_set.h"
 #include "core/thread_pool.h"
 #include "cpu/gemm_kernel.h"
 
@@ -13,73 +16,111 @@ namespace {
 
 // Below this many multiply-adds a product runs on the calling thread: waking the pool costs more than it saves.
 constexpr int64_t kParallelWork = 1 << 20;
-// Bytes of a k block of one column of B; 2 vectors of columns and this depth fill most of a first-level cache.
-constexpr int64_t kBlockBytes = 1536;
-// Largest tile of C in panels (with AVX-512 168 x 512 floats, so that its panels of A and itself fit in L2), and the
-// number of tiles below which tiles are halved to keep many cores busy.
-constexpr int64_t kTileRows = 12, kTileColumns = 16, kEnoughTiles = 32;
-constexpr int64_t kPackPanels = 8;  // panels packed as one piece
+// The columns of B that a tile multiplies with, and its sums where they outlive a row of blocks: both stay in a
+// second-level cache of 2 MB.
+constexpr int64_t kPanelBytes = 1 << 20, kSumBytes = 1 << 20;
+// Panels of B below which a tile takes k in chunks instead, and how many it has then.
+constexpr int64_t kFewPanels = 4, kChunkPanels = 8;
+// Tiles below which they are cut further, to keep cores busy, and the rows or columns that a tile keeps in any case.
+constexpr int64_t kEnoughTiles = 16, kLeastLines = 96;
+// An operand that would be packed by more tiles than this is packed before them.
+constexpr int64_t kTimesPacked = 2;
+constexpr int64_t kPackPanels = 4;  // packed as one piece
 constexpr int64_t kCacheLine = 64;
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 template <class T>
 const GemmKernels<T>& kernels_of(const GemmKernelSet& set) {
-  if constexpr (sizeof(T) == sizeof(float))
-    return set.f32;
+  if constexpr (std::is_same_v<T, double>)
+    return set.of_f64;
+  else if constexpr (std::is_same_v<T, float>)
+    return set.of_f32;
   else
-    return set.f64;
+    return set.of_bf16;
 }
 
-const GemmKernelSet& current_set() {
+/// The kernels of an instruction set.
+template <class T>
+const GemmKernels<T>& kernels_for(InstructionSet set) {
 #if defined(__x86_64__)
-  switch (current_instruction_set()) {
-    case InstructionSet::kAvx512:
-      return kGemmAvx512;
-    case InstructionSet::kAvx2:
-      return kGemmAvx2;
-    case InstructionSet::kPortable:
-      break;
+  if constexpr (std::is_same_v<T, bf16>) {
+    if (set >= InstructionSet::kAmx) return kGemmAmx;
+    if (set >= InstructionSet::kAvx512Bf16) return kGemmAvx512Bf16;
   }
+  if constexpr (std::is_same_v<T, float>)
+    if (set >= InstructionSet::kAmx) return kGemmAmxF32;
+  if (set >= InstructionSet::kAvx512) return kernels_of<T>(kGemmAvx512);
+  if (set >= InstructionSet::kAvx2) return kernels_of<T>(kGemmAvx2);
 #endif
-  return kGemmPortable;
+  return kernels_of<T>(kGemmPortable);
 }
 
 template <class T>
-GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k) {
+GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, bool b_is_packed) {
   GemmPlan plan;
-  int64_t deepest = kBlockBytes / static_cast<int64_t>(sizeof(T));
-  plan.k_blocks = std::max<int64_t>(1, ceil_div(k, deepest));  // k = 0: one empty block carries the epilogue
-  plan.k_block = ceil_div(k, plan.k_blocks);
-  if (plan.k_block > 0) plan.k_blocks = std::max<int64_t>(1, ceil_div(k, plan.k_block));
+  plan.k_blocks = std::max<int64_t>(1, ceil_div(k, kernels.deepest));  // k = 0: one empty block carries the epilogue
+  plan.k_block = std::max<int64_t>(1, kernels.padded(ceil_div(k, plan.k_blocks)));
+  plan.k_blocks = std::max<int64_t>(1, ceil_div(k, plan.k_block));
   plan.a_panels = ceil_div(m, kernels.rows);
   plan.b_panels = ceil_div(n, kernels.columns);
-  int64_t down = ceil_div(plan.a_panels, kTileRows), across = ceil_div(plan.b_panels, kTileColumns);
-  for (;;) {
-    plan.tile_rows = ceil_div(plan.a_panels, down);
-    plan.tile_columns = ceil_div(plan.b_panels, across);
-    if (down * across >= kEnoughTiles || (plan.tile_rows <= 4 && plan.tile_columns <= 2)) return plan;
-    if (plan.tile_columns > 2)
-      across *= 2;
-    else
-      down *= 2;
+
+  auto level = [](int64_t panels, int64_t tile) {
+    return ceil_div(panels, std::max<int64_t>(1, ceil_div(panels, std::max<int64_t>(1, tile))));
+  };
+  const int64_t panel_bytes = kernels.b_pitch * plan.k_block * plan.k_blocks;
+  plan.tile_a = plan.a_panels;
+  plan.tile_b = level(plan.b_panels, kPanelBytes / panel_bytes);
+  plan.chunk_blocks = plan.k_blocks;
+  if (plan.tile_b < std::min(kFewPanels, plan.b_panels) && plan.k_blocks > 1) {
+    plan.tile_b = level(plan.b_panels, kChunkPanels);
+    plan.chunk_blocks = std::max<int64_t>(1, kPanelBytes / (plan.tile_b * kernels.b_pitch * plan.k_block));
+    const int64_t row_bytes = plan.tile_b * kernels.sums_bytes();
+    plan.tile_a = level(plan.a_panels, kSumBytes / row_bytes);
   }
+  auto down = [&] { return ceil_div(plan.a_panels, plan.tile_a); };
+  auto across = [&] { return ceil_div(plan.b_panels, plan.tile_b); };
+  // The side of the larger operand is cut first, so that few tiles pack the same part of it.
+  const bool larger_b = plan.b_panels * kernels.b_pitch > plan.a_panels * kernels.a_pitch;
+  auto cut_a = [&] {
+    return plan.tile_a * kernels.rows >= 2 * kLeastLines && (plan.tile_a = ceil_div(plan.tile_a, 2));
+  };
+  auto cut_b = [&] {
+    return plan.tile_b * kernels.columns >= 2 * kLeastLines && (plan.tile_b = ceil_div(plan.tile_b, 2));
+  };
+  while (down() * across() < kEnoughTiles && (larger_b ? cut_b() || cut_a() : cut_a() || cut_b())) {
+  }
+  plan.tile_a = level(plan.a_panels, plan.tile_a), plan.tile_b = level(plan.b_panels, plan.tile_b);
+
+  // It is packed by the tiles, if few do so.
+  plan.own_b = !b_is_packed && larger_b && down() <= kTimesPacked;
+  plan.own_a = (b_is_packed || !larger_b) && across() <= kTimesPacked;
+  return plan;
 }
 
-/// Elements of packed A, rounded up so that packed B after it starts on a cache line.
-template <class T>
-int64_t packed_a_size(const GemmKernels<T>& kernels, int64_t m, int64_t k) {
-  int64_t line = kCacheLine / static_cast<int64_t>(sizeof(T));
-  return ceil_div(ceil_div(m, kernels.rows) * kernels.step * k, line) * line;
-}
+constexpr size_t whole_lines(int64_t bytes) { return static_cast<size_t>(ceil_div(bytes, kCacheLine) * kCacheLine); }
 
 template <class T>
-int64_t packed_size(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k) {
-  return packed_a_size(kernels, m, k) + ceil_div(n, kernels.columns) * kernels.columns * k;
+size_t packed_a_bytes(const GemmKernels<T>& kernels, int64_t m, int64_t k) {
+  return whole_lines(ceil_div(m, kernels.rows) * kernels.a_pitch * kernels.padded(k));
+}
+template <class T>
+size_t packed_b_bytes(const GemmKernels<T>& kernels, int64_t n, int64_t k) {
+  return whole_lines(ceil_div(n, kernels.columns) * kernels.b_pitch * kernels.padded(k));
 }
 
+/// Stands before a packed B and says what it is good for: a cache line.
+struct PackedLabel {
+  int64_t n, k, element_bytes, instruction_set, unused[4];
+};
+
 template <class T>
-void check(const Gemm<T>& g) {
+PackedLabel label_of(int64_t n, int64_t k) {
+  return {n, k, sizeof(T), static_cast<int64_t>(current_instruction_set()), {}};
+}
+
+template <class T, class C>
+void check(const Gemm<T, C>& g) {
   auto require = [](bool good, const char* what, int64_t got) {
     if (!good) throw std::invalid_argument(std::string("gemm: expected ") + what + "; got " + std::to_string(got));
   };
@@ -90,60 +131,135 @@ void check(const Gemm<T>& g) {
   require(g.ldb >= (g.b_transposed ? g.k : g.n), "ldb of at least a row of B", g.ldb);
   require(g.ldc >= g.n, "ldc of at least a row of C", g.ldc);
   require(!g.residual || g.residual_ld >= g.n, "residual_ld of at least a row of C", g.residual_ld);
+  const PackedLabel label = label_of<T>(g.n, g.k);
+  require(!g.packed_b || std::memcmp(g.packed_b, &label, sizeof label) == 0,
+          "packed_b of this size, dtype and instruction set", static_cast<int64_t>(current_instruction_set()));
 }
 
-/// body(begin, end) over [0, count) in runs of `grain`.
+/// [0, count) in runs of `grain`.
 struct Runs {
   int64_t count, grain;
   int64_t pieces() const { return ceil_div(count, grain); }
   PanelRange range(int64_t piece) const { return {piece * grain, std::min(count, (piece + 1) * grain)}; }
 };
 
+/// body(i) for i in [0, count), on all threads or on this one.
+template <class F>
+void each(bool parallel, int64_t count, F&& body) {
+  if (parallel) return parallel_for(count, body);
+  for (int64_t i = 0; i < count; ++i) body(i);
+}
+
+/// Packs a whole operand, for each block of k one panel after another.
+template <class T>
+void pack_operand(const GemmOperand<T>& x, const GemmKernels<T>& kernels, bool is_b, int64_t panels,
+                  const GemmPlan& plan, bool parallel, void* packed) {
+  if (x.k == 0) return;
+  const Runs runs{panels, kPackPanels};
+  const int64_t pitch = is_b ? kernels.b_pitch : kernels.a_pitch;
+  each(parallel, runs.pieces() * plan.k_blocks, [&](int64_t i) {
+    const int64_t k0 = i / runs.pieces() * plan.k_block, depth = std::min(plan.k_block, x.k - k0);
+    const PanelRange range = runs.range(i % runs.pieces());
+    char* to = static_cast<char*>(packed) + (k0 * panels + kernels.padded(depth) * range.begin) * pitch;
+    (is_b ? kernels.pack_b : kernels.pack_a)(x, range, k0, depth, to);
+  });
+}
+
+/// A thread's own space for tiles, kept for its next ones.
+char* tile_space(size_t bytes) {
+  struct Free {
+    void operator()(char* p) const { std::free(p); }
+  };
+  thread_local std::unique_ptr<char, Free> space;
+  thread_local size_t held = 0;
+  if (held < bytes) {
+    space.reset(static_cast<char*>(std::aligned_alloc(kCacheLine, bytes)));
+    held = space ? bytes : 0;
+    if (!space) throw std::bad_alloc();
+  }
+  return space.get();
+}
+
 }  // namespace
 
 template <class T>
 size_t gemm_workspace(int64_t m, int64_t n, int64_t k) {
-  int64_t size = packed_size(kernels_of<T>(kGemmPortable), m, n, k);
-#if defined(__x86_64__)
-  size = std::max(size, packed_size(kernels_of<T>(kGemmAvx2), m, n, k));
-  size = std::max(size, packed_size(kernels_of<T>(kGemmAvx512), m, n, k));
-#endif
-  return static_cast<size_t>(size) * sizeof(T);
+  if (m <= 0 || n <= 0) return 0;
+  size_t bytes = 0;
+  auto consider = [&](InstructionSet set) {
+    const GemmKernels<T>& kernels = kernels_for<T>(set);
+    const GemmPlan plan = make_plan(kernels, m, n, k, false);
+    bytes = std::max(
+        bytes, (plan.own_a ? 0 : packed_a_bytes(kernels, m, k)) + (plan.own_b ? 0 : packed_b_bytes(kernels, n, k)));
+  };
+  for (InstructionSet set : {InstructionSet::kPortable, InstructionSet::kAvx2, InstructionSet::kAvx512,
+                             InstructionSet::kAvx512Bf16, InstructionSet::kAmx})
+    consider(set);
+  return bytes;
 }
 
 template <class T>
-void gemm(const Gemm<T>& g, void* workspace) {
+size_t packed_b_bytes(int64_t n, int64_t k) {
+  return sizeof(PackedLabel) + packed_b_bytes(kernels_for<T>(current_instruction_set()), n, k);
+}
+
+template <class T>
+void pack_b(int64_t n, int64_t k, const T* b, int64_t ldb, bool b_transposed, void* to) {
+  const PackedLabel label = label_of<T>(n, k);
+  std::memcpy(to, &label, sizeof label);
+  if (n <= 0 || k <= 0) return;
+  const GemmKernels<T>& kernels = kernels_for<T>(current_instruction_set());
+  const GemmPlan plan = make_plan(kernels, 1, n, k, true);
+  pack_operand(GemmOperand<T>{b, ldb, !b_transposed, n, k}, kernels, true, plan.b_panels, plan,
+               n * k >= kParallelWork / 64, static_cast<char*>(to) + sizeof label);
+}
+
+template <class T, class C>
+void gemm(const Gemm<T, C>& g, void* workspace) {
   check(g);
   if (g.m == 0 || g.n == 0) return;
-  const GemmKernels<T>& kernels = kernels_of<T>(current_set());
-  const GemmPlan plan = make_plan(kernels, g.m, g.n, g.k);
-  T* packed_a = static_cast<T*>(workspace);
-  T* packed_b = packed_a + packed_a_size(kernels, g.m, g.k);
-
-  auto each = [parallel = g.m * g.n * g.k >= kParallelWork](int64_t count, auto&& body) {
-    if (parallel) return parallel_for(count, body);
-    for (int64_t i = 0; i < count; ++i) body(i);
-  };
-  if (g.k > 0) {
-    Runs a_runs{plan.a_panels, kPackPanels}, b_runs{plan.b_panels, kPackPanels};
-    int64_t a_pieces = a_runs.pieces() * plan.k_blocks, b_pieces = b_runs.pieces() * plan.k_blocks;
-    each(a_pieces + b_pieces, [&](int64_t i) {
-      if (i < a_pieces)
-        kernels.pack_a(g, plan, i / a_runs.pieces(), a_runs.range(i % a_runs.pieces()), packed_a);
-      else
-        kernels.pack_b(g, plan, (i - a_pieces) / b_runs.pieces(), b_runs.range((i - a_pieces) % b_runs.pieces()),
-                       packed_b);
-    });
+  const GemmKernels<T>& kernels = kernels_for<T>(current_instruction_set());
+  const GemmPlan plan = make_plan(kernels, g.m, g.n, g.k, g.packed_b != nullptr);
+  const bool parallel = g.m * g.n * g.k >= kParallelWork;
+  char* free_space = static_cast<char*>(workspace);
+  GemmPacked packed{nullptr, g.packed_b ? static_cast<const char*>(g.packed_b) + sizeof(PackedLabel) : nullptr};
+  if (!plan.own_a) {
+    pack_operand(operand_a(g), kernels, false, plan.a_panels, plan, parallel, free_space);
+    packed.a = free_space;
+    free_space += packed_a_bytes(kernels, g.m, g.k);
   }
-  Runs rows{plan.a_panels, plan.tile_rows}, columns{plan.b_panels, plan.tile_columns};
-  each(rows.pieces() * columns.pieces(), [&](int64_t i) {
-    kernels.tile(g, plan, rows.range(i / columns.pieces()), columns.range(i % columns.pieces()), packed_a, packed_b);
+  if (!plan.own_b && !g.packed_b) {
+    pack_operand(operand_b(g), kernels, true, plan.b_panels, plan, parallel, free_space);
+    packed.b = free_space;
+  }
+
+  const int64_t own_bytes = plan.own_b   ? plan.tile_b * kernels.b_pitch * plan.k_block * plan.chunk_blocks
+                            : plan.own_a ? kernels.a_pitch * plan.k_block
+                                         : 0;
+  const size_t panels = whole_lines(own_bytes);
+  const int64_t rows_kept = plan.chunk_blocks < plan.k_blocks ? plan.tile_a : 1;
+  const size_t sums = whole_lines(rows_kept * plan.tile_b * kernels.sums_bytes());
+  const Runs rows{plan.a_panels, plan.tile_a}, columns{plan.b_panels, plan.tile_b};
+  each(parallel, rows.pieces() * columns.pieces(), [&](int64_t i) {
+    char* space = tile_space(panels + sums);
+    const GemmScratch scratch{space, space + panels};
+    const PanelRange p = rows.range(i / columns.pieces()), q = columns.range(i % columns.pieces());
+    if constexpr (std::is_same_v<T, C>)
+      kernels.tile(g, plan, p, q, packed, scratch);
+    else
+      kernels.wide_tile(g, plan, p, q, packed, scratch);
   });
 }
 
-template size_t gemm_workspace<float>(int64_t, int64_t, int64_t);
-template size_t gemm_workspace<double>(int64_t, int64_t, int64_t);
-template void gemm(const Gemm<float>&, void*);
-template void gemm(const Gemm<double>&, void*);
+#define VIDEOMAE_GEMM(T)                                                  \
+  template size_t gemm_workspace<T>(int64_t, int64_t, int64_t);           \
+  template size_t packed_b_bytes<T>(int64_t, int64_t);                    \
+  template void pack_b(int64_t, int64_t, const T*, int64_t, bool, void*); \
+  template void gemm(const Gemm<T, T>&, void*);
+VIDEOMAE_GEMM(float)
+VIDEOMAE_GEMM(double)
+VIDEOMAE_GEMM(bf16)
+template void gemm(const Gemm<bf16, float>&, void*);
+#undef VIDEOMAE_GEMM
 
 }  // namespace videomae

@@ -1,6 +1,6 @@
 // The product kernels for AVX2 with FMA: 32-byte vectors, 16 registers.
 // Compiled with the flags of that instruction set; called only when the processor has it.
-#include "cpu/gemm_kernel.h"
+#include "cpu/gemm_wide.h"
 
 #if defined(__x86_64__)
 namespace videomae {
@@ -13,7 +13,12 @@ struct Avx2 {
 
 }  // namespace
 
-const GemmKernelSet kGemmAvx2 = {GemmKernel<Avx2, float>::table(), GemmKernel<Avx2, double>::table()};
+template <class T>
+constexpr GemmKernels<T> kernels() {
+  return GemmKernel<Avx2, T, WideFormat<Avx2, T>>::table();
+}
+
+const GemmKernelSet kGemmAvx2 = {kernels<double>(), kernels<float>(), kernels<bf16>()};
 
 }  // namespace videomae
 #endif

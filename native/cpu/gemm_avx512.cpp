@@ -1,6 +1,6 @@
 // The product kernels for AVX-512: 64-byte vectors, 32 registers.
 // Compiled with the flags of that instruction set; called only when the processor has it.
-#include "cpu/gemm_kernel.h"
+#include "cpu/gemm_wide.h"
 
 #if defined(__x86_64__)
 namespace videomae {
@@ -13,7 +13,12 @@ struct Avx512 {
 
 }  // namespace
 
-const GemmKernelSet kGemmAvx512 = {GemmKernel<Avx512, float>::table(), GemmKernel<Avx512, double>::table()};
+template <class T>
+constexpr GemmKernels<T> kernels() {
+  return GemmKernel<Avx512, T, WideFormat<Avx512, T>>::table();
+}
+
+const GemmKernelSet kGemmAvx512 = {kernels<double>(), kernels<float>(), kernels<bf16>()};
 
 }  // namespace videomae
 #endif

@@ -1,162 +1,175 @@
-// The two inner parts of a product, packing and one tile of C, written once and compiled per instruction set.
-//   Packed A: for each block of k, panels of Isa::rows rows of op(A), element (i, k) at [k][i], step kPanelStep.
-//   Packed B: for each block of k, panels of kPanelColumns columns of op(B), element (k, j) at [k][j], zero beyond n.
-// A block of k is short enough that one panel of B stays in the first-level cache while the panels of A of a tile pass
-// by it. Zeros of the padding only reach columns of the micro-kernel's buffer that are never copied to C.
+// The inner parts of a product, packing and one tile of C, written once and compiled per instruction set and format.
+//
+// A Format says how a block of C, Format::rows x Format::columns, is summed: how its operands lie in panels and which
+// micro-kernel multiplies them (gemm_wide.h, gemm_pairs.h, gemm_amx.h). A packed operand holds, for each block of k,
+// one panel after another: Format::rows lines of A or Format::columns of B, zero beyond the last line and beyond k. (A
+// line is a row of op(A) or a column of op(B).) A format may keep several sums of an element apart, Format::sums, which
+// the epilogue adds. Zeros of the padding only reach sums that are never copied to C.
 #pragma once
 
 #include "cpu/gemm.h"
-#include "cpu/math.h"
-#include "cpu/micro_kernel.h"
+#include "cpu/gemm_epilogue.h"
 
 namespace videomae {
 
 /// How a product is cut; depends on shape and instruction set only.
 struct GemmPlan {
-  int64_t k_block, k_blocks;        // block b covers [b * k_block, min(k, (b + 1) * k_block))
-  int64_t a_panels, b_panels;       // over rows, over columns
-  int64_t tile_rows, tile_columns;  // of C, in panels
+  int64_t k_block, k_blocks;   // block i covers [i * k_block, min(k, (i + 1) * k_block))
+  int64_t chunk_blocks;        // blocks of k for which a tile goes through all its rows before the next
+  int64_t a_panels, b_panels;  // over all rows, over all columns
+  int64_t tile_a, tile_b;      // panels of a tile
+  bool own_a, own_b;           // whether each tile packs its part itself; otherwise the operand is packed before, whole
+};
+
+/// Operands that are packed before the tiles; null for one that tiles pack themselves.
+struct GemmPacked {
+  const void *a, *b;
 };
 
 /// A half-open range of panels.
 struct PanelRange {
   int64_t begin, end;
+  int64_t size() const { return end - begin; }
 };
 
-/// What one instruction set offers.
+/// One operand, seen as lines.
+template <class T>
+struct GemmOperand {
+  const T* data;
+  int64_t ld;
+  bool lines_contiguous;  // neighbouring lines are neighbours in memory; otherwise neighbours along k are
+  int64_t lines, k;
+
+  /// Where line `line` has its element `at`.
+  const T* element(int64_t line, int64_t at) const {
+    return data + (lines_contiguous ? at * ld + line : line * ld + at);
+  }
+};
+
+/// The space of one tile: the panels that it packs, one of A for one block of k or all its columns of B for a chunk of
+/// blocks, and its sums.
+struct GemmScratch {
+  void *panels, *sums;
+};
+
+/// What one format offers for elements of type T.
 template <class T>
 struct GemmKernels {
-  int rows, step, columns;  // Isa::rows, kPanelStep, kPanelColumns
-  void (*pack_a)(const Gemm<T>&, const GemmPlan&, int64_t k_block, PanelRange panels, T* packed_a);
-  void (*pack_b)(const Gemm<T>&, const GemmPlan&, int64_t k_block, PanelRange panels, T* packed_b);
-  void (*tile)(const Gemm<T>&, const GemmPlan&, PanelRange rows, PanelRange columns, const T* packed_a,
-               const T* packed_b);
+  using W = wide_t<T>;
+  int rows, columns, sums;      // of a block of C; how many sums of each element are kept apart
+  int64_t a_pitch, b_pitch;     // bytes of a panel for each k
+  int64_t deepest, depth_unit;  // the longest block of k, and what its length is a multiple of (padded at the end)
+  void (*pack_a)(const GemmOperand<T>&, PanelRange panels, int64_t k0, int64_t depth, void* to);
+  void (*pack_b)(const GemmOperand<T>&, PanelRange panels, int64_t k0, int64_t depth, void* to);
+  void (*tile)(const Gemm<T>&, const GemmPlan&, PanelRange rows, PanelRange columns, const GemmPacked&,
+               const GemmScratch&);
+  void (*wide_tile)(const Gemm<T, W>&, const GemmPlan&, PanelRange rows, PanelRange columns, const GemmPacked&,
+                    const GemmScratch&);
+
+  int64_t padded(int64_t depth) const { return (depth + depth_unit - 1) / depth_unit * depth_unit; }
+  /// Bytes of the sums of a block of C.
+  int64_t sums_bytes() const { return int64_t{sums} * rows * columns * static_cast<int64_t>(sizeof(W)); }
 };
 
+/// One instruction set's formats for operands that are multiplied in f64 or f32.
 struct GemmKernelSet {
-  GemmKernels<float> f32;
-  GemmKernels<double> f64;
+  GemmKernels<double> of_f64;
+  GemmKernels<float> of_f32;
+  GemmKernels<bf16> of_bf16;
 };
 
 extern const GemmKernelSet kGemmPortable;
 #if defined(__x86_64__)
 extern const GemmKernelSet kGemmAvx2, kGemmAvx512;
+extern const GemmKernels<bf16> kGemmAvx512Bf16, kGemmAmx;
+extern const GemmKernels<float> kGemmAmxF32;
 #endif
 
-template <class Isa, class T>
+template <class T, class C>
+GemmOperand<T> operand_a(const Gemm<T, C>& g) {
+  return {g.a, g.lda, g.a_transposed, g.m, g.k};
+}
+template <class T, class C>
+GemmOperand<T> operand_b(const Gemm<T, C>& g) {
+  return {g.b, g.ldb, !g.b_transposed, g.n, g.k};
+}
+
+/// body(panel, k) for every panel and every `Step` of k: along memory, so that what is read next lies next.
+template <int64_t Step, class F>
+[[gnu::always_inline]] inline void for_squares(bool lines_contiguous, PanelRange panels, int64_t depth, F&& body) {
+  if (lines_contiguous)
+    for (int64_t i = 0; i < depth; i += Step)
+      for (int64_t p = panels.begin; p < panels.end; ++p) body(p, i);
+  else
+    for (int64_t p = panels.begin; p < panels.end; ++p)
+      for (int64_t i = 0; i < depth; i += Step) body(p, i);
+}
+
+template <class Isa, class T, class Format>
 struct GemmKernel {
-  using V = Vectors<Isa, T>;
-  using Vec = typename V::Vec;
-  static constexpr int64_t kRows = Isa::rows, kStep = kPanelStep<Isa, T>, kColumns = kPanelColumns<Isa, T>;
+  using W = wide_t<T>;
+  static constexpr int64_t kRows = Format::rows, kColumns = Format::columns;
+  static constexpr int64_t kSums = kRows * kColumns * Format::sums;
 
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+  static int64_t depth(const GemmPlan& plan, int64_t block, int64_t k) {
+    return smaller(plan.k_block, k - block * plan.k_block);
+  }
+  static int64_t padded(int64_t depth) {
+    return (depth + Format::depth_unit - 1) / Format::depth_unit * Format::depth_unit;
+  }
 
-  /// Packs panels of `width` lines (rows of op(A), columns of op(B)), padded to `step`, for the k in [k0, k0 + depth).
-  /// `lines_contiguous`: neighbouring lines are neighbours in memory, so a panel row is a copy; otherwise neighbours
-  /// along k are, and a panel is a transpose.
-  template <int64_t width, int64_t step>
-  static void pack(const T* from, int64_t ld, bool lines_contiguous, int64_t lines, int64_t k0, int64_t depth,
-                   PanelRange panels, T* to) {
-    if (!lines_contiguous) {
-      for (int64_t p = panels.begin; p < panels.end; ++p)
-        V::transpose(from + p * width * ld + k0, ld, smaller(width, lines - p * width), depth, to + p * step * depth,
-                     step, step);
-      if (panels.end * width > lines)
-        clear_tail<step>(lines - (panels.end - 1) * width, depth, to + (panels.end - 1) * step * depth);
-      return;
-    }
-    constexpr int64_t kChunk = 32;  // rows of the source walked together: long enough reads, panels written in runs
-    for (int64_t k = 0; k < depth; k += kChunk) {
-      int64_t end = smaller(depth, k + kChunk);
-      for (int64_t p = panels.begin; p < panels.end; ++p) {
-        int64_t held = smaller(width, lines - p * width);
-        const T* source = from + (k0 + k) * ld + p * width;
-        T* target = to + p * step * depth + k * step;
-        for (int64_t i = k; i < end; ++i, source += ld, target += step) {
-          if (held == width) {
-            __builtin_memcpy(target, source, width * sizeof(T));
-          } else {
-            for (int64_t j = 0; j < step; ++j) target[j] = j < held ? source[j] : T(0);
+  /// The columns of B pass by one panel of A, which stays in the first-level cache, block of k after block of k; then
+  /// by the next panel: so the lines of C are written one after another, too.
+  template <class C>
+  static void tile(const Gemm<T, C>& g, const GemmPlan& plan, PanelRange rows, PanelRange columns,
+                   const GemmPacked& packed, const GemmScratch& scratch) {
+    [[maybe_unused]] typename Format::Session session;
+    Epilogue<Isa, T, C, Format> epilogue(g);
+    char* own = static_cast<char*>(scratch.panels);
+    W* sums = static_cast<W*>(scratch.sums);
+    const bool keep_all = plan.chunk_blocks < plan.k_blocks;  // sums of all rows, from chunk to chunk
+    for (int64_t chunk = 0; chunk < plan.k_blocks; chunk += plan.chunk_blocks) {
+      const int64_t end = smaller(plan.k_blocks, chunk + plan.chunk_blocks);
+      for (int64_t block = chunk; plan.own_b && block < end; ++block)
+        Format::pack_b(operand_b(g), columns, block * plan.k_block, depth(plan, block, g.k),
+                       own + (block - chunk) * plan.k_block * columns.size() * Format::b_pitch);
+      for (int64_t p = rows.begin; p < rows.end; ++p) {
+        W* row_sums = sums + (keep_all ? (p - rows.begin) * columns.size() * kSums : 0);
+        for (int64_t block = chunk; block < end; ++block) {
+          const int64_t k0 = block * plan.k_block, held = depth(plan, block, g.k), size = padded(held);
+          if (plan.own_a) Format::pack_a(operand_a(g), {p, p + 1}, k0, held, own);
+          const char* a =
+              plan.own_a ? own : static_cast<const char*>(packed.a) + (k0 * plan.a_panels + p * size) * Format::a_pitch;
+          const char* b = plan.own_b ? own + (block - chunk) * plan.k_block * columns.size() * Format::b_pitch
+                                     : static_cast<const char*>(packed.b) +
+                                           (k0 * plan.b_panels + columns.begin * size) * Format::b_pitch;
+          const bool same_panel = block + 1 < end;  // in the next round
+          if (!plan.own_a && (same_panel || p + 1 < rows.end)) {
+            const int64_t next = same_panel ? block + 1 : chunk, next_size = padded(depth(plan, next, g.k));
+            epilogue.expect(
+                static_cast<const char*>(packed.a) +
+                    (next * plan.k_block * plan.a_panels + (same_panel ? p : p + 1) * next_size) * Format::a_pitch,
+                next_size * Format::a_pitch);
+          }
+          for (int64_t q = columns.begin; q < columns.end; ++q, b += size * Format::b_pitch) {
+            const int64_t row = p * kRows, column = q * kColumns;
+            W* block_sums = row_sums + (q - columns.begin) * kSums;
+            Format::multiply(smaller(kRows, g.m - row), size, a, b, block_sums, block > 0, epilogue);
+            epilogue.finish();
+            if (block + 1 == plan.k_blocks)
+              epilogue.begin(row, smaller(kRows, g.m - row), column, smaller(kColumns, g.n - column), block_sums);
           }
         }
+        epilogue.finish();
       }
     }
   }
 
-  /// Whole vectors past the last line of a panel, which `transpose` leaves alone.
-  template <int64_t step>
-  static void clear_tail(int64_t held, int64_t depth, T* panel) {
-    int64_t first = (held + V::lanes - 1) / V::lanes * V::lanes;
-    for (int64_t k = 0; k < depth; ++k)
-      for (int64_t j = first; j < step; ++j) panel[k * step + j] = 0;
+  static constexpr GemmKernels<T> table() {
+    return {Format::rows,       Format::columns, Format::sums,   Format::a_pitch, Format::b_pitch, Format::deepest,
+            Format::depth_unit, Format::pack_a,  Format::pack_b, tile<T>,         tile<W>};
   }
-
-  static void pack_a(const Gemm<T>& g, const GemmPlan& plan, int64_t block, PanelRange panels, T* packed) {
-    int64_t k0 = block * plan.k_block;
-    pack<kRows, kStep>(g.a, g.lda, g.a_transposed, g.m, k0, smaller(plan.k_block, g.k - k0), panels,
-                       packed + k0 * plan.a_panels * kStep);
-  }
-
-  static void pack_b(const Gemm<T>& g, const GemmPlan& plan, int64_t block, PanelRange panels, T* packed) {
-    int64_t k0 = block * plan.k_block;
-    pack<kColumns, kColumns>(g.b, g.ldb, !g.b_transposed, g.n, k0, smaller(plan.k_block, g.k - k0), panels,
-                             packed + k0 * plan.b_panels * kColumns);
-  }
-
-  /// Asks for the lines of C that write_block will touch.
-  static void request_block(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column) {
-    for (int64_t i = 0; i < rows; ++i) {
-      const T* c = g.c + (row + i) * g.ldc + column;
-      __builtin_prefetch(c, 1);
-      if (column + V::lanes < g.n) __builtin_prefetch(c + V::lanes, 1);
-    }
-  }
-
-  /// Moves a block of sums, rows of kColumns, into C at (row, column); on the last block of k also the epilogue.
-  static void write_block(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column, const T* sums, bool add,
-                          bool last) {
-    for (int64_t i = 0; i < rows; ++i) {
-      int64_t residual_row = g.residual_rows ? g.residual_rows[row + i] : row + i;
-      for (int64_t v = 0; v < kColumns; v += V::lanes) {
-        int64_t j = column + v, held = g.n - j;
-        if (held <= 0) break;
-        T* c = g.c + (row + i) * g.ldc + j;
-        Vec x = V::load(sums + i * kColumns + v);
-        if (add) x += V::load(c, held);
-        if (last) {
-          if (g.bias) x += V::load(g.bias + j, held);
-          if (g.preactivation) V::store(g.preactivation + (row + i) * g.ldc + j, x, held);
-          if (g.gelu) x = VectorMath<Isa, T>::gelu(x);
-          if (g.residual) x += V::load(g.residual + residual_row * g.residual_ld + j, held);
-        }
-        V::store(c, x, held);
-      }
-    }
-  }
-
-  static void tile(const Gemm<T>& g, const GemmPlan& plan, PanelRange rows, PanelRange columns, const T* packed_a,
-                   const T* packed_b) {
-    alignas(64) T sums[kRows * kColumns];
-    for (int64_t block = 0; block < plan.k_blocks; ++block) {
-      int64_t k0 = block * plan.k_block, depth = smaller(plan.k_block, g.k - k0);
-      const T* a = packed_a + k0 * plan.a_panels * kStep;
-      const T* b = packed_b + k0 * plan.b_panels * kColumns;
-      for (int64_t q = columns.begin; q < columns.end; ++q) {
-        for (int64_t p = rows.begin; p < rows.end; ++p) {
-          int64_t held = smaller(kRows, g.m - p * kRows);
-          request_block(g, p * kRows, held, q * kColumns);
-          // One call asks for half a panel of B: the first two of a column of blocks fetch the next column's panel.
-          const T* ahead = b + q * kColumns * depth +
-                           (p - rows.begin < 2 ? kColumns * depth + (p - rows.begin) * V::lanes * depth : 0);
-          run_micro_kernel<Isa, T>(held, depth, a + p * kStep * depth, kStep, b + q * kColumns * depth, sums, false,
-                                   ahead);
-          write_block(g, p * kRows, held, q * kColumns, sums, g.accumulate || block > 0, block + 1 == plan.k_blocks);
-        }
-      }
-    }
-  }
-
-  static constexpr GemmKernels<T> table() { return {kRows, kStep, kColumns, pack_a, pack_b, tile}; }
 };
 
 }  // namespace videomae

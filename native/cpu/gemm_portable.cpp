@@ -1,5 +1,5 @@
 // The product kernels for any processor: 16-byte vectors, 16 registers.
-#include "cpu/gemm_kernel.h"
+#include "cpu/gemm_wide.h"
 
 namespace videomae {
 namespace {
@@ -11,6 +11,11 @@ struct Portable {
 
 }  // namespace
 
-const GemmKernelSet kGemmPortable = {GemmKernel<Portable, float>::table(), GemmKernel<Portable, double>::table()};
+template <class T>
+constexpr GemmKernels<T> kernels() {
+  return GemmKernel<Portable, T, WideFormat<Portable, T>>::table();
+}
+
+const GemmKernelSet kGemmPortable = {kernels<double>(), kernels<float>(), kernels<bf16>()};
 
 }  // namespace videomae

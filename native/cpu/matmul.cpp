@@ -2,12 +2,13 @@
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
 #include "cpu/strided.h"
-#include "cpu/widened.h"
 
 namespace videomae {
 
 size_t Matmul::workspace(DeviceKind) const {
-  return a.dtype() == DType::f64 ? gemm_workspace<double>(m(), n(), k()) : gemm_workspace<float>(m(), n(), k());
+  size_t bytes = 0;
+  cpu::with_real(a.dtype(), [&](auto t) { bytes = gemm_workspace<decltype(t)>(m(), n(), k()); });
+  return bytes;
 }
 
 namespace cpu {
@@ -39,8 +40,7 @@ void products(const Matmul& op, void* workspace) {
 }  // namespace
 
 void run(Matmul& op, const Context& context) {
-  if (op.a.dtype() == DType::bf16) return run_widened(op, context);
-  with_wide(op.a.dtype(), [&](auto t) { products<decltype(t)>(op, context.workspace); });
+  with_real(op.a.dtype(), [&](auto t) { products<decltype(t)>(op, context.workspace); });
 }
 
 }  // namespace cpu

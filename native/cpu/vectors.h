@@ -3,10 +3,13 @@
 // declared in an unnamed namespace of the one file compiled for it, so every instantiation has internal linkage and no
 // AVX-512 copy of a template can be picked by the linker for another file. For the same reason this header and those
 // built on it include nothing from the standard library but <cstdint> and <cstddef>.
+// bf16 is a storage type: loads widen to float, stores round to nearest, ties to even (a NaN stays one).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+
+#include "core/dtype.h"
 
 #define VIDEOMAE_INLINE [[gnu::always_inline]] static inline
 
@@ -23,12 +26,31 @@ struct SameSizeInteger<double> {
   using type = int64_t;
 };
 
+/// The type of a stored bf16's bits; depends on T only so that a vector of it may.
+template <class T>
+struct HalfBits {
+  using type = uint16_t;
+};
+
+/// An instruction set says `static constexpr bool rounds_bf16 = true` where it has an instruction for that (which takes
+/// denormal numbers for zero).
+template <class Isa, class = void>
+struct RoundsBf16 {
+  static constexpr bool value = false;
+};
+template <class Isa>
+struct RoundsBf16<Isa, decltype(void(Isa::rounds_bf16))> {
+  static constexpr bool value = Isa::rounds_bf16;
+};
+
 template <class Isa, class T>
 struct Vectors {
   using Integer = typename SameSizeInteger<T>::type;
   typedef T Vec __attribute__((vector_size(Isa::vector_bytes)));
   typedef Integer Mask __attribute__((vector_size(Isa::vector_bytes)));  // lane-wise truth, indices and bit patterns
   static constexpr int lanes = Isa::vector_bytes / static_cast<int>(sizeof(T));
+  using Half = typename HalfBits<T>::type;
+  typedef Half Halves __attribute__((vector_size(2 * lanes)));  // as many bf16 as there are lanes
 
   VIDEOMAE_INLINE Vec all(T value) { return Vec{} + value; }
 
@@ -51,6 +73,44 @@ struct Vectors {
   VIDEOMAE_INLINE void store(T* p, Vec v, int64_t n) {
     if (n >= lanes) return store(p, v);
     for (int i = 0; i < n; ++i) p[i] = v[i];
+  }
+
+  VIDEOMAE_INLINE Vec load(const bf16* p) {
+    static_assert(sizeof(T) == 4, "bf16 widens to float");
+    Halves h;
+    __builtin_memcpy(&h, p, sizeof h);
+    return (Vec)(__builtin_convertvector(h, Mask) << 16);
+  }
+
+  VIDEOMAE_INLINE Vec load(const bf16* p, int64_t n) {
+    if (n >= lanes) return load(p);
+    Halves h{};
+    for (int i = 0; i < n; ++i) h[i] = p[i].bits;
+    return (Vec)(__builtin_convertvector(h, Mask) << 16);
+  }
+
+  VIDEOMAE_INLINE Halves round(Vec v) {
+    static_assert(sizeof(T) == 4, "bf16 is rounded from float");
+    if constexpr (RoundsBf16<Isa>::value) {
+      Halves h;
+      asm("vcvtneps2bf16 %1, %0" : "=v"(h) : "v"(v));
+      return h;
+    }
+    typedef uint32_t Bits __attribute__((vector_size(Isa::vector_bytes)));
+    Bits bits = (Bits)v;
+    Bits nearest = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+    return __builtin_convertvector(v == v ? nearest : bits >> 16 | 0x40, Halves);
+  }
+
+  VIDEOMAE_INLINE void store(bf16* p, Vec v) {
+    Halves h = round(v);
+    __builtin_memcpy(p, &h, sizeof h);
+  }
+
+  VIDEOMAE_INLINE void store(bf16* p, Vec v, int64_t n) {
+    if (n >= lanes) return store(p, v);
+    Halves h = round(v);
+    for (int i = 0; i < n; ++i) p[i].bits = h[i];
   }
 
   VIDEOMAE_INLINE T sum(Vec v) {
@@ -82,7 +142,8 @@ struct Vectors {
 
   /// to[j * to_step + i] = from[i * from_step + j] for i < rows, j < columns. `to_width` >= rows is how many elements
   /// of each row of `to` may be written: those from `rows` to the next multiple of `lanes` inside it become zero.
-  static void transpose(const T* from, int64_t from_step, int64_t rows, int64_t columns, T* to, int64_t to_step,
+  template <class S>
+  static void transpose(const S* from, int64_t from_step, int64_t rows, int64_t columns, T* to, int64_t to_step,
                         int64_t to_width) {
     for (int64_t i = 0; i < rows; i += lanes) {
       int64_t height = rows - i < lanes ? rows - i : lanes;

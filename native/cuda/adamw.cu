@@ -1,6 +1,6 @@
-// AdamW. One launch, a block a segment, settles what the step is: whether it is skipped, the clip factor, and in f64 the
-// two numbers that differ between segments; of a skipped step it counts the values that are to blame. The other goes
-// over all parameters once: 28 bytes a parameter (30 with bf16 copies), 16 at a time.
+// AdamW. One launch, a block a segment, settles what the step is: whether it is skipped, the clip factor, and in f64
+// the two numbers that differ between segments; of a skipped step it counts the values that are to blame. The other
+// goes over all parameters once: 28 bytes a parameter (30 with bf16 copies), 16 at a time.
 #include "cuda/device/shared_memory.cuh"
 #include "cuda/elements.cuh"
 #include "cuda/reduce.cuh"
@@ -127,9 +127,12 @@ void run(AdamW& op, const Context& context) {
                   op.copies.elements() > 0 ? op.copies.data<bf16>() : nullptr,
                   op.parameters.elements()};
   const Table table{op.segments.data<int32_t>(), op.rate_scales.data<double>(), op.segments.shape()[0]};
-  const Rule rule{op.learning_rate.data<double>(), op.weight_decay.data<double>(),
-                  op.gradient_norm.data<float>(),  op.loss.data<float>(),
-                  op.beta1,                        op.beta2,
+  const Rule rule{op.learning_rate.data<double>(),
+                  op.weight_decay.data<double>(),
+                  op.gradient_norm.data<float>(),
+                  op.loss.data<float>(),
+                  op.beta1,
+                  op.beta2,
                   op.clip_norm};
   SegmentStep* segment_steps = static_cast<SegmentStep*>(context.workspace);
   Step* step = reinterpret_cast<Step*>(segment_steps + table.count);
@@ -138,14 +141,14 @@ void run(AdamW& op, const Context& context) {
          flat.gradients, op.updates.data<int32_t>(), step, segment_steps, op.skipped.data<int32_t>(),
          op.non_finite.data<int32_t>());
   // Segments begin at multiples of 16 elements, so runs of 4 and their copies never straddle two.
-  const bool wide = aligned(16, {flat.parameters, flat.gradients, flat.exp_avg, flat.exp_avg_sq}) &&
-                    aligned(8, {flat.copies});
+  const bool wide =
+      aligned(16, {flat.parameters, flat.gradients, flat.exp_avg, flat.exp_avg_sq}) && aligned(8, {flat.copies});
   with_width<float>(wide, [&](auto w) {
     const int64_t blocks = std::max<int64_t>(ceil_div(flat.count, elements_per_block), 1);
-    launch(context, update_parameters<decltype(w)::value>,
-           Launch{dim3(static_cast<unsigned>(blocks)), dim3(threads)}, flat, table, step, segment_steps,
-           static_cast<float>(op.beta1), static_cast<float>(op.beta2), static_cast<float>(1 - op.beta1),
-           static_cast<float>(1 - op.beta2), static_cast<float>(op.eps), op.updates.data<int32_t>());
+    launch(context, update_parameters<decltype(w)::value>, Launch{dim3(static_cast<unsigned>(blocks)), dim3(threads)},
+           flat, table, step, segment_steps, static_cast<float>(op.beta1), static_cast<float>(op.beta2),
+           static_cast<float>(1 - op.beta1), static_cast<float>(1 - op.beta2), static_cast<float>(op.eps),
+           op.updates.data<int32_t>());
   });
 }
 

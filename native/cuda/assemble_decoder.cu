@@ -23,8 +23,8 @@ __global__ void assemble(Sequence s, const T* x, T* y, Divisor rows, Divisor run
   int64_t row = runs.split(run);
   const int64_t clip = rows.split(row), column = run * length;
   const bool seen = row < s.visible_count;
-  const int32_t index = seen ? s.visible[clip * s.visible_count + row]
-                             : s.decoded[clip * s.decoded_count + row - s.visible_count];
+  const int32_t index =
+      seen ? s.visible[clip * s.visible_count + row] : s.decoded[clip * s.decoded_count + row - s.visible_count];
   const int64_t token = check(index, s.tokens);
   Floats<length> values = seen ? load_floats<length>(x + (clip * s.visible_count + row) * s.width + column)
                                : load_floats<length>(s.mask_token + column);
@@ -44,9 +44,9 @@ Sum::Stage rows_of_clips(const AssembleDecoderBackward& op) {
 }  // namespace
 
 void run(AssembleDecoder& op, const Context& context) {
-  const Sequence s{op.mask_token.data<float>(), op.position.data<float>(), op.visible.data<int32_t>(),
-                   op.decoded.data<int32_t>(),  op.visible.shape()[1],     op.decoded.shape()[1],
-                   op.position.shape()[0],      op.x.shape()[2]};
+  const Sequence s{
+      op.mask_token.data<float>(), op.position.data<float>(), op.visible.data<int32_t>(), op.decoded.data<int32_t>(),
+      op.visible.shape()[1],       op.decoded.shape()[1],     op.position.shape()[0],     op.x.shape()[2]};
   const int64_t rows = s.visible_count + s.decoded_count;
   if (op.x.shape()[0] * rows * s.width == 0) return;
   with_real(op.name, op.x.dtype(), [&](auto t) {

@@ -1,4 +1,5 @@
-// Element-wise binary ops: one pass of memory along merged broadcast axes. Which op is asked once for a run of elements.
+// Element-wise binary ops: one pass of memory along merged broadcast axes. Which op is asked once for a run of
+// elements.
 #include "cuda/elements.cuh"
 #include "cuda/walk.cuh"
 
@@ -28,8 +29,9 @@ __device__ __forceinline__ void with_function(int kind, Body&& body) {
 
 /// How a maximum's gradient splits: all to the greater, half each to equals.
 __device__ __forceinline__ float2 split_gradient(float g, float greater, float smaller) {
-  return greater > smaller ? make_float2(g, 0.0f)
-                           : greater < smaller ? make_float2(0.0f, g) : make_float2(g / 2, g / 2);
+  return greater > smaller   ? make_float2(g, 0.0f)
+         : greater < smaller ? make_float2(0.0f, g)
+                             : make_float2(g / 2, g / 2);
 }
 
 /// d(a^b): with respect to a it is 0 for b = 0, and with respect to b it is 0 where a = 0 and b >= 0.
@@ -124,7 +126,8 @@ void with_operands(const Shape& shape, const In& a, const In& b, std::initialize
   const auto in_runs = [&](int k, const In& x) {
     return axes.step(k) == 0 || (runs_align(axes, k, most) && aligned(16, {x.data<T>()}));
   };
-  const bool wide = (axes.rank == 1 || axes.run() % most == 0) && aligned(16, results) && in_runs(0, a) && in_runs(1, b);
+  const bool wide =
+      (axes.rank == 1 || axes.run() % most == 0) && aligned(16, results) && in_runs(0, a) && in_runs(1, b);
   with_width<T>(wide, [&](auto width) {
     body(width, Operands{Walk<2>(axes, decltype(width)::value), axes.step(0) == 0, axes.step(1) == 0});
   });

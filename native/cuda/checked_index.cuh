@@ -1,5 +1,5 @@
-// Indices that come from a tensor on the device. The host has not seen their values, so a kernel checks each: one out of
-// range is not followed, and the device's fault word names the op at the next synchronisation.
+// Indices that come from a tensor on the device. The host has not seen their values, so a kernel checks each: one out
+// of range is not followed, and the device's fault word names the op at the next synchronisation.
 #pragma once
 
 #include "cuda/device/kernel.cuh"

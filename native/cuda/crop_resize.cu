@@ -1,5 +1,5 @@
-// Crop and resize to the bytes of the CPU (Pillow's 8-bit bilinear): taps first, a thread an output position, in f64 and
-// rounded after each operation as there; then a pass along rows and one along columns, in integers.
+// Crop and resize to the bytes of the CPU (Pillow's 8-bit bilinear): taps first, a thread an output position, in f64
+// and rounded after each operation as there; then a pass along rows and one along columns, in integers.
 #include "cuda/elements.cuh"
 #include "cuda/walk.cuh"
 
@@ -61,8 +61,8 @@ __device__ __forceinline__ uint8_t filtered(const Taps& t, int64_t i, const uint
 }
 
 struct Box {
-  int64_t width, height;                // of a frame
-  int64_t left, top, rows, out_width;   // rows: of the box
+  int64_t width, height;                 // of a frame
+  int64_t left, top, rows, out_width;    // rows: of the box
   Divisor by_colour, by_column, by_row;  // 3, out width, rows
 };
 
@@ -104,9 +104,8 @@ void run(CropResize& op, const Context& context) {
   const Taps down = Taps::in(across.weights + across.to * across.taps, op.height, op.out_height);
   launch_threads(context, make_taps, across.to, across);
   launch_threads(context, make_taps, down.to, down);
-  const Box box{op.x.shape()[2], op.x.shape()[1], op.left,    op.top,
-                op.height,       op.out_width,    Divisor(3), Divisor(op.out_width),
-                Divisor(op.height)};
+  const Box box{op.x.shape()[2], op.x.shape()[1],       op.left,           op.top, op.height, op.out_width,
+                Divisor(3),      Divisor(op.out_width), Divisor(op.height)};
   const int64_t first = frames * op.height * stride, second = frames * op.out_height * stride;
   launch_threads(context, resize_rows, first, box, across, op.x.data<uint8_t>(), rows, first);
   launch_threads(context, resize_columns, second, down, rows, op.y.data<uint8_t>(), stride, Divisor(stride),

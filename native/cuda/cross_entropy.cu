@@ -15,8 +15,7 @@ __global__ void cross_entropy_rows(const T* logits, const int32_t* target, int64
   const auto at = [=](int64_t i) { return cuda::to_float(x[i]); };
   const float shift = row_maximum(x, classes);
   const float log_sum = logf(row_sum(classes, [&](int64_t i) { return expf(at(i) - shift); }));
-  const float spread =
-      smoothing > 0 ? row_sum(classes, [&](int64_t i) { return log_sum - (at(i) - shift); }) : 0.0f;
+  const float spread = smoothing > 0 ? row_sum(classes, [&](int64_t i) { return log_sum - (at(i) - shift); }) : 0.0f;
   if (threadIdx.x != 0) return;
   const int64_t number = check(target[row], classes);
   const float on_class = number >= 0 ? log_sum - (at(number) - shift) : NAN;

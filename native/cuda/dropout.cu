@@ -35,8 +35,8 @@ void run(Dropout& op, const Context& context) {
     T* y = op.y.data<T>();
     with_width<T>(aligned(16, {x, y}), [&](auto w) {
       constexpr int width = decltype(w)::value;
-      launch_threads(context, dropout<width, T>, ceil_div(count, width), x, y, count, row,
-                     op.key.data<double>(), static_cast<uint32_t>(op.path), keep, scale);
+      launch_threads(context, dropout<width, T>, ceil_div(count, width), x, y, count, row, op.key.data<double>(),
+                     static_cast<uint32_t>(op.path), keep, scale);
     });
   });
 }

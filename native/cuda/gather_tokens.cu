@@ -1,9 +1,9 @@
 // Token gather and scatter-add: copies of rows, 16 bytes at a time where rows allow it. A row that is not gathered,
 // because its index is out of range, is zero.
 //
-// Scatter writes every row of x once. Which rows of y arrive there, in order, is found first: a thread a token looks for
-// the first row that names it, a thread a row for the next row that names the same token. Both read indices only, and
-// the chains that they leave need no atomics.
+// Scatter writes every row of x once. Which rows of y arrive there, in order, is found first: a thread a token looks
+// for the first row that names it, a thread a row for the next row that names the same token. Both read indices only,
+// and the chains that they leave need no atomics.
 #include "cuda/checked_index.cuh"
 #include "cuda/elements.cuh"
 #include "cuda/walk.cuh"

@@ -1,9 +1,9 @@
 // The exact (erf) GELU and its derivative in f32, without a branch: two special-function instructions and a dozen
 // multiply-adds each.
 //
-// Phi(-a) = e^(-a^2/2) t P(t), t = 1 / (1 + 0.35 a), P of degree 8 fitted to erfcx on [0, 13.5] (relative error 4e-8), so
-// the lower tail keeps its relative accuracy; Phi(x) = 1 - Phi(-x) for x > 0. With the special-function unit's 2^x and
-// 1/x the relative error stays below 1e-5, a hundredth of what rounding to bf16 loses. NaN stays NaN.
+// Phi(-a) = e^(-a^2/2) t P(t), t = 1 / (1 + 0.35 a), P of degree 8 fitted to erfcx on [0, 13.5] (relative error 4e-8),
+// so the lower tail keeps its relative accuracy; Phi(x) = 1 - Phi(-x) for x > 0. With the special-function unit's 2^x
+// and 1/x the relative error stays below 1e-5, a hundredth of what rounding to bf16 loses. NaN stays NaN.
 #pragma once
 
 #include "cuda/device/exp2.cuh"

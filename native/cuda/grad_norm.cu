@@ -1,7 +1,7 @@
 // The gradient norm: one read of the buffer, a block of threads for each 16,384 elements, then one block for the sum of
 // their sums in order. Squares are f64, so that no gradient whose norm f32 can hold overflows on the way.
-#include "cuda/elements.cuh"
 #include "cuda/device/shared_memory.cuh"
+#include "cuda/elements.cuh"
 #include "cuda/reduce.cuh"
 
 namespace videomae::cuda {

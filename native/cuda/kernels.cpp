@@ -65,8 +65,7 @@ size_t workspace_of_op(int32_t id, const void* op) { return table.kernels[id].wo
 
 void run_op(int device, int32_t id, void* op, const Context& context) {
   using Operands = std::vector<runtime::OperandRange>;
-  const runtime::OpRange range(device, names[id],
-                               runtime::watches_operands ? ranges[id](op, context) : Operands());
+  const runtime::OpRange range(device, names[id], runtime::watches_operands ? ranges[id](op, context) : Operands());
   table.kernels[id].run(op, context);
 }
 

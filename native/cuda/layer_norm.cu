@@ -4,8 +4,8 @@
 //
 // Backward, with n the normalised row and h = gradY * weight:
 //   gradX = rstd * (h - mean(h) - n * mean(h * n)) + gradSum
-// A warp goes over every W-th row, W a function of the shape, and adds up its share of the columns of gradY * n and gradY
-// in registers; the warps of a block add theirs through shared memory, and a second stage adds the blocks'.
+// A warp goes over every W-th row, W a function of the shape, and adds up its share of the columns of gradY * n and
+// gradY in registers; the warps of a block add theirs through shared memory, and a second stage adds the blocks'.
 #include "cuda/rows.cuh"
 #include "cuda/sum_stage.cuh"
 
@@ -84,8 +84,7 @@ __global__ void layer_norm_forward_block(Norm norm, const T* x, const T* residua
   const int64_t row = blockIdx.x, width = norm.width, first = row * width;
   const auto value = [&](int64_t i) {
     const float alone = cuda::to_float(x[first + i]);
-    return residual == nullptr ? alone
-                               : cuda::to_float(from_float<T>(alone + cuda::to_float(residual[first + i])));
+    return residual == nullptr ? alone : cuda::to_float(from_float<T>(alone + cuda::to_float(residual[first + i])));
   };
   const float mean = row_sum(width, value) / static_cast<float>(width);
   const float squares = row_sum(width, [&](int64_t i) { return (value(i) - mean) * (value(i) - mean); });
@@ -245,8 +244,8 @@ template <class T>
 void forward(const LayerNorm& op, const Context& context) {
   const T *x = op.x.data<T>(), *residual = op.residual.data<T>();
   T *y = op.y.data<T>(), *sum = op.sum.data<T>();
-  const Norm norm{op.weight.data<float>(), op.bias.data<float>(), static_cast<float>(op.eps), op.rows(),
-                  op.width(),              op.mean.data<float>(), op.rstd.data<float>()};
+  const Norm norm{op.weight.data<float>(), op.bias.data<float>(), static_cast<float>(op.eps), op.rows(), op.width(),
+                  op.mean.data<float>(),   op.rstd.data<float>()};
   if (norm.rows == 0) return;
   const int64_t runs = runs_of_lane<T>(norm.width, {x, residual, y, sum, norm.weight, norm.bias});
   if (runs == 0) {
@@ -263,9 +262,15 @@ template <class T>
 void backward(const LayerNormBackward& op, const Context& context) {
   const int64_t rows = op.rows(), width = op.width();
   float* partials = static_cast<float*>(context.workspace);
-  const Gradients<T> gradients{op.grad_y.data<T>(),     op.x.data<T>(),        op.grad_sum.data<T>(),
-                               op.weight.data<float>(), op.mean.data<float>(), op.rstd.data<float>(),
-                               op.grad_x.data<T>(),     partials,              rows,
+  const Gradients<T> gradients{op.grad_y.data<T>(),
+                               op.x.data<T>(),
+                               op.grad_sum.data<T>(),
+                               op.weight.data<float>(),
+                               op.mean.data<float>(),
+                               op.rstd.data<float>(),
+                               op.grad_x.data<T>(),
+                               partials,
+                               rows,
                                width};
   const int64_t runs =
       runs_of_lane<T>(width, {gradients.grad_y, gradients.x, gradients.grad_sum, gradients.weight, gradients.grad_x});

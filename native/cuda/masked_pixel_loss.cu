@@ -1,7 +1,7 @@
 // The pre-training loss, a warp a reconstructed token: its target is built in registers (cuda/pixel_targets.cuh) and
-// compared with its row of the prediction, which is read once. The warps of a block add up the losses of tokens that the
-// encoder did not see, and one block adds up the blocks'. Whether a token was seen is looked up in the clip's list of
-// visible tokens. A token whose index is out of range carries no loss and no gradient.
+// compared with its row of the prediction, which is read once. The warps of a block add up the losses of tokens that
+// the encoder did not see, and one block adds up the blocks'. Whether a token was seen is looked up in the clip's list
+// of visible tokens. A token whose index is out of range carries no loss and no gradient.
 #include "cuda/pixel_targets.cuh"
 #include "cuda/rows.cuh"
 
@@ -18,8 +18,8 @@ struct Tokens {
 
 Tokens tokens_of(const PixelLossOperands& op) {
   const int64_t count = op.decoded.shape()[1];
-  return {op.decoded.data<int32_t>(), op.visible.data<int32_t>(), op.rows(), count, op.visible.shape()[1],
-          Divisor(count)};
+  return {
+      op.decoded.data<int32_t>(), op.visible.data<int32_t>(), op.rows(), count, op.visible.shape()[1], Divisor(count)};
 }
 
 /// Whether the encoder saw a token. All lanes call.
@@ -33,8 +33,8 @@ __device__ __forceinline__ bool is_visible(const Tokens& tokens, int64_t clip, i
 /// partials (blocks, 2): the sum of the losses of hidden tokens, and their number.
 template <int length, class Video, class T>
 __global__ void __launch_bounds__(32 * warps)
-    pixel_loss_tokens(TokenPixels<Video> pixels, Tokens tokens, const T* prediction, float* token_loss,
-                      float* partials, IndexCheck check) {
+    pixel_loss_tokens(TokenPixels<Video> pixels, Tokens tokens, const T* prediction, float* token_loss, float* partials,
+                      IndexCheck check) {
   const int64_t row = thread_number() / 32;
   const bool first_lane = threadIdx.x % 32 == 0;
   float loss = 0, hidden = 0;
@@ -94,9 +94,8 @@ __global__ void __launch_bounds__(32 * warps)
 }
 
 template <int length, class Video>
-__global__ void __launch_bounds__(32 * warps)
-    pixel_targets(TokenPixels<Video> pixels, const int32_t* decoded, int64_t rows, Divisor by_clip, float* y,
-                  IndexCheck check) {
+__global__ void __launch_bounds__(32 * warps) pixel_targets(TokenPixels<Video> pixels, const int32_t* decoded,
+                                                            int64_t rows, Divisor by_clip, float* y, IndexCheck check) {
   const int64_t row = thread_number() / 32;
   if (row >= rows) return;
   const int64_t token = check(decoded[row], pixels.tokens);
@@ -156,9 +155,7 @@ void run(PixelTargets& op, const Context& context) {
   });
 }
 
-size_t workspace(const MaskedPixelLoss& op) {
-  return static_cast<size_t>(2 * blocks_of(op.rows())) * sizeof(float);
-}
+size_t workspace(const MaskedPixelLoss& op) { return static_cast<size_t>(2 * blocks_of(op.rows())) * sizeof(float); }
 size_t workspace(const MaskedPixelLossBackward&) { return 0; }
 size_t workspace(const PixelTargets&) { return 0; }
 

@@ -178,8 +178,8 @@ class TokenTarget {
   Channels<float> mean_{}, scale_{};
 };
 
-/// Calls body(TokenPixels, length) with the longest runs of columns that rows of T, which begin at `rows`, and pixels of
-/// the video all allow.
+/// Calls body(TokenPixels, length) with the longest runs of columns that rows of T, which begin at `rows`, and pixels
+/// of the video all allow.
 template <class T, class F>
 void with_token_pixels(const TokenGrid& g, const In& video, bool normalize, std::initializer_list<const void*> rows,
                        F&& body) {
@@ -190,7 +190,8 @@ void with_token_pixels(const TokenGrid& g, const In& video, bool normalize, std:
   const auto pixels = TokenPixels<uint8_t>::of(g, video, normalize);
   const auto fits = [&](int64_t length) {
     return 3 * g.patch % length == 0 && 3 * g.width % length == 0 &&
-           aligned(static_cast<size_t>(length), {pixels.video}) && aligned(static_cast<size_t>(length) * sizeof(T), rows);
+           aligned(static_cast<size_t>(length), {pixels.video}) &&
+           aligned(static_cast<size_t>(length) * sizeof(T), rows);
   };
   if (fits(vector_width<T>))
     body(pixels, std::integral_constant<int, vector_width<T>>{});

@@ -42,9 +42,7 @@ const Plugin table = {
     runtime::needs_driver,
     ops_layout(),
     [](int32_t* devices, PluginError* e) { return guarded(e, [&] { *devices = runtime::count(); }); },
-    [](int32_t d, PluginDevice* device, PluginError* e) {
-      return guarded(e, [&] { *device = runtime::describe(d); });
-    },
+    [](int32_t d, PluginDevice* device, PluginError* e) { return guarded(e, [&] { *device = runtime::describe(d); }); },
     [](int32_t d, void** stream, PluginError* e) { return guarded(e, [&] { *stream = runtime::open(d); }); },
     [](int32_t d, size_t bytes, void** data, PluginError* e) {
       return guarded(e, [&] { *data = runtime::allocate(d, bytes); });

@@ -23,20 +23,29 @@ __device__ double erf_inverse(double x) {
 }
 
 /// from + span * U, rounded after each operation.
-__device__ double between(double from, double span, double uniform) { return __dadd_rn(from, __dmul_rn(span, uniform)); }
+__device__ double between(double from, double span, double uniform) {
+  return __dadd_rn(from, __dmul_rn(span, uniform));
+}
 
 /// What all elements share.
 struct Distribution {
   int kind;
-  const double* step;   // of a training, or null
+  const double* step;  // of a training, or null
   uint32_t seed, stream;
   double low, high, mean, std;
   double from, span;  // uniform: of the result; truncatedNormal: of erf
 
   explicit Distribution(const Random& op)
-      : kind(op.kind.value), step(op.key.data<double>()), seed(static_cast<uint32_t>(op.seed)),
-        stream(static_cast<uint32_t>(op.stream)), low(op.low), high(op.high), mean(op.mean), std(op.std),
-        from(op.low), span(op.high - op.low) {
+      : kind(op.kind.value),
+        step(op.key.data<double>()),
+        seed(static_cast<uint32_t>(op.seed)),
+        stream(static_cast<uint32_t>(op.stream)),
+        low(op.low),
+        high(op.high),
+        mean(op.mean),
+        std(op.std),
+        from(op.low),
+        span(op.high - op.low) {
     if (kind != Random::truncated_normal) return;
     from = std::erf((low - mean) / std / sqrt_2);
     span = std::erf((high - mean) / std / sqrt_2) - from;

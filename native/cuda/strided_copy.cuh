@@ -9,8 +9,8 @@ namespace videomae::cuda {
 /// to[place] = from[place] for every place of `shape`, in elements of `bytes` (1, 2, 4 or 8), with a stride for each
 /// axis on either side. Neighbouring elements move together, up to 16 bytes at a time, where strides and pointers
 /// allow it.
-void copy_strided(const Context& context, const Shape& shape, int64_t bytes, const void* from, const Strides& from_strides,
-                  void* to, const Strides& to_strides);
+void copy_strided(const Context& context, const Shape& shape, int64_t bytes, const void* from,
+                  const Strides& from_strides, void* to, const Strides& to_strides);
 
 /// The strides of a contiguous tensor.
 inline Strides contiguous_strides(const Shape& shape) {

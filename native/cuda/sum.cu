@@ -1,11 +1,11 @@
 // Sums over axes, stage by stage (ops/sum.h), and broadcasting. Each stage reads its input once; what lies between two
 // stages is f32. Contiguous runs are summed by a warp each, columns by blocks of 32 runs of columns and 8 or 32 rows,
 // whose sums are added in order.
+#include "cuda/device/shared_memory.cuh"
 #include "cuda/elements.cuh"
 #include "cuda/reduce.cuh"
 #include "cuda/strided_copy.cuh"
 #include "cuda/sum_stage.cuh"
-#include "cuda/device/shared_memory.cuh"
 #include "cuda/walk.cuh"
 
 namespace videomae::cuda {
@@ -109,8 +109,8 @@ void run(Sum& op, const Context& context) {
   for (size_t i = 0; i < stages.size(); ++i) {
     const bool last = i + 1 == stages.size();
     void* to = last ? op.y.data<void>() : buffers[i % 2];
-    sum_stage(context, SumStage::contiguous(stages[i], from, i == 0 ? dtype : DType::f32, to,
-                                            last ? dtype : DType::f32));
+    sum_stage(context,
+              SumStage::contiguous(stages[i], from, i == 0 ? dtype : DType::f32, to, last ? dtype : DType::f32));
     from = to;
   }
 }

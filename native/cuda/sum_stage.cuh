@@ -10,7 +10,7 @@ namespace videomae::cuda {
 struct SumStage {
   Sum::Stage shape;
   const void* x;
-  DType from;                      // f32 or bf16
+  DType from;  // f32 or bf16
   void* y;
   DType to;                        // f32 or bf16
   int64_t x_distance, y_distance;  // elements from one entry of the outer axis to the next

@@ -3,18 +3,21 @@
 #include <atomic>
 
 #include "core/accelerator.h"
+#include "core/graph.h"
 
 namespace videomae {
 namespace {
 
 std::atomic<const KernelTable*> cpu_kernels;
 
+constexpr uint64_t layout = ops_layout();
+
 const Kernel& cpu_kernel(OpId id) { return cpu_kernels.load()->kernels[static_cast<int>(id)]; }
 
 /// The plug-in behind a device, once it is known to see ops as this library does.
 const Plugin& checked_plugin(Device device) {
   const Plugin& plugin = plugin_of(device.kind);
-  check(plugin.layout == ops_layout(), name_of(device.kind), "a plug-in of the same build as the addon", "another one",
+  check(plugin.layout == layout, name_of(device.kind), "a plug-in of the same build as the addon", "another one",
         "install the package again, or build it with npm run build:native");
   return plugin;
 }
@@ -37,6 +40,10 @@ void run_kernel(Device device, OpId id, void* op, void* workspace) {
   const std::lock_guard<std::recursive_mutex> lock(accelerator.compute_stream_mutex());
   call_plugin(accelerator.plugin().run, device.index, static_cast<int32_t>(id), op, static_cast<const void*>(&context));
 }
+
+bool recording() { return Graph::recorder() != nullptr; }
+
+void hold_touched(const Tensor& tensor, bool written) { Graph::hold_touched(tensor, written); }
 
 void check_step(Device device, const char* op) {
   const Graph* graph = Graph::current();

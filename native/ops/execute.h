@@ -2,7 +2,6 @@
 // memory, and calls the kernel of that device. In a rehearsal (core/memory_home.h) all but the kernel.
 #pragma once
 
-#include "core/graph.h"
 #include "ops/all.h"
 
 namespace videomae {
@@ -83,16 +82,20 @@ struct OutputAllocation {
   void operator()(const char*, Other&) {}
 };
 
-/// Keeps what an op works on for as long as the step that is recorded can be replayed.
+/// Whether this thread records a step on a device.
+bool recording();
+/// Then: keeps what a tensor lies in for as long as the step can be replayed.
+void hold_touched(const Tensor& tensor, bool written);
+
 struct OperandHold {
-  void operator()(const char*, In& x) { Graph::hold_touched(x.tensor); }
-  void operator()(const char*, InOut& x) { Graph::hold_touched(x.tensor, true); }
-  void operator()(const char*, OptionalIn& x) { Graph::hold_touched(x.tensor); }
+  void operator()(const char*, In& x) { hold_touched(x.tensor, false); }
+  void operator()(const char*, InOut& x) { hold_touched(x.tensor, true); }
+  void operator()(const char*, OptionalIn& x) { hold_touched(x.tensor, false); }
   void operator()(const char*, InList& x) {
-    for (const Tensor& t : x.tensors) Graph::hold_touched(t);
+    for (const Tensor& t : x.tensors) hold_touched(t, false);
   }
-  void operator()(const char*, Out& y) { Graph::hold_touched(y.tensor); }
-  void operator()(const char*, OptionalOut& y) { Graph::hold_touched(y.tensor); }
+  void operator()(const char*, Out& y) { hold_touched(y.tensor, false); }
+  void operator()(const char*, OptionalOut& y) { hold_touched(y.tensor, false); }
   template <class Other>
   void operator()(const char*, Other&) {}
 };
@@ -117,7 +120,7 @@ void execute(Op& op) {
   std::shared_ptr<Block> scratch;
   if (const size_t bytes = workspace_of(device, id, &op)) scratch = allocate(bytes, device);
   if (rehearsing()) return;  // memory is counted, and nothing is computed
-  if (Graph::recorder() != nullptr) {
+  if (recording()) {
     OperandHold hold;
     op.visit(hold);
   }

@@ -63,8 +63,8 @@ struct LayerNorm {
   }
 };
 
-/// Gradients of layerNorm. Column sums are taken in two stages over row blocks of fixed size. The gradient of a residual
-/// is gradX; what reached its sum by another way, gradSum, is added to it.
+/// Gradients of layerNorm. Column sums are taken in two stages over row blocks of fixed size. The gradient of a
+/// residual is gradX; what reached its sum by another way, gradSum, is added to it.
 struct LayerNormBackward {
   static constexpr const char* name = "layerNormBackward";
   In grad_y, x;                        // (..., D)

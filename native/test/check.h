@@ -68,7 +68,7 @@ double error_ratio(const std::vector<A>& got, const std::vector<B>& expected) {
 /// The instruction sets this processor has.
 inline std::vector<std::string> instruction_sets() {
   std::vector<std::string> names;
-  for (const char* name : {"portable", "avx2", "avx512"}) {
+  for (const char* name : {"portable", "avx2", "avx512", "avx512bf16", "amx"}) {
     try {
       set_instruction_set(name);
       names.push_back(name);

@@ -234,10 +234,11 @@ void graphs_keep_what_they_hold() {
   const size_t live = memory_statistics(emu).live;
   {
     Graph graph(emu);
-    graph.begin(true);
     {
       const Tensor t = floats({9});
+      graph.begin(true);
       Graph::hold_touched(t);
+      device().fill(t.data(), 1, t.bytes());
     }
     graph.end();
     CHECK(memory_statistics(emu).live > live);
@@ -254,6 +255,7 @@ void captures_that_fail() {
   CHECK(throws_error("got a read inside it", [&] { read(x); }));
   CHECK(throws_error("synchronize() inside it", [&] { d.synchronize(); }));
   CHECK(throws_error("a step inside another", [] { Graph(emu).begin(true); }));
+  CHECK(throws_error("an allocation", [] { Tensor::empty({1 << 24}, DType::u8, emu); }));
   CHECK(throws_error("a wait for the device", [&] { call_plugin(d.plugin().synchronize, 0); }));
   CHECK(throws_error("spoilt", [&] { graph.end(); }));
   CHECK(!graph.captured() && Graph::recorder() == nullptr);

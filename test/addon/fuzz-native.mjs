@@ -173,22 +173,41 @@ function broken(args) {
   return pick(mutations)();
 }
 
-const arenas = [native.createArena(), native.createArena(), native.createArena()];
+/** Whether the emulator was built, so that another device than the CPU can be misused too. */
+const hasEmulator = (() => {
+  try {
+    native.dispose(native.zeros([1], "f32", "emu"));
+    return true;
+  } catch {
+    return false;
+  }
+})();
+const devices = hasEmulator ? ["cpu", "emu", undefined] : ["cpu", undefined];
+const device = () => pick(devices);
+const arenas = [native.createArena(), native.createArena("cpu"), native.createArena(pick(devices))];
 const plain = {
-  fromArray: () => [new Float32Array(6), [2, 3], "f32"],
-  zeros: () => [[2, 3], pick(dtypes)],
+  fromArray: () => [new Float32Array(6), [2, 3], "f32", device()],
+  zeros: () => [[2, 3], pick(dtypes), device()],
   readInto: () => [real([2, 3]), new arrays[dtype](6)],
+  readLater: () => [native.copyTo(real([2, 3]), device()), new arrays[dtype](6)],
   write: () => [real([2, 3]), new arrays[dtype](6)],
+  copyTo: () => [real([2, 3]), device()],
+  assign: () => [real([2, 3]), real([2, 3])],
+  version: () => [real([2, 3])],
   view: () => [real([2, 3]), pick([0, 1, 3]), pick([[3], disposer([3]), [3, 1]])],
   dispose: () => [real([2])],
   describe: () => [real([2])],
-  memory: () => [],
-  resetPeak: () => [],
-  emptyCache: () => [],
+  devices: () => [device()],
+  synchronize: () => [device()],
+  memory: () => [device()],
+  resetPeak: () => [device()],
+  emptyCache: () => [device()],
   threads: () => [pick([undefined, 1, 2, 3])],
   singleThreaded: () => [chance(0.5)],
-  instructionSet: () => [pick([undefined, "portable", "avx2", "avx512"])],
-  createArena: () => [],
+  instructionSet: () => [pick([undefined, "portable", "avx2", "avx512", "avx512bf16", "amx"])],
+  createArena: () => [device()],
+  createGraph: () => [device()],
+  createStaging: () => [device(), [{ shape: [2], dtype }]],
   rehearse: () => [rehearsed],
 };
 
@@ -207,6 +226,7 @@ function attempt(what, call) {
   try {
     const result = call();
     tally.results++;
+    if (result instanceof Promise) result.catch((error) => messages.add(error.message));
     return result;
   } catch (error) {
     if (!(error instanceof Error)) throw new Error(`${what} threw ${String(error)}`);
@@ -247,7 +267,7 @@ for (let i = 0; i < Number(calls); i++) {
   const spared = name === "threads" || (name === "rehearse" && chance(0.5));
   if (list.length > 0 && !spared) list[stream.integer(list.length)] = anyJunk();
   const result = attempt(name, () => native[name](...list.slice(0, chance(0.1) ? stream.integer(4) : 9)));
-  if (result !== undefined && (name === "zeros" || name === "fromArray" || name === "view")) readBack({ result });
+  if (result !== undefined && (["zeros", "fromArray", "view", "copyTo"].includes(name))) readBack({ result });
   if (chance(0.02)) attempt(op, () => native.ops[op](...pick([[], [anyJunk()], [null]])));
   if (i % 20 === 19) {
     for (const handle of handles.splice(0)) native.dispose(handle);
@@ -264,6 +284,28 @@ for (let i = 0; i < Number(calls); i++) {
   if (chance(0.5) && handles.length > 0) native.dispose(handles.splice(stream.integer(handles.length), 1)[0]);
 }
 for (const arena of arenas) attempt("arena", () => arena.close());
+
+// Graphs and stagings, likewise.
+if (hasEmulator) {
+  const graphs = [native.createGraph("emu"), native.createGraph("emu")];
+  const staging = native.createStaging("emu", [
+    { shape: [3], dtype: "f32" },
+    { shape: [], dtype: "f64" },
+  ]);
+  handles.push(...staging.tensors);
+  for (let i = 0; i < Number(calls); i++) {
+    const name = pick(["begin", "begin", "end", "end", "discard", "captured", "launch", "clear"]);
+    attempt("graph", () => pick(graphs)[name](chance(0.9) ? chance(0.7) : anyJunk()));
+    const source = attempt("zeros", () => native.zeros(pick([[3], [], [4]]), pick(["f32", "f64"]), device()));
+    if (source !== undefined) readBack({ source });
+    attempt("staging", () => staging.put(chance(0.9) ? stream.integer(3) : anyJunk(), source ?? anyJunk()));
+    if (chance(0.5)) attempt("staging", () => staging.send());
+    if (handles.length > 2) native.dispose(handles.splice(stream.integer(handles.length), 1)[0]);
+  }
+  for (const graph of graphs) graph.clear();
+  staging.clear();
+  attempt("staging", () => staging.send());
+}
 for (const handle of handles.splice(0)) native.dispose(handle);
 for (const arena of arenas) arena.clear();
 

@@ -101,7 +101,7 @@ describe.skipIf(!hasEmulator)("a step captured on a device", () => {
   });
 
   it("draws its own random numbers at every call, those of a plain step", () => {
-    const body = ({ x }: { x: Tensor }) => ({ y: dropout(x, { rate: 0.5, path: "here" }) });
+    const body = ({ x }: { x: Tensor }) => ({ y: dropout(x, 0.5, { path: "here" }) });
     using step = compileStep(body, on);
     using x = floats(new Array(64).fill(1));
     const seen = new Set<string>();
@@ -170,8 +170,8 @@ describe.skipIf(!hasEmulator)("a step captured on a device", () => {
     type Work = (x: Tensor) => Tensor;
     const usual: Work = (a) => sum(exp(exp(a)));
 
-    /** Runs `work` in one call of a step, with usual calls before and after it. */
-    function breaking(call: number, work: Work): void {
+    /** Runs `work` in one call of a step, with usual calls before it, and after it and `mend`. */
+    function breaking(call: number, work: Work, mend = () => {}): void {
       let todo = usual;
       using step = compileStep(({ x }: { x: Tensor }) => ({ y: todo(x) }), on);
       using x = floats([0.5, 0.25]);
@@ -183,6 +183,7 @@ describe.skipIf(!hasEmulator)("a step captured on a device", () => {
         step({ x });
       } finally {
         todo = usual;
+        mend();
         for (let i = 0; i < 4; i++) expect(read(step({ x }).y)).toEqual(expected); // still usable
       }
     }
@@ -194,10 +195,10 @@ describe.skipIf(!hasEmulator)("a step captured on a device", () => {
 
     it.each([1, 2, 3])("works elsewhere, in call %i", (call) => {
       expect(() => breaking(call, (a) => add(usual(a), toHere([2])))).toThrow(
-        "exp: expected tensors on emu in a step compiled for it; got some on cpu",
+        "unary: expected tensors on emu in a step compiled for it; got some on cpu",
       );
       expect(() => breaking(call, (a) => add(usual(a), floats([1]).to("emu")))).toThrow(
-        "to: expected tensors on emu in a step compiled for it; got one on cpu",
+        "to: expected tensors on emu in a step compiled for it; got some on cpu",
       );
     });
 
@@ -224,13 +225,7 @@ describe.skipIf(!hasEmulator)("a step captured on a device", () => {
         stored = unscoped(() => exp(a));
         return sum(exp(stored));
       };
-      expect(() => {
-        try {
-          breaking(call, storing);
-        } finally {
-          stored?.dispose();
-        }
-      }).toThrow("1 blocks still alive");
+      expect(() => breaking(call, storing, () => stored?.dispose())).toThrow("1 blocks still alive");
     });
 
     it("gets inputs that want gradients", () => {

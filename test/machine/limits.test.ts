@@ -96,6 +96,10 @@ describe("processor", () => {
   it("allows a set of kernels", () => {
     expect(widestSet(flags("avx2 fma"))).toBe("portable");
     expect(widestSet(flags("avx2 fma bmi2 avx512f"))).toBe("avx2");
-    expect(widestSet(flags("avx2 fma bmi2 avx512f avx512bw avx512cd avx512dq avx512vl"))).toBe("avx512");
+    const wide = "avx2 fma bmi2 avx512f avx512bw avx512cd avx512dq avx512vl";
+    expect(widestSet(flags(wide))).toBe("avx512");
+    expect(widestSet(flags(`${wide} amx_tile amx_bf16`))).toBe("avx512");
+    expect(widestSet(flags(`${wide} avx512_bf16 amx_tile`))).toBe("avx512bf16");
+    expect(widestSet(flags(`${wide} avx512_bf16 amx_tile amx_bf16`))).toBe("amx");
   });
 });

@@ -1,6 +1,6 @@
 // A pre-training model as a fixture describes it, with the fixture's formula weights.
 
-import { type PretrainModel, pretrainModel } from "#lib/models/pretrain.js";
+import { type ModelOptions, type PretrainModel, pretrainModel } from "#lib/models/pretrain.js";
 import type { PretrainConfig } from "#lib/models/sizes.js";
 import type { RealType } from "#lib/nn/module.js";
 import { Tensor } from "#lib/tensor/tensor.js";
@@ -25,7 +25,11 @@ interface FixtureConfig {
 }
 
 /** The model; hold it by `using`. */
-export function fixtureModel(config: FixtureConfig, dtype: RealType = "f32"): PretrainModel {
+export function fixtureModel(
+  config: FixtureConfig,
+  dtype: RealType = "f32",
+  options: ModelOptions = {},
+): PretrainModel {
   const size: Partial<PretrainConfig> = {
     image: config.img,
     patch: config.patch,
@@ -42,7 +46,7 @@ export function fixtureModel(config: FixtureConfig, dtype: RealType = "f32"): Pr
     qkvBias: config.qkv_bias ?? true,
     normalizeTarget: config.normalise_target ?? true,
   };
-  const model = pretrainModel(size, { dtype });
+  const model = pretrainModel(size, { ...options, dtype });
   model.load(
     new Map(
       model

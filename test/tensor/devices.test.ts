@@ -125,7 +125,12 @@ describe.skipIf(!hasEmulator)("tensors on a device", () => {
       for (let i = 0; i < 200; i++) if ((await x.read())[2] !== 3) throw new Error("other values");
       x.dispose();
       parentPort.postMessage("read");
-      for (;;) { using y = Tensor.fromArray(new Float32Array(1000), [1000], "f32", "emu"); y.read(); await 0; }`;
+      for (;;) {
+        const y = Tensor.fromArray(new Float32Array(1000), [1000], "f32", "emu");
+        y.read();
+        y.dispose();
+        await 0;
+      }`;
     const workers = Array.from({ length: 3 }, () => new Worker(script, { eval: true }));
     await Promise.all(workers.map((worker) => once(worker, "message")));
     await Promise.all(workers.map((worker) => worker.terminate())); // with reads under way

@@ -41,7 +41,7 @@ describe("threads()", () => {
 
 describe("instructionSet()", () => {
   it("names the kernels in use and takes others this processor has", () => {
-    expect(["avx512", "avx2", "portable"]).toContain(instructionSet());
+    expect(["amx", "avx512bf16", "avx512", "avx2", "portable"]).toContain(instructionSet());
     expect(instructionSet("portable")).toBe("portable");
     expect(instructionSet()).toBe("portable");
   });

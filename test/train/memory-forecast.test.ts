@@ -21,6 +21,8 @@ describe("what a run takes", () => {
     { model: "vit-tiny", batchSize: 2, accumulate: 3, maskRatio: 0.5, decoderMask: "none" },
     { model: "vit-small", batchSize: 1, depth: 3, workers: 1 },
     { model: "vit-small", batchSize: 2, depth: 3, recompute: true, dropPath: 0.1 },
+    { model: "vit-tiny", batchSize: 4, dtype: "bf16" },
+    { model: "vit-small", batchSize: 2, depth: 3, dtype: "bf16" },
   ])(
     "%o",
     async (shape) => {
@@ -42,11 +44,25 @@ describe("a forecast", () => {
   const forecast = (options: object) => forecastMemory(parsePretrainConfig({ data: "x", workers: 0, ...options }));
 
   it("adds up", () => {
-    const { parameters, gradients, optimizer, tables, activations, peak, total } = forecast({ model: "vit-small" });
-    expect(parameters).toBe(4 * 24_029_376);
-    expect([gradients, optimizer]).toEqual([parameters, 2 * parameters]);
-    expect(parameters + gradients + optimizer + tables + activations).toBe(peak);
-    expect(total).toBeGreaterThan(peak);
+    for (const dtype of ["f32", "bf16"]) {
+      const of = forecast({ model: "vit-small", dtype });
+      const { parameters, gradients, copies, optimizer, tables, activations, peak, total } = of;
+      expect(parameters).toBe(4 * 24_029_376);
+      expect([gradients, optimizer, copies]).toEqual([
+        parameters,
+        2 * parameters,
+        dtype === "bf16" ? parameters / 2 : 0,
+      ]);
+      expect(parameters + gradients + copies + optimizer + tables + activations).toBe(peak);
+      expect(tables).toBeLessThan(0.3 * parameters);
+      expect(total).toBeGreaterThan(peak);
+    }
+  });
+
+  it("of bf16 has half the activations", () => {
+    const of = (dtype: string) => forecast({ model: "vit-base", batchSize: 4, dtype }).activations;
+    expect(of("bf16") / of("f32")).toBeGreaterThan(0.45);
+    expect(of("bf16") / of("f32")).toBeLessThan(0.75);
   });
 
   it("grows with the batch, and shrinks with recomputation", () => {

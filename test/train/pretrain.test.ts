@@ -51,26 +51,30 @@ function contents(file: string): Map<string, Float32Array> {
 }
 
 describe("pretrain", () => {
-  it("gives the same numbers stopped and resumed as never stopped, whatever the workers", async () => {
-    const whole = await pretrain(options({ workers: 0 }));
-    expect(whole.done).toBe(8);
+  const dtypes = [{ dtype: "f32" }, { dtype: "bf16" }, { dtype: "bf16", accumulate: 2, recompute: true }] as const;
+  it.each(dtypes)(
+    "gives the same numbers stopped and resumed as never stopped, whatever the workers: %o",
+    async (how) => {
+      const whole = await pretrain(options({ workers: 0, ...how }));
+      expect(whole.done).toBe(8);
 
-    const stopped = options({ workers: 2 });
-    const stop = new AbortController();
-    const first = await pretrain(stopped, { signal: stop.signal, onStep: ({ step }) => step === 3 && stop.abort() });
-    expect(first.done).toBe(3);
-    const notes: string[] = [];
-    const second = await pretrain(stopped, { onNote: (note) => notes.push(note) });
-    expect(notes).toEqual(["positional table for 4 x 4 x 4 tokens: a sinusoid made for this grid"]);
-    expect(second.done).toBe(8);
-    expect(contents(second.checkpoint)).toEqual(contents(whole.checkpoint));
+      const stopped = options({ workers: 2, ...how });
+      const stop = new AbortController();
+      const first = await pretrain(stopped, { signal: stop.signal, onStep: ({ step }) => step === 3 && stop.abort() });
+      expect(first.done).toBe(3);
+      const notes: string[] = [];
+      const second = await pretrain(stopped, { onNote: (note) => notes.push(note) });
+      expect(notes).toEqual(["positional table for 4 x 4 x 4 tokens: a sinusoid made for this grid"]);
+      expect(second.done).toBe(8);
+      expect(contents(second.checkpoint)).toEqual(contents(whole.checkpoint));
 
-    const numbers = (log: string) =>
-      readJsonl(log)
-        .filter(({ event }) => event === undefined)
-        .map(({ step, loss, gradientNorm }) => ({ step, loss, gradientNorm }));
-    expect(numbers(second.log)).toEqual(numbers(whole.log));
-  });
+      const numbers = (log: string) =>
+        readJsonl(log)
+          .filter(({ event }) => event === undefined)
+          .map(({ step, loss, gradientNorm }) => ({ step, loss, gradientNorm }));
+      expect(numbers(second.log)).toEqual(numbers(whole.log));
+    },
+  );
 
   it("frees every tensor", async () => {
     const before = memory().tensors;
@@ -87,10 +91,13 @@ describe("pretrain", () => {
       `${readFileSync(path.join(run.out!, "log.jsonl"), "utf8")}{"step":9}\n{"st`,
     );
     const notes: string[] = [];
-    const { log } = await pretrain({ ...run, steps: 6, seed: 1 }, { onNote: (note) => notes.push(note) });
+    const changes = { steps: 6, seed: 1, dtype: "bf16" } as const;
+    const { log } = await pretrain({ ...run, ...changes }, { onNote: (note) => notes.push(note) });
     expect(notes.slice(1)).toEqual([
+      expect.stringContaining('dtype "auto" -> "bf16"'),
       expect.stringContaining("steps 6 where the run had 4"),
       expect.stringContaining("seed 1 where the run had 0"),
+      expect.stringContaining('dtype "bf16" where the run had "f32"'),
     ]);
     const steps = readJsonl(log).flatMap(({ step }) => (typeof step === "number" ? [step] : []));
     expect(steps).toEqual([1, 2, 3, 4, 5, 6]);

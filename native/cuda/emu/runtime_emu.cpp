@@ -82,6 +82,7 @@ void* open(int device) {
 
 void* allocate(int device, size_t bytes) {
   EmulatedDevice& d = device_of(device);
+  d.queue.refuse_in_capture("an allocation");
   const std::lock_guard<std::mutex> lock(d.mutex);
   if (d.used + bytes > d.memory_bytes) return nullptr;
   void* data = emu::allocate_device(bytes);

@@ -68,13 +68,13 @@ bool StreamQueue::passed(Place place) {
 }
 
 void StreamQueue::reach(Place place) {
-  refuse_waiting("a wait for an event");
+  refuse_in_capture("a wait for an event");
   const std::lock_guard<std::mutex> lock(running_);
   run_until(place);
 }
 
 void StreamQueue::reach_all() {
-  refuse_waiting("a wait for the device");
+  refuse_in_capture("a wait for the device");
   const std::lock_guard<std::mutex> lock(running_);
   for (Stream stream : {Stream::compute, Stream::copy}) run_until(end_of(stream));
 }
@@ -102,11 +102,11 @@ void StreamQueue::run_until(Place place) {
   }
 }
 
-void StreamQueue::refuse_waiting(const char* what) {
+void StreamQueue::refuse_in_capture(const char* what) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!capturing_here()) return;
   spoilt_ = true;
-  throw Error("emu", "a captured step that waits for nothing", what);
+  throw Error("emu", "nothing that a captured step must not do", what);
 }
 
 void StreamQueue::begin_capture() {
@@ -123,7 +123,7 @@ RecordedGraph* StreamQueue::end_capture(bool keep) {
   capture_ = nullptr;
   if (!keep) return nullptr;
   if (graph == nullptr) throw Error("emu", "a capture to end", "none");
-  if (spoilt_) throw Error("emu", "a capture that nothing has spoilt", "one in which something was waited for");
+  if (spoilt_) throw Error("emu", "a capture that nothing has spoilt", "one that did what is not recorded");
   return graph.release();
 }
 

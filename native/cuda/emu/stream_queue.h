@@ -47,6 +47,8 @@ class StreamQueue {
   /// The graph; null when it is not to be kept. Throws Error when the capture was spoilt.
   RecordedGraph* end_capture(bool keep);
   void launch(const RecordedGraph& graph);
+  /// Throws Error, and spoils the capture, when this thread captures: for what CUDA refuses then.
+  void refuse_in_capture(const char* what);
 
  private:
   struct Piece {
@@ -61,8 +63,6 @@ class StreamQueue {
   Line& line(Stream stream) { return lines_[static_cast<int>(stream)]; }
   void put(Stream stream, Piece piece);
   void run_until(Place place);
-  /// Throws Error, and spoils the capture, when this thread captures.
-  void refuse_waiting(const char* what);
   bool capturing_here() const { return capture_ != nullptr && captor_ == std::this_thread::get_id(); }
 
   const bool early_;
