@@ -13,7 +13,6 @@ const parameters = [{ shape: [7], data: numbers(7, "weight", 0.5, 1.5) }, { shap
 describe("addLayerNorm", () => {
   it.each([
     ["both results", (s: Tensor, y: Tensor) => add(mul(s, s), y)],
-    ["the sum alone", (s: Tensor, _y: Tensor) => mul(s, s)],
     ["the norm alone", (_s: Tensor, y: Tensor) => y],
   ] as const)("has the right gradients through %s", (_name, combine) => {
     checkGradient(
@@ -32,6 +31,18 @@ describe("addLayerNorm", () => {
     );
   });
 
+  it("gives the sum's gradient to both where nothing reaches the norm", () => {
+    const [weight, bias] = ["weight", "bias"].map((name) => Tensor.fromArray(Float64Array.from(numbers(7, name)), [7]));
+    const squared = (x: Tensor, residual?: Tensor) => {
+      const { sum } = addLayerNorm(x, residual, weight, bias);
+      return mul(sum, sum);
+    };
+    checkGradient(squared, [{ shape: [2, 3, 7] }, { shape: [2, 3, 7], data: numbers(42, "residual") }]);
+    checkGradient(squared, [{ shape: [2, 3, 7] }]);
+    weight.dispose();
+    bias.dispose();
+  });
+
   it.each(["f32", "bf16", "f64"] as const)("has the bits of the addition and the norm in turn, in %s", (dtype) =>
     scope(() => {
       const wide = dtype === "f64" ? "f64" : "f32";
@@ -41,7 +52,8 @@ describe("addLayerNorm", () => {
       const added = add(x, residual);
       expect(values(fused.sum)).toEqual(values(added));
       expect(values(fused.y)).toEqual(values(layerNorm(added, weight, bias)));
-    }));
+    }),
+  );
 
   it("gives the gradients that two ways of one tensor have", () =>
     scope(() => {
