@@ -40,7 +40,6 @@ const Operand* last_hit = nullptr;
 struct Touched {
   uint32_t writer = 0, reader = 0;
 };
-constexpr uint32_t kSeveral = 0xFFFFFFFF;  // readers of this launch
 struct TouchedPage {
   Touched bytes[kPage];
 };
@@ -51,7 +50,7 @@ struct {
   uintptr_t page = UINTPTR_MAX;
   TouchedPage* notes = nullptr;
 } recent[kRecent];
-uint32_t first_cluster = 1, next_cluster = 1;
+uint32_t first_cluster = 1, next_cluster = 1, several = 1;  // `several`: readers of this launch
 
 Touched& touched(uintptr_t address) {
   const uintptr_t page = address / kPage;
@@ -80,7 +79,7 @@ void note(uintptr_t address, size_t bytes, bool write, const Operand& operand) {
            operand.name.c_str(), byte.writer - first_cluster);
     }
     if (!write) {
-      byte.reader = byte.reader == mine || byte.reader < first_cluster ? mine : kSeveral;
+      byte.reader = byte.reader == mine || byte.reader < first_cluster ? mine : several;
       continue;
     }
     if (byte.reader != mine && byte.reader >= first_cluster) {
@@ -141,10 +140,11 @@ OperandList operands() { return in_force; }
 void watch_operands(const std::vector<Operand>* list, uint32_t clusters) {
   watched = list, last_hit = nullptr;
   if (!list) return;
-  first_cluster = next_cluster;
-  if (kSeveral - next_cluster <= clusters || pages.size() > kMostPages) forget();
-  if (kSeveral - next_cluster <= clusters) first_cluster = 1;
-  next_cluster = first_cluster + clusters;
+  const bool numbers_end = UINT32_MAX - next_cluster <= clusters;
+  if (numbers_end || pages.size() > kMostPages) forget();
+  first_cluster = numbers_end ? 1 : next_cluster;
+  several = first_cluster + clusters;
+  next_cluster = several + 1;
 }
 
 void check_device_access(const void* address, size_t bytes, bool write) {
