@@ -9,7 +9,7 @@ namespace {
 struct Picture {
   RgbFactors factors;
   int model, chroma_x, chroma_y;
-  bool words;  // two bytes a sample
+  bool words;                                        // two bytes a sample
   int64_t bytes, plane, chroma_width, chroma_plane;  // bytes of a picture; samples of planes and of a row of chroma
   Divisor by_row, by_frame;                          // width, height
   int64_t origin, step_x, step_y;                    // bytes in the shown picture, from which pixel by pixel

@@ -94,7 +94,8 @@ __global__ void interpolate(Frames frames, Box box, float* y, int64_t number_of_
   const int64_t number = thread_number();
   if (number >= count) return;
   const Place p(frames, number);
-  const RealTap across(box.width, box.scale_across, box.flip ? size - 1 - p.column : p.column), down(box.height, box.scale_down, p.row);
+  const RealTap across(box.width, box.scale_across, box.flip ? size - 1 - p.column : p.column),
+      down(box.height, box.scale_down, p.row);
   const auto line = [&](int64_t row) {
     const auto pixel = [&](int64_t column) {
       return static_cast<float>(frames.at(p.frame, box.top + row, box.left + column, p.colour)) / 255.0f;
