@@ -2,7 +2,7 @@
 // captured in, and the tensors that hold its results. It is made by the first calls.
 import { binding, type NativeArena, type NativeGraph } from "../addon/binding.js";
 import { VideomaeError } from "../errors.js";
-import { type Device } from "../tensor/dtype.js";
+import type { Device } from "../tensor/dtype.js";
 import { scope, unscoped } from "../tensor/scope.js";
 import { sameDevice, Tensor } from "../tensor/tensor.js";
 import { withRandomKey } from "./random-key.js";
@@ -109,7 +109,9 @@ export class StepPlan<I extends StepInputs, V extends Record<keyof V, number>, O
         if (this.#graph && !sameDevice(y.device, this.#device)) throw elsewhere(name, y, this.#device);
       }
       this.#outputs ??= unscoped(() =>
-        Object.fromEntries(Object.entries(results).map(([name, y]) => [name, Tensor.zeros(y.shape, y.dtype, y.device)])),
+        Object.fromEntries(
+          Object.entries(results).map(([name, y]) => [name, Tensor.zeros(y.shape, y.dtype, y.device)]),
+        ),
       );
       if (describe(results) !== describe(this.#outputs)) throw otherWork(`the outputs ${describe(results)}`);
       for (const [name, y] of Object.entries(results)) this.#outputs[name].assign(y);

@@ -57,7 +57,8 @@ export function examineKernels(
   }
   const { instructionSet } = kernels;
   const details = { instructionSet, widest, asked };
-  const found = instructionSet === "portable" ? "portable" : `${instructionSet}, and narrower ones where it gains nothing`;
+  const found =
+    instructionSet === "portable" ? "portable" : `${instructionSet}, and narrower ones where it gains nothing`;
   if (instructionSet !== "portable" && (instructionSet === widest || widest === "portable"))
     return fine(check, found, details);
   if (asked) {

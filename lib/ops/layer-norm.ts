@@ -32,13 +32,23 @@ const addAndNormalise = defineJointOp(
     return [
       [residual ? sum : x, y] as const,
       ([gradSum, gradY], needs) => {
-        const [needsX, needsResidual, needsWeight, needsBias] = residual ? needs : [needs[0], false, needs[1], needs[2]];
+        const [needsX, needsResidual, needsWeight, needsBias] = residual
+          ? needs
+          : [needs[0], false, needs[1], needs[2]];
         let gradX = gradSum;
         let gradWeight: Tensor | undefined;
         let gradBias: Tensor | undefined;
         if (gradY !== undefined) {
-          const skip = [needsX || needsResidual ? [] : "gradX", needsWeight ? [] : "gradWeight", needsBias ? [] : "gradBias"];
-          ({ gradX, gradWeight, gradBias } = nativeOp("layerNormBackward", { gradY, gradSum, ...saved() }, skip.flat()));
+          const skip = [
+            needsX || needsResidual ? [] : "gradX",
+            needsWeight ? [] : "gradWeight",
+            needsBias ? [] : "gradBias",
+          ];
+          ({ gradX, gradWeight, gradBias } = nativeOp(
+            "layerNormBackward",
+            { gradY, gradSum, ...saved() },
+            skip.flat(),
+          ));
         }
         return residual ? [gradX, gradX, gradWeight, gradBias] : [gradX, gradWeight, gradBias];
       },

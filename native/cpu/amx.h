@@ -1,7 +1,7 @@
-// The tile instructions of AMX, one function each: eight registers, tmm0 to tmm7, of 16 rows of 64 bytes. In assembly, so
-// that the compiler knows that they read and write memory and moves no plain access across them.
-//   multiply<c, a, b>(): c[i][j] += sum over p < 16 of a[i][2p] b[p][2j] + a[i][2p + 1] b[p][2j + 1]; a and b hold bf16,
-//   c floats. b has pairs of neighbours along k side by side.
+// The tile instructions of AMX, one function each: eight registers, tmm0 to tmm7, of 16 rows of 64 bytes. In assembly,
+// so that the compiler knows that they read and write memory and moves no plain access across them.
+//   multiply<c, a, b>(): c[i][j] += sum over p < 16 of a[i][2p] b[p][2j] + a[i][2p + 1] b[p][2j + 1]; a and b hold
+//   bf16, c floats. b has pairs of neighbours along k side by side.
 #pragma once
 
 #include <cstdint>

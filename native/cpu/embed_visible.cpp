@@ -8,7 +8,8 @@ namespace videomae {
 
 size_t EmbedVisible::workspace(DeviceKind) const {
   size_t bytes = 0;
-  cpu::with_real(weight.dtype(), [&](auto t) { bytes = gemm_workspace<decltype(t)>(rows(), width(), 3 * grid().pixels()); });
+  cpu::with_real(weight.dtype(),
+                 [&](auto t) { bytes = gemm_workspace<decltype(t)>(rows(), width(), 3 * grid().pixels()); });
   return bytes;
 }
 

@@ -15,8 +15,8 @@ namespace {
 
 // Below this many multiply-adds a product runs on the calling thread: waking the pool costs more than it saves.
 constexpr int64_t kParallelWork = 1 << 20;
-// The columns of B that a tile multiplies with, for one block of k, and its sums where there are several blocks: both stay
-// in a second-level cache of 2 MB, where the sums pass by once a block.
+// The columns of B that a tile multiplies with, for one block of k, and its sums where there are several blocks: both
+// stay in a second-level cache of 2 MB, where the sums pass by once a block.
 constexpr int64_t kPanelBytes = 512 << 10, kSumBytes = 1 << 20;
 // Tiles below which they are cut further, to keep cores busy, and the rows and columns that a tile keeps in any case.
 constexpr int64_t kEnoughTiles = 16, kLeastRows = 128, kLeastColumns = 128;
@@ -62,9 +62,12 @@ GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t 
   plan.a_panels = ceil_div(m, kernels.rows);
   plan.b_panels = ceil_div(n, kernels.columns);
 
-  auto level = [](int64_t panels, int64_t tile) { return ceil_div(panels, std::max<int64_t>(1, ceil_div(panels, tile))); };
+  auto level = [](int64_t panels, int64_t tile) {
+    return ceil_div(panels, std::max<int64_t>(1, ceil_div(panels, tile)));
+  };
   plan.tile_b = level(plan.b_panels, std::max<int64_t>(1, kPanelBytes / (kernels.b_pitch * plan.k_block)));
-  const int64_t row_of_sums = kernels.sums * kernels.rows * plan.tile_b * kernels.columns * static_cast<int64_t>(sizeof(wide_t<T>));
+  const int64_t row_of_sums =
+      kernels.sums * kernels.rows * plan.tile_b * kernels.columns * static_cast<int64_t>(sizeof(wide_t<T>));
   plan.tile_a = plan.k_blocks > 1 ? level(plan.a_panels, std::max<int64_t>(1, kSumBytes / row_of_sums)) : plan.a_panels;
   auto down = [&] { return ceil_div(plan.a_panels, plan.tile_a); };
   auto across = [&] { return ceil_div(plan.b_panels, plan.tile_b); };
@@ -87,9 +90,7 @@ GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t 
   return plan;
 }
 
-constexpr size_t whole_lines(int64_t bytes) {
-  return static_cast<size_t>(ceil_div(bytes, kCacheLine) * kCacheLine);
-}
+constexpr size_t whole_lines(int64_t bytes) { return static_cast<size_t>(ceil_div(bytes, kCacheLine) * kCacheLine); }
 
 template <class T>
 size_t packed_a_bytes(const GemmKernels<T>& kernels, int64_t m, int64_t k) {
@@ -167,8 +168,8 @@ size_t gemm_workspace(int64_t m, int64_t n, int64_t k) {
   auto consider = [&](InstructionSet set) {
     const GemmKernels<T>& kernels = kernels_for<T>(set);
     const GemmPlan plan = make_plan(kernels, m, n, k, false);
-    bytes = std::max(bytes, (plan.own_a ? 0 : packed_a_bytes(kernels, m, k)) +
-                                (plan.own_b ? 0 : packed_b_bytes(kernels, n, k)));
+    bytes = std::max(
+        bytes, (plan.own_a ? 0 : packed_a_bytes(kernels, m, k)) + (plan.own_b ? 0 : packed_b_bytes(kernels, n, k)));
   };
   for (InstructionSet set : {InstructionSet::kPortable, InstructionSet::kAvx2, InstructionSet::kAvx512,
                              InstructionSet::kAvx512Bf16, InstructionSet::kAmx})
@@ -212,7 +213,8 @@ void gemm(const Gemm<T, C>& g, void* workspace) {
   const int64_t own_pitch = plan.own_b ? plan.tile_b * kernels.b_pitch : plan.own_a ? kernels.a_pitch : 0;
   const size_t panels = whole_lines(own_pitch * plan.k_block);
   const int64_t blocks = plan.k_blocks > 1 ? plan.tile_a * plan.tile_b : 2;
-  const size_t sums = whole_lines(blocks * kernels.sums * kernels.rows * kernels.columns * static_cast<int64_t>(sizeof(wide_t<T>)));
+  const size_t sums =
+      whole_lines(blocks * kernels.sums * kernels.rows * kernels.columns * static_cast<int64_t>(sizeof(wide_t<T>)));
   const Runs rows{plan.a_panels, plan.tile_a}, columns{plan.b_panels, plan.tile_b};
   each(parallel, rows.pieces() * columns.pieces(), [&](int64_t i) {
     char* space = tile_space(panels + sums);
@@ -225,9 +227,9 @@ void gemm(const Gemm<T, C>& g, void* workspace) {
   });
 }
 
-#define VIDEOMAE_GEMM(T)                                             \
-  template size_t gemm_workspace<T>(int64_t, int64_t, int64_t);      \
-  template size_t packed_b_bytes<T>(int64_t, int64_t);               \
+#define VIDEOMAE_GEMM(T)                                                  \
+  template size_t gemm_workspace<T>(int64_t, int64_t, int64_t);           \
+  template size_t packed_b_bytes<T>(int64_t, int64_t);                    \
   template void pack_b(int64_t, int64_t, const T*, int64_t, bool, void*); \
   template void gemm(const Gemm<T, T>&, void*);
 VIDEOMAE_GEMM(float)

@@ -27,14 +27,14 @@ struct Gemm {
   bool b_transposed;
   C* c;  // (m, n), rows ldc elements apart
   int64_t ldc;
-  const void* packed_b = nullptr;        // what pack_b() made of b under this instruction set: saves packing it
-  const wide_t<T>* bias = nullptr;       // (n), added to each row
-  bool gelu = false;                     // exact (erf) GELU after the bias
-  C* preactivation = nullptr;            // (m, n), rows ldc apart: the value before GELU, stored when not null
-  const T* residual = nullptr;           // (m, n), rows residual_ld apart: added last
+  const void* packed_b = nullptr;   // what pack_b() made of b under this instruction set: saves packing it
+  const wide_t<T>* bias = nullptr;  // (n), added to each row
+  bool gelu = false;                // exact (erf) GELU after the bias
+  C* preactivation = nullptr;       // (m, n), rows ldc apart: the value before GELU, stored when not null
+  const T* residual = nullptr;      // (m, n), rows residual_ld apart: added last
   int64_t residual_ld = 0;
-  const wide_t<T>* table = nullptr;      // (any, n), dense: row i of C adds row table_rows[i] (a positional table)
-  const int32_t* table_rows = nullptr;   // (m)
+  const wide_t<T>* table = nullptr;     // (any, n), dense: row i of C adds row table_rows[i] (a positional table)
+  const int32_t* table_rows = nullptr;  // (m)
 };
 
 /// Bytes of workspace `gemm` needs, under any instruction set.

@@ -1,5 +1,5 @@
-// The products on AMX tiles: a block of C is 2 x 2 tiles of 16 x 16 sums, to which tdpbf16ps adds products of 16 rows by
-// 32 k and 32 k by 16 columns. Two tiles of each operand serve four multiplications. The panel of A stays in the
+// The products on AMX tiles: a block of C is 2 x 2 tiles of 16 x 16 sums, to which tdpbf16ps adds products of 16 rows
+// by 32 k and 32 k by 16 columns. Two tiles of each operand serve four multiplications. The panel of A stays in the
 // first-level cache; the panels of B that pass by it are loaded with the hint that they will not be read again soon.
 // The instruction takes denormal numbers for zero and flushes denormal sums.
 //
@@ -101,7 +101,9 @@ struct TileFormat {
     amx::store<2>(to + 16 * columns, kSumPitch), amx::store<3>(to + 16 * columns + 16, kSumPitch);
   }
   VIDEOMAE_INLINE void load_a(const char* a) { amx::load<4>(a, 64), amx::load<5>(a + kTile, 64); }
-  VIDEOMAE_INLINE void load_b(const char* b) { amx::load_passing<6>(b, kBPitch), amx::load_passing<7>(b + 64, kBPitch); }
+  VIDEOMAE_INLINE void load_b(const char* b) {
+    amx::load_passing<6>(b, kBPitch), amx::load_passing<7>(b + 64, kBPitch);
+  }
   VIDEOMAE_INLINE void multiply_tiles() {
     amx::multiply<0, 4, 6>(), amx::multiply<1, 4, 7>(), amx::multiply<2, 5, 6>(), amx::multiply<3, 5, 7>();
   }

@@ -69,7 +69,6 @@ struct DotFormat {
       _mm512_storeu_ps(to + i * columns + 16, sum[i][1]);
     }
   }
-
 };
 
 }  // namespace

@@ -1,10 +1,10 @@
 // The inner parts of a product, packing and one tile of C, written once and compiled per instruction set and format.
 //
 // A Format says how a block of C, Format::rows x Format::columns, is summed: how its operands lie in panels and which
-// micro-kernel multiplies them (gemm_wide.h, gemm_pairs.h, gemm_amx.h). A packed operand holds, for each block of k, one
-// panel after another: Format::rows lines of A or Format::columns of B, zero beyond the last line and beyond k. (A line
-// is a row of op(A) or a column of op(B).) A format may keep several sums of an element apart, Format::sums, which the
-// epilogue adds. Zeros of the padding only reach sums that are never copied to C.
+// micro-kernel multiplies them (gemm_wide.h, gemm_pairs.h, gemm_amx.h). A packed operand holds, for each block of k,
+// one panel after another: Format::rows lines of A or Format::columns of B, zero beyond the last line and beyond k. (A
+// line is a row of op(A) or a column of op(B).) A format may keep several sums of an element apart, Format::sums, which
+// the epilogue adds. Zeros of the padding only reach sums that are never copied to C.
 #pragma once
 
 #include "cpu/gemm.h"
@@ -54,15 +54,15 @@ struct GemmScratch {
 template <class T>
 struct GemmKernels {
   using W = wide_t<T>;
-  int rows, columns, sums;        // of a block of C; how many sums of each element are kept apart
-  int64_t a_pitch, b_pitch;       // bytes of a panel for each k
-  int64_t deepest, depth_unit;    // the longest block of k, and what its length is a multiple of (padded at the end)
+  int rows, columns, sums;      // of a block of C; how many sums of each element are kept apart
+  int64_t a_pitch, b_pitch;     // bytes of a panel for each k
+  int64_t deepest, depth_unit;  // the longest block of k, and what its length is a multiple of (padded at the end)
   void (*pack_a)(const GemmOperand<T>&, PanelRange panels, int64_t k0, int64_t depth, void* to);
   void (*pack_b)(const GemmOperand<T>&, PanelRange panels, int64_t k0, int64_t depth, void* to);
-  void (*tile)(const Gemm<T>&, const GemmPlan&, PanelRange rows, PanelRange columns,
-               const GemmPacked&, const GemmScratch&);
-  void (*wide_tile)(const Gemm<T, W>&, const GemmPlan&, PanelRange rows, PanelRange columns,
-                    const GemmPacked&, const GemmScratch&);
+  void (*tile)(const Gemm<T>&, const GemmPlan&, PanelRange rows, PanelRange columns, const GemmPacked&,
+               const GemmScratch&);
+  void (*wide_tile)(const Gemm<T, W>&, const GemmPlan&, PanelRange rows, PanelRange columns, const GemmPacked&,
+                    const GemmScratch&);
 
   int64_t padded(int64_t depth) const { return (depth + depth_unit - 1) / depth_unit * depth_unit; }
 };
@@ -136,8 +136,8 @@ struct GemmKernel {
   }
 
   static constexpr GemmKernels<T> table() {
-    return {Format::rows, Format::columns, Format::sums, Format::a_pitch, Format::b_pitch, Format::deepest,
-            Format::depth_unit, Format::pack_a, Format::pack_b,  tile<T>,         tile<W>};
+    return {Format::rows,       Format::columns, Format::sums,   Format::a_pitch, Format::b_pitch, Format::deepest,
+            Format::depth_unit, Format::pack_a,  Format::pack_b, tile<T>,         tile<W>};
   }
 };
 

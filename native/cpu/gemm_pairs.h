@@ -54,10 +54,12 @@ struct PairPacking {
   VIDEOMAE_INLINE void put(uint32_t* to, Vec words) { __builtin_memcpy(to, &words, sizeof words); }
 
   /// The pairs of 16 lines from `line` on and 32 k from `k` on; a row of the result is a pair of all lines, or a line.
-  VIDEOMAE_INLINE void load_square(const GemmOperand<bf16>& from, int64_t line, int64_t k, bool row_is_pair, Vec* rows) {
+  VIDEOMAE_INLINE void load_square(const GemmOperand<bf16>& from, int64_t line, int64_t k, bool row_is_pair,
+                                   Vec* rows) {
     const int64_t lines = from.lines - line, depth = from.k - k;
     if (lines >= kSquare && depth >= 2 * kSquare) {
-      const bf16 *first = from.element(line, k), *later = first + kAhead * 2 * kSquare * (from.lines_contiguous ? from.ld : 1);
+      const bf16 *first = from.element(line, k),
+                 *later = first + kAhead * 2 * kSquare * (from.lines_contiguous ? from.ld : 1);
       if (from.lines_contiguous) {
 #pragma GCC unroll 16
         for (int64_t r = 0; r < kSquare; ++r) {

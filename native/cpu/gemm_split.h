@@ -1,7 +1,7 @@
 // Packing of f32 operands for tdpbf16ps: each number is split into three parts of 8 bits, x = high + middle + low
-// exactly, each a bf16 number. The parts of a panel lie one after another for every 32 k, each as gemm_pairs.h has it: by
-// pair, or by line. Zero beyond the last line and beyond k.
-// What is below 2^-126, the least normal number, is lost, and from 3.39e38 on a number is taken for infinite.
+// exactly, each a bf16 number. The parts of a panel lie one after another for every 32 k, each as gemm_pairs.h has it:
+// by pair, or by line. Zero beyond the last line and beyond k. What is below 2^-126, the least normal number, is lost,
+// and from 3.39e38 on a number is taken for infinite.
 #pragma once
 
 #include "cpu/gemm_kernel.h"
@@ -47,7 +47,8 @@ struct SplitPacking {
           for (int64_t r = 0; r < kSquare; ++r) {
             Vec first[3], second[3];
             split(x[r], first), split(x[kSquare + r], second);
-            for (int part = 0; part < 3; ++part) put(words + (part * width + j + r) * kSquare, join(first[part], second[part]));
+            for (int part = 0; part < 3; ++part)
+              put(words + (part * width + j + r) * kSquare, join(first[part], second[part]));
           }
         }
   }

@@ -27,8 +27,8 @@ extern const EpilogueGradientKernels kEpilogueGradientAvx2, kEpilogueGradientAvx
 template <class Isa>
 struct EpilogueGradientKernel {
   template <class T>
-  static void block(const cpu::EpilogueGradient<T>& g, int64_t row, int64_t row_end, int64_t column,
-                    int64_t column_end, wide_t<T>* sums) {
+  static void block(const cpu::EpilogueGradient<T>& g, int64_t row, int64_t row_end, int64_t column, int64_t column_end,
+                    wide_t<T>* sums) {
     using V = Vectors<Isa, wide_t<T>>;
     for (int64_t j = column; j < column_end; j += V::lanes) V::store(sums + j, typename V::Vec{}, column_end - j);
     for (int64_t i = row; i < row_end; ++i)

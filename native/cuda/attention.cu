@@ -1,9 +1,9 @@
 // Attention on the GPU: which kernels an op takes.
 //
-// bf16 runs on the tensor core. Head widths up to 64, 80 and 88 have kernels of their own, as have all others up to 128;
-// a general kernel takes odd widths, operands that begin anywhere, and cosine attention. Forward is one kernel. Backward
-// is one kernel a head where a head fits into the shared memory of a block, and otherwise two, of queries and of keys.
-// f32 runs on the ordinary multiply-add units.
+// bf16 runs on the tensor core. Head widths up to 64, 80 and 88 have kernels of their own, as have all others up to
+// 128; a general kernel takes odd widths, operands that begin anywhere, and cosine attention. Forward is one kernel.
+// Backward is one kernel a head where a head fits into the shared memory of a block, and otherwise two, of queries and
+// of keys. f32 runs on the ordinary multiply-add units.
 #include <climits>
 
 #include "cuda/attention_backward_head.cuh"
@@ -122,8 +122,8 @@ void forward(Attention& op, const AttentionShape& shape, const AttentionScale& s
 
 void backward(const AttentionBackwardArguments& args, const Context& context) {
   const AttentionShape& shape = args.shape;
-  const bool general = args.scale.logit_scale ||
-                       !vectors<bf16>(shape.width, {args.qkv, args.y, args.grad_y, args.grad_qkv});
+  const bool general =
+      args.scale.logit_scale || !vectors<bf16>(shape.width, {args.qkv, args.y, args.grad_y, args.grad_qkv});
   with_tile(shape.width, general, [&](auto tile, auto any) {
     using Tile = decltype(tile);
     if constexpr (!any.value) {

@@ -32,7 +32,8 @@ __device__ __forceinline__ float sum_of_products(const float (&a)[blocks][parts]
 
 /// Accumulators times `factor`, rounded to bf16, into 16 `blocks` rows of a tile from `row` on.
 template <class Tile, int blocks>
-__device__ __forceinline__ void put_rows(unsigned char* tile, int row, const float (&sum)[blocks][Tile::chunks][4], float factor) {
+__device__ __forceinline__ void put_rows(unsigned char* tile, int row, const float (&sum)[blocks][Tile::chunks][4],
+                                         float factor) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
   for (int m = 0; m < blocks; ++m)

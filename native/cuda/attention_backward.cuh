@@ -92,7 +92,8 @@ __device__ __forceinline__ void through_normalisation(float (&g)[blocks][Tile::c
 /// @tparam keys  whether the block's own rows are keys and values, and not queries
 /// @tparam general  any alignment and width, and cosine attention; else neither
 template <class Tile, bool keys, bool general>
-__global__ void __launch_bounds__(32 * BackwardTiling<Tile, keys, general>::warps, BackwardTiling<Tile, keys, general>::resident)
+__global__ void __launch_bounds__(32 * BackwardTiling<Tile, keys, general>::warps,
+                                  BackwardTiling<Tile, keys, general>::resident)
     attention_backward_mma(AttentionBackwardArguments args) {
   constexpr int blocks = BackwardTiling<Tile, keys, general>::blocks, kOwnRows = 16 * blocks;
   constexpr int kStep = BackwardTiling<Tile, keys, general>::step_rows, kParts = kStep / 8;
@@ -107,9 +108,9 @@ __global__ void __launch_bounds__(32 * BackwardTiling<Tile, keys, general>::warp
   const int64_t head_begin = static_cast<int64_t>(head) * tokens;
   const bool cosine = general && args.scale.cosine();
 
-  unsigned char* own_qk = shared_memory<unsigned char>();              // q, or k
-  unsigned char* own_other = own_qk + block_rows * Tile::row_bytes;     // gradY, or v
-  unsigned char* ring = own_other + block_rows * Tile::row_bytes;       // k and v, or q and gradY
+  unsigned char* own_qk = shared_memory<unsigned char>();            // q, or k
+  unsigned char* own_other = own_qk + block_rows * Tile::row_bytes;  // gradY, or v
+  unsigned char* ring = own_other + block_rows * Tile::row_bytes;    // k and v, or q and gradY
   float* terms = reinterpret_cast<float*>(ring + 4 * kRingRows * Tile::row_bytes);
 
   const HeadRows<const bf16> q = packed_rows(args.qkv, shape, head, 0), k = packed_rows(args.qkv, shape, head, 1);
@@ -150,8 +151,8 @@ __global__ void __launch_bounds__(32 * BackwardTiling<Tile, keys, general>::warp
       }
   }
 
-  float scale_gradient = 0;                       // this thread's part
-  float sum[blocks][Tile::chunks][4];             // dQ, or dK, but for the factor
+  float scale_gradient = 0;                         // this thread's part
+  float sum[blocks][Tile::chunks][4];               // dQ, or dK, but for the factor
   float sum_v[keys ? blocks : 1][Tile::chunks][4];  // dV
   clear(sum);
   if constexpr (keys) clear(sum_v);

@@ -1,6 +1,6 @@
-// Fused attention backward in bf16 for few tokens: one block does a head, with everything on chip. Q, K, V and gradY are
-// read once, dQ, dK and dV are written once, and every product is computed once: 10 N^2 d operations (the formulas are
-// those of attention_backward.cuh).
+// Fused attention backward in bf16 for few tokens: one block does a head, with everything on chip. Q, K, V and gradY
+// are read once, dQ, dK and dV are written once, and every product is computed once: 10 N^2 d operations (the formulas
+// are those of attention_backward.cuh).
 //
 // A warp holds 16 `blocks` queries. Keys are handled a few at a time (`kKeys`): each warp computes P and dS of its
 // queries, adds dS K to its dQ, and leaves P and dS in shared memory; behind a barrier the warps share out
@@ -23,7 +23,8 @@ __device__ __forceinline__ void put_weights(unsigned char* tile, int row, int st
     for (int n = 0; n < parts; ++n)
 #pragma unroll
       for (int r = 0; r < 4; ++r) {
-        const int to = (row + 16 * m + r % 2 * 8) * Weights::row_bytes + Weights::offset(lane / 4, 2 * (step + n) + r / 2);
+        const int to =
+            (row + 16 * m + r % 2 * 8) * Weights::row_bytes + Weights::offset(lane / 4, 2 * (step + n) + r / 2);
         *reinterpret_cast<uint32_t*>(tile + to + lane % 4 * 4) = p[m][n][r];
       }
 }
@@ -89,7 +90,7 @@ __global__ void __launch_bounds__(32 * HeadTiling<Tile>::warps)
   unsigned char* grad_y = q + tile_rows * Tile::row_bytes;
   unsigned char* k = grad_y + tile_rows * Tile::row_bytes;
   unsigned char* v = k + tile_rows * Tile::row_bytes;
-  unsigned char* weights = v + tile_rows * Tile::row_bytes;  // P
+  unsigned char* weights = v + tile_rows * Tile::row_bytes;        // P
   unsigned char* gradients = weights + rows * Weights::row_bytes;  // dS
 
   const HeadRows<const bf16> grad_rows = merged_rows(args.grad_y, shape, head);

@@ -21,7 +21,8 @@ __global__ void __launch_bounds__(kNormThreads)
   const int head = static_cast<int>(row / shape.tokens % heads);
   const T* x = packed_rows(qkv, shape, head, which).from(token).first;
   float sum = 0;
-  for (int c = static_cast<int>(threadIdx.x) % 32; c < shape.width; c += 32) sum += cuda::to_float(x[c]) * cuda::to_float(x[c]);
+  for (int c = static_cast<int>(threadIdx.x) % 32; c < shape.width; c += 32)
+    sum += cuda::to_float(x[c]) * cuda::to_float(x[c]);
   const float norm = sqrtf(warp_sum(sum));
   if (threadIdx.x % 32 == 0) inverse_norms[row] = 1 / (norm < 1e-12f ? 1e-12f : norm);  // a NaN stays
 }

@@ -102,7 +102,7 @@ __global__ void __launch_bounds__(32 * ForwardTiling<Tile, general>::warps, Forw
   };
 
   load_rows<Tile, general>(queries, block_rows, packed_rows(args.qkv, shape, head, 0).from(first_of_block),
-                  shape.tokens - first_of_block, shape.width);
+                           shape.tokens - first_of_block, shape.width);
   load_stage(0);
   const float scale = args.scale.of(head, shape.heads) * kLog2E;
   float row_factors[blocks][2];
@@ -148,16 +148,15 @@ __global__ void __launch_bounds__(32 * ForwardTiling<Tile, general>::warps, Forw
     for (int half = 0; half < 2; ++half) {
       const float total = quad_sum(softmax.total[m][half]);
       const int token = first + 16 * m + 8 * half + lane / 4;
-      if (lane % 4 == 0 && token < shape.tokens)
-        lse[token] = (softmax.reference[m][half] * unit + log2f(total)) * kLn2;
+      if (lane % 4 == 0 && token < shape.tokens) lse[token] = (softmax.reference[m][half] * unit + log2f(total)) * kLn2;
       inverse[m][half] = 1 / total;
     }
   scale_rows(sum, inverse);
   put_rows<Tile>(queries, own, sum, 1);  // over its own queries, which no other warp reads
   warp_sync();
   const int valid = shape.tokens - first;
-  store_rows<Tile, general>(merged_rows(args.y, shape, head).from(first), queries, own, valid < kOwnRows ? valid : kOwnRows,
-                   shape.width, lane, 32);
+  store_rows<Tile, general>(merged_rows(args.y, shape, head).from(first), queries, own,
+                            valid < kOwnRows ? valid : kOwnRows, shape.width, lane, 32);
 }
 
 }  // namespace videomae::cuda

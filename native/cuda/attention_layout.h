@@ -10,8 +10,8 @@
 namespace videomae::cuda {
 
 /// Rows of one head in shared memory: `chunks` chunks of 8 bf16 (16 bytes). Chunks are permuted within a row so that
-/// ldmatrix, which reads the same chunk of 8 rows at a time, and the stores of mma fragments, which write it, meet every
-/// bank once. The number of chunks decides how much permuting that takes: rows of 11 chunks need none.
+/// ldmatrix, which reads the same chunk of 8 rows at a time, and the stores of mma fragments, which write it, meet
+/// every bank once. The number of chunks decides how much permuting that takes: rows of 11 chunks need none.
 template <int chunks_of_row>
 struct RowTile {
   static constexpr int chunks = chunks_of_row;
@@ -83,7 +83,7 @@ template <class Tile>
 struct HeadTiling {
   static constexpr int blocks = Tile::chunks == 8 ? 2 : 1;
   static constexpr int warps = Tile::chunks == 11 ? 16 : 12;
-  static constexpr int keys = Tile::chunks == 11 ? 16 : 32;        // at a time; 16 lets 208 x 88 fit into 163 KB
+  static constexpr int keys = Tile::chunks == 11 ? 16 : 32;       // at a time; 16 lets 208 x 88 fit into 163 KB
   static constexpr int step = Tile::chunks % 8 == 0 ? 16 : keys;  // of these, in a warp's registers
 
   /// P or dS of these keys: a row a query.

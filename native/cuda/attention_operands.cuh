@@ -45,7 +45,8 @@ struct HeadRows {
 template <class T>
 __device__ __forceinline__ HeadRows<T> packed_rows(T* qkv, const AttentionShape& shape, int head, int which) {
   const int stride = 3 * shape.heads * shape.width;
-  return {qkv + static_cast<int64_t>(head / shape.heads) * shape.tokens * stride + (which * shape.heads + head % shape.heads) * shape.width,
+  return {qkv + static_cast<int64_t>(head / shape.heads) * shape.tokens * stride +
+              (which * shape.heads + head % shape.heads) * shape.width,
           stride};
 }
 
@@ -53,7 +54,8 @@ __device__ __forceinline__ HeadRows<T> packed_rows(T* qkv, const AttentionShape&
 template <class T>
 __device__ __forceinline__ HeadRows<T> merged_rows(T* y, const AttentionShape& shape, int64_t head) {
   const int stride = shape.heads * shape.width;
-  return {y + static_cast<int64_t>(head / shape.heads) * shape.tokens * stride + head % shape.heads * shape.width, stride};
+  return {y + static_cast<int64_t>(head / shape.heads) * shape.tokens * stride + head % shape.heads * shape.width,
+          stride};
 }
 
 }  // namespace videomae::cuda

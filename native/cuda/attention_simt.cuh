@@ -65,11 +65,9 @@ __device__ __forceinline__ void multiply_simt_rows(float (&s)[2][4], const float
   for (int column = 0; column < padded; column += 4) {
     float4 x[2], y[4];
 #pragma unroll
-    for (int i = 0; i < 2; ++i)
-      x[i] = *reinterpret_cast<const float4*>(left + 16 * i * kSimtStride<padded> + column);
+    for (int i = 0; i < 2; ++i) x[i] = *reinterpret_cast<const float4*>(left + 16 * i * kSimtStride<padded> + column);
 #pragma unroll
-    for (int j = 0; j < 4; ++j)
-      y[j] = *reinterpret_cast<const float4*>(right + 8 * j * kSimtStride<padded> + column);
+    for (int j = 0; j < 4; ++j) y[j] = *reinterpret_cast<const float4*>(right + 8 * j * kSimtStride<padded> + column);
 #pragma unroll
     for (int i = 0; i < 2; ++i)
 #pragma unroll

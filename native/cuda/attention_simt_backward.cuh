@@ -1,5 +1,5 @@
-// Fused attention backward in f32, cut as in bf16 (attention_backward.cuh): one template is the kernel of queries, which
-// computes D and dQ, and the kernel of keys, which computes dK and dV.
+// Fused attention backward in f32, cut as in bf16 (attention_backward.cuh): one template is the kernel of queries,
+// which computes D and dQ, and the kernel of keys, which computes dK and dV.
 #pragma once
 
 #include "cuda/attention_simt.cuh"
@@ -58,8 +58,8 @@ __global__ void __launch_bounds__(kSimtThreads, 2) attention_backward_simt(SimtB
   const int64_t head_begin = static_cast<int64_t>(head) * tokens;
   const bool cosine = args.scale.cosine();
 
-  float* own_qk = shared_memory<float>();                                    // q, or k
-  float* own_other = own_qk + kSimtTile<padded>;                             // gradY, or v
+  float* own_qk = shared_memory<float>();         // q, or k
+  float* own_other = own_qk + kSimtTile<padded>;  // gradY, or v
   float *other_qk = own_other + kSimtTile<padded>, *other = other_qk + kSimtTile<padded>;
   float *weights = other + kSimtTile<padded>, *terms = weights + kSimtRows * kWeightStride;
 
@@ -86,8 +86,8 @@ __global__ void __launch_bounds__(kSimtThreads, 2) attention_backward_simt(SimtB
     }
   }
 
-  float scale_gradient = 0;               // this thread's part
-  float sum[2][padded / 32][4];           // dQ, or dK, but for the factor
+  float scale_gradient = 0;                   // this thread's part
+  float sum[2][padded / 32][4];               // dQ, or dK, but for the factor
   float sum_v[2][keys ? padded / 32 : 1][4];  // dV
   clear_simt(sum), clear_simt(sum_v);
   for (int token = 0; token < tokens; token += kSimtRows) {
@@ -99,8 +99,7 @@ __global__ void __launch_bounds__(kSimtThreads, 2) attention_backward_simt(SimtB
       load_simt_terms(terms, args.lse + head_begin + token, valid);
       load_simt_terms(terms + kSimtRows, args.dots + head_begin + token, valid);
     }
-    if (cosine)
-      load_simt_terms(terms + 2 * kSimtRows, args.scale.norms_of(shape, head, keys ? 0 : 1) + token, valid);
+    if (cosine) load_simt_terms(terms + 2 * kSimtRows, args.scale.norms_of(shape, head, keys ? 0 : 1) + token, valid);
     cp_async_commit();
     cp_async_wait<0>();
     block_sync();

@@ -1,6 +1,7 @@
 // Colour operations: a table of 256 values for each channel of each frame, made by a block each, then a thread a colour
 // of a pixel. Statistics are whole numbers, so their order does not matter; a histogram is counted by the thread whose
-// value it is, out of shared memory, without atomics. color and sharpness look at more than the value and have no table.
+// value it is, out of shared memory, without atomics. color and sharpness look at more than the value and have no
+// table.
 #include "cuda/device/shared_memory.cuh"
 #include "cuda/elements.cuh"
 #include "cuda/walk.cuh"
@@ -112,7 +113,8 @@ __global__ void fill_tables(const uint8_t* x, uint8_t* tables, int kind, float a
 }
 
 /// x and y (T, H, W, 3)
-__global__ void through_tables(const uint8_t* x, uint8_t* y, const uint8_t* tables, Divisor frame_bytes, int64_t count) {
+__global__ void through_tables(const uint8_t* x, uint8_t* y, const uint8_t* tables, Divisor frame_bytes,
+                               int64_t count) {
   const int64_t number = thread_number();
   if (number >= count) return;
   const int64_t frame = frame_bytes(number);

@@ -1,7 +1,7 @@
 // Attention on a device against the CPU's f64 kernels on the same values, by the law of conformance_law.h: token counts
-// and head widths around every edge of the kernels (blocks of 16, steps of 32, rings of 64, a head on one block or not),
-// heads and clips side by side, operands that begin anywhere, cosine attention, and values that are not finite. And the
-// bits are the same in every order that the emulator lets threads and blocks run in.
+// and head widths around every edge of the kernels (blocks of 16, steps of 32, rings of 64, a head on one block or
+// not), heads and clips side by side, operands that begin anywhere, cosine attention, and values that are not finite.
+// And the bits are the same in every order that the emulator lets threads and blocks run in.
 //
 // `attention_device_test --bits` prints a checksum of some results; the test runs itself so under other orders.
 #include <unistd.h>
@@ -118,8 +118,7 @@ Outcome run(const Size& s, const Kind& kind, double plant = 0, bool reference = 
   const auto collect = [](std::vector<Result>& all, const Attention& op, const AttentionBackward& backward) {
     all = {result_of("y", op.y.tensor), result_of("lse", op.lse.tensor),
            result_of("gradQkv", backward.grad_qkv.tensor)};
-    if (backward.grad_logit_scale.wanted)
-      all.push_back(result_of("gradLogitScale", backward.grad_logit_scale.tensor));
+    if (backward.grad_logit_scale.wanted) all.push_back(result_of("gradLogitScale", backward.grad_logit_scale.tensor));
   };
   collect(outcome.got, got, got_backward);
   if (reference) collect(outcome.wide, wide, backward_op(operands, wide, s.heads, kind, false));
@@ -133,8 +132,8 @@ void compare(const Size& s, const Kind& kind, double plant = 0) {
   const Outcome outcome = run(s, kind, plant);
   for (size_t i = 0; i < outcome.got.size(); ++i) {
     const Result &got = outcome.got[i], &wide = outcome.wide[i];
-    const Verdict verdict = i < 2 ? judge<Attention>(got, wide, kind.dtype)
-                                  : judge<AttentionBackward>(got, wide, kind.dtype);
+    const Verdict verdict =
+        i < 2 ? judge<Attention>(got, wide, kind.dtype) : judge<AttentionBackward>(got, wide, kind.dtype);
     worst = std::fmax(worst, verdict.share);
     if (!verdict.failure.empty()) {
       ++failures;

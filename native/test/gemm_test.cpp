@@ -169,8 +169,8 @@ void sizes() {
     for (int64_t n : small)
       for (int64_t k : small) compare<T, C>(m, n, k, transposes(index++));
   // Wide and tall, so that either operand is the one that tiles pack; deep, so that there are several blocks of k.
-  const int64_t shapes[][3] = {{96, 160, 257}, {160, 257, 768}, {257, 96, 160},  {1, 768, 768},  {768, 1, 97},
-                               {2, 2, 2000},   {160, 96, 385},  {33, 31, 769},   {200, 600, 64}, {300, 7, 0},
+  const int64_t shapes[][3] = {{96, 160, 257},  {160, 257, 768}, {257, 96, 160},  {1, 768, 768},  {768, 1, 97},
+                               {2, 2, 2000},    {160, 96, 385},  {33, 31, 769},   {200, 600, 64}, {300, 7, 0},
                                {65, 330, 1030}, {330, 65, 1030}, {40, 700, 1537}, {700, 40, 514}};
   for (auto& s : shapes)
     for (int t = 0; t < 4; ++t) compare<T, C>(s[0], s[1], s[2], transposes(t));

@@ -1,6 +1,6 @@
 // Planted bugs: kernels that each carry one mistake, and must be caught in every order of threads and under every seed;
-// and the same kernels without it, which must be right. What catches a mistake is an Error of the emulator, or, where the
-// mistake is only one of values, a wrong result.
+// and the same kernels without it, which must be right. What catches a mistake is an Error of the emulator, or, where
+// the mistake is only one of values, a wrong result.
 #pragma once
 
 #include "cuda/device/buffer.cuh"

@@ -1,7 +1,7 @@
 // Compiled steps on a device, here the emulator: captured as a graph and replayed without TypeScript, with inputs,
 // values and random numbers of their own, to the same bits as a plain step; and what happens when a step breaks the
 // rules.
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
 import {
   add,
   backward,
@@ -19,6 +19,7 @@ import {
   unscoped,
   withRandomKey,
 } from "videomae";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hasEmulator } from "../devices.js";
 
 const on = { device: "emu" } as const;

@@ -41,7 +41,9 @@ function train(compiled: boolean, steps: number, rows: (i: number) => number): {
   for (let i = 0; i < steps; i++) {
     scope(() => {
       const learningRate = 0.01 * (i + 1);
-      const { loss } = compiled ? step({ x: batch(rows(i), i) }, { learningRate }) : body({ x: batch(rows(i), i) }, { learningRate });
+      const { loss } = compiled
+        ? step({ x: batch(rows(i), i) }, { learningRate })
+        : body({ x: batch(rows(i), i) }, { learningRate });
       losses.push(values(loss)[0]);
     });
   }

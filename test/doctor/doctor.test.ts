@@ -175,7 +175,11 @@ describe("gpus", () => {
       "dev/nvidiactl": "",
       "usr/lib64/libcuda.so.1": "",
     });
-    expect(finding).toMatchObject({ status: "warning", cause: "no GPU can be used: a driver too old", fix: "install a newer one" });
+    expect(finding).toMatchObject({
+      status: "warning",
+      cause: "no GPU can be used: a driver too old",
+      fix: "install a newer one",
+    });
     expect(finding.found).toBe("driver 580.65.06, 1 devices (NVIDIA H100), libcuda in usr/lib64");
     expect(withFiles({ "usr/lib64/libcuda.so": "" }).found).toBe("no driver loaded, no device, libcuda in usr/lib64");
   });

@@ -41,7 +41,8 @@ describe("addLayerNorm", () => {
       const added = add(x, residual);
       expect(values(fused.sum)).toEqual(values(added));
       expect(values(fused.y)).toEqual(values(layerNorm(added, weight, bias)));
-    }));
+    }),
+  );
 
   it("gives the gradients that two ways of one tensor have", () =>
     scope(() => {

@@ -1,8 +1,20 @@
 // Tensors on another device, here the emulator: made, read, moved, freed; what is refused; worker threads.
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
+import {
+  backward,
+  devices,
+  gatherTokens,
+  memory,
+  nativeOp,
+  scope,
+  sum,
+  synchronize,
+  Tensor,
+  toDevice,
+  VideomaeError,
+} from "videomae";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { backward, devices, gatherTokens, memory, nativeOp, scope, sum, synchronize, Tensor, toDevice, VideomaeError } from "videomae";
 import { hasEmulator } from "../devices.js";
 
 describe("the list of devices", () => {
@@ -40,7 +52,12 @@ describe.skipIf(!hasEmulator)("tensors on a device", () => {
   afterEach(() => expect(report()).toEqual(before));
 
   it("come and go with their bytes", async () => {
-    for (const data of [Float32Array.of(1, -0, NaN), Float64Array.of(1e300), Int32Array.of(-7), Uint8Array.of(255, 1)]) {
+    for (const data of [
+      Float32Array.of(1, -0, NaN),
+      Float64Array.of(1e300),
+      Int32Array.of(-7),
+      Uint8Array.of(255, 1),
+    ]) {
       using x = Tensor.fromArray(data, [data.length], undefined, "emu");
       expect(x.device).toBe("emu");
       expect(x.readSync()).toEqual(data);

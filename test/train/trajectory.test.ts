@@ -36,7 +36,10 @@ describe.skipIf(!haveShared).each(runs)("%s in %s", (name, dtype) => {
     using visible = keptTokens(reference("input.encoder_mask"), batch);
     using decoded = keptTokens(reference("input.decoder_mask"), batch);
     const schedule = cosineSchedule({ base: lr, final: min_lr, steps: json.steps, warmupSteps: warmup_steps });
-    const body = (inputs: { video: Tensor; visible: Tensor; decoded: Tensor }, values: { learningRate: number | Tensor }) => {
+    const body = (
+      inputs: { video: Tensor; visible: Tensor; decoded: Tensor },
+      values: { learningRate: number | Tensor },
+    ) => {
       const loss = model.loss(inputs.video, inputs);
       backward(loss);
       return { loss, ...optimizer.step(values) };
