@@ -51,6 +51,7 @@ export type { ViewSampling } from "./data/view-sampling.js";
 export { examineMachine } from "./doctor/examine.js";
 export type { Finding, Status } from "./doctor/finding.js";
 export { VideomaeError } from "./errors.js";
+export { Accuracy } from "./eval/accuracy.js";
 export type { DecodedClip } from "./eval/clip-source.js";
 export { type EvaluationClip, evaluationClips } from "./eval/clips.js";
 export type { ClipFeatures, FeatureProgress } from "./eval/extract-features.js";
@@ -72,6 +73,7 @@ export {
 } from "./eval/predictor.js";
 export type { PredictorModel } from "./eval/predictor-messages.js";
 export { reconstructionPanels } from "./eval/reconstruct.js";
+export { type TestedClip, type TestOptions, type TestResult, testClassifier } from "./eval/test-classifier.js";
 export { bestCheckpointPath, latestCheckpoint } from "./io/checkpoint-folder.js";
 export { writeNpy } from "./io/npy.js";
 export { openSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./io/safetensors.js";
@@ -146,6 +148,7 @@ export { masksOf, type PretrainControl, type PretrainSummary, pretrain } from ".
 export { loadPretrainModel } from "./train/pretrain-state.js";
 export type { TrainingStep } from "./train/training-loop.js";
 export type { HubPreprocessing } from "./weights/hub-config.js";
+export { type HeadOrigin, type InitializeOptions, initializeClassifier } from "./weights/initialize-classifier.js";
 export { describeReport, type LoadReport, type Mismatch } from "./weights/load-report.js";
 export { type LoadOptions, loadWeights } from "./weights/load-weights.js";
 export {

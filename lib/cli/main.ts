@@ -24,6 +24,11 @@ const commands: readonly (readonly [name: string, description: string, load: () 
   ],
   ["predict", "the likeliest classes of clips", async () => (await import("./predict.js")).predictCommand()],
   [
+    "accuracy",
+    "top-1 and top-5 of a classifier on a labelled test set",
+    async () => (await import("./accuracy.js")).accuracyCommand(),
+  ],
+  [
     "features",
     "features of clips: one vector a clip, or one for each of a row of windows",
     async () => (await import("./features.js")).featuresCommand(),

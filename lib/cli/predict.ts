@@ -1,11 +1,12 @@
 // `videomae predict <clips>`: the likeliest classes of each clip.
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { sourcePath } from "../data/source.js";
 import type { Prediction } from "../eval/predictor.js";
 import {
   addPredictorOptions,
   forEachClip,
   type PredictorFlags,
+  parseViews,
   predictorOf,
   readLabels,
   sourcesOf,
@@ -59,11 +60,4 @@ async function predict(clips: string[], flags: PredictFlags): Promise<void> {
 
 function line({ index, label, probability }: Prediction["top"][number]): string {
   return `  ${probability.toFixed(4)}  ${label ?? `class ${index}`}`;
-}
-
-/** "5x3" -> five clips, three crops */
-function parseViews(text: string): PredictFlags["views"] {
-  const match = /^(\d+)x(\d+)$/.exec(text);
-  if (match) return { segments: Number(match[1]), crops: Number(match[2]) };
-  throw new InvalidArgumentError("expected clips x crops, as in 5x3.");
 }

@@ -1,7 +1,7 @@
 // What the commands that ask a predictor have in common: their options, the clips they are given, and how a failing clip
 // is reported.
 import { existsSync, readFileSync } from "node:fs";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { DecoderName } from "../data/find-decoder.js";
 import { readSources } from "../data/lists.js";
 import { type Source, sourcePath } from "../data/source.js";
@@ -25,9 +25,13 @@ export interface PredictorFlags {
   readonly sampling: "dense" | "sparse";
 }
 
-export function addPredictorOptions(command: Command): Command {
+export function addPredictorOptions(
+  command: Command,
+  argument = "<clips...>",
+  description = "videos, folders of videos, or list files",
+): Command {
   return command
-    .argument("<clips...>", "videos, folders of videos, or list files")
+    .argument(argument, description)
     .requiredOption("--weights <path>", "a file of weights, the folder of a run, or a folder from a model hub")
     .option("--root <folder>", "folder that relative paths of a list file start from")
     .option("--stride <frames>", "video frames from one clip frame to the next", parseNumber)
@@ -102,4 +106,11 @@ export function readLabels(path: string, classes: number): string[] {
     expected: `the names of ${classes} classes, one a line`,
     got: `${labels.length} lines`,
   });
+}
+
+/** "5x3" -> five clips, three crops */
+export function parseViews(text: string): { segments: number; crops: number } {
+  const match = /^(\d+)x(\d+)$/.exec(text);
+  if (match) return { segments: Number(match[1]), crops: Number(match[2]) };
+  throw new InvalidArgumentError("expected clips x crops, as in 5x3.");
 }

@@ -1,5 +1,6 @@
 // Class probabilities of one clip: the softmax of every view's scores in f64, averaged over the views (spec 4.11, 4.12).
-// One view is the one of validation; several are spread over the clip and along the longer side of its frames.
+// One view is the one of validation; several are spread over the clip and along the longer side of its frames. A clip is
+// decoded once for all of them, unless that would take too much memory.
 
 import { noGrad } from "../autograd/grad-mode.js";
 import { centreSquare, type FrameSize, shortSideSize, spreadSquares } from "../data/view-crops.js";
@@ -20,6 +21,9 @@ export interface ClipViews extends Omit<ViewSampling, "frames"> {
   readonly crops: number;
 }
 
+/** Bytes of decoded frames that are kept at most to decode a clip only once. */
+const MOST_BYTES = 2 ** 29;
+
 /** (K) Probabilities of the classes. `pause` is waited for between views. */
 export async function classifyClip(
   model: ClassifierModel,
@@ -31,9 +35,10 @@ export async function classifyClip(
   const sum = new Float64Array(model.config.classes);
   const { to, boxes } = crops(clip, input, views);
   const clips = segments(clip, { ...views, frames: model.config.frames }, views);
+  const read = await frameSource(clip, clips);
   for (const frames of clips) {
     const numbers = [...new Set(frames)];
-    const pixels = await readFrames(clip, numbers);
+    const pixels = await read(numbers);
     for (const box of boxes) {
       const scores = scope(() => {
         const decoded = Tensor.fromArray(pixels, [numbers.length, clip.height, clip.width, 3]);
@@ -48,6 +53,26 @@ export async function classifyClip(
     }
   }
   return sum;
+}
+
+/** Gives frames u8 (n, H, W, 3) by their numbers: out of memory when the frames of all clips fit there. */
+async function frameSource(
+  clip: OpenClip,
+  clips: readonly (readonly number[])[],
+): Promise<(numbers: readonly number[]) => Promise<Uint8Array>> {
+  const all = [...new Set(clips.flat())].sort((a, b) => a - b);
+  const bytes = clip.height * clip.width * 3;
+  if (clips.length === 1 || all.length * bytes > MOST_BYTES) return (numbers) => readFrames(clip, numbers);
+  const pixels = await readFrames(clip, all);
+  const place = new Map(all.map((number, i) => [number, i]));
+  return async (numbers) => {
+    const out = new Uint8Array(numbers.length * bytes);
+    for (const [i, number] of numbers.entries()) {
+      const from = place.get(number)! * bytes;
+      out.set(pixels.subarray(from, from + bytes), i * bytes);
+    }
+    return out;
+  };
 }
 
 /** Frame numbers of each clip. */

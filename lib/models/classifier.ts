@@ -15,6 +15,8 @@ import { dropout } from "../ops/dropout.js";
 import { reshape } from "../ops/reshape.js";
 import { slice } from "../ops/slice.js";
 import { mean } from "../ops/sum.js";
+import { moved } from "../ops/to-device.js";
+import type { Device } from "../tensor/dtype.js";
 import { scope } from "../tensor/scope.js";
 import { keep, Tensor } from "../tensor/tensor.js";
 import { type ClassifierConfig, classifierFields, resolveClassifierConfig } from "./classifier-config.js";
@@ -28,6 +30,7 @@ const weightCut = 2;
 
 export class ClassifierModel extends Module {
   readonly config: ClassifierConfig;
+  readonly device: Device;
   readonly patchEmbed: PatchEmbedding;
   readonly blocks: ModuleList<Block>;
   /** The last layer norm, over every token or over the pooled vector; see `config.norm`. */
@@ -41,7 +44,8 @@ export class ClassifierModel extends Module {
   /** @param options.initialize  false leaves zeros, for weights that are loaded next */
   constructor(config: ClassifierConfig, options: ModelOptions & Pick<MaterializeOptions, "initialize"> = {}) {
     super();
-    const { dtype = "f32", seed = 0, recompute = false, position = "generate" } = options;
+    const { device = "cpu", dtype = "f32", seed = 0, recompute = false, position: mode = "generate" } = options;
+    this.device = device;
     const { width, depth, heads, qkvBias, cosineAttention, layerScale, normEps, headInitScale: scale } = config;
     this.config = config;
     this.#recompute = recompute;
@@ -59,8 +63,8 @@ export class ClassifierModel extends Module {
       this.head = this.child("head", new Linear(width, config.classes, { weight: small, wide: true }));
     }
     const [grid, base] = [tokenGrid(config), tokenGrid(publishedGrid(config))];
-    this.#position = positionTable(grid, width, dtype, position, base);
-    this.materialize({ seed, dtype, initialize: options.initialize });
+    this.#position = positionTable(grid, width, { dtype, mode, base, device });
+    this.materialize({ seed, dtype, device, initialize: options.initialize });
   }
 
   /**
@@ -111,7 +115,8 @@ export class ClassifierModel extends Module {
 
   /** Every token after the last block: (B, N, D). */
   #encoded(video: Tensor): Tensor {
-    const embedded = this.patchEmbed.forward(video, this.#allTokens(video.shape[0]), this.#position);
+    const input = moved(video, this.device);
+    const embedded = this.patchEmbed.forward(input, this.#allTokens(video.shape[0]), this.#position);
     return runBlocks(this.blocks.items, embedded, this.#recompute);
   }
 
@@ -130,6 +135,8 @@ export class ClassifierModel extends Module {
     return Tensor.fromArray(
       Int32Array.from({ length: clips * tokens }, (_, i) => i % tokens),
       [clips, tokens],
+      "i32",
+      this.device,
     );
   }
 }
@@ -147,9 +154,6 @@ export function classifierModel(
 ): ClassifierModel {
   const { device = "cpu", dtype = "f32", seed, recompute, position, ...overrides } = options;
   rejectUnknownOptions("classifierModel", overrides, classifierFields);
-  if (device !== "cpu") {
-    throw new VideomaeError({ op: "classifierModel", expected: 'the device "cpu"', got: `"${device}"` });
-  }
   checkModelDtype("classifierModel", dtype);
-  return new ClassifierModel(resolveClassifierConfig(size, overrides), { dtype, seed, recompute, position });
+  return new ClassifierModel(resolveClassifierConfig(size, overrides), { device, dtype, seed, recompute, position });
 }

@@ -7,6 +7,8 @@ import { type MaterializeOptions, Module, type Parameter, type RealType } from "
 import { type PositionMode, positionTable } from "../nn/position-table.js";
 import { assembleDecoder } from "../ops/assemble-decoder.js";
 import { maskedPixelLoss, type PixelLossTargets } from "../ops/masked-pixel-loss.js";
+import { moved } from "../ops/to-device.js";
+import type { Device } from "../tensor/dtype.js";
 import { scope } from "../tensor/scope.js";
 import { keep, type Tensor } from "../tensor/tensor.js";
 import { Decoder } from "./decoder.js";
@@ -21,7 +23,8 @@ export interface TokenMasks {
 
 /** How a model is made, besides its configuration. */
 export interface ModelOptions {
-  readonly device?: "cpu";
+  /** Where it is and computes: "cpu", "cuda", "cuda:1" ... Default "cpu". */
+  readonly device?: Device;
   /** f32, bf16 (see RealType), or f64 for checks. */
   readonly dtype?: RealType;
   /** Of the initial values. */
@@ -34,6 +37,7 @@ export interface ModelOptions {
 
 export class PretrainModel extends Module {
   readonly config: PretrainConfig;
+  readonly device: Device;
   readonly maskToken: Parameter;
   readonly encoder: Encoder;
   readonly decoder: Decoder;
@@ -44,8 +48,9 @@ export class PretrainModel extends Module {
   /** @param options.initialize  false leaves zeros, for weights that are loaded next */
   constructor(config: PretrainConfig, options: ModelOptions & Pick<MaterializeOptions, "initialize"> = {}) {
     super();
-    const { dtype = "f32", seed = 0, recompute = false, position = "generate" } = options;
+    const { device = "cpu", dtype = "f32", seed = 0, recompute = false, position: mode = "generate" } = options;
     this.config = config;
+    this.device = device;
     this.maskToken = this.parameter("mask_token", [1, 1, config.decoderWidth], truncatedNormal(0.02, 0.02));
     this.encoder = this.child("encoder", new Encoder(config, recompute));
     this.decoder = this.child("decoder", new Decoder(config, recompute));
@@ -56,9 +61,9 @@ export class PretrainModel extends Module {
     );
     const grid = tokenGrid(config);
     const base = tokenGrid(publishedGrid(config));
-    const table = (width: number) => positionTable(grid, width, dtype, position, base);
+    const table = (width: number) => positionTable(grid, width, { dtype, mode, base, device });
     this.#positions = { encoder: table(config.width), decoder: table(config.decoderWidth) };
-    this.materialize({ seed, dtype, initialize: options.initialize });
+    this.materialize({ seed, dtype, device, initialize: options.initialize });
   }
 
   /**
@@ -68,12 +73,16 @@ export class PretrainModel extends Module {
    * @returns (B, V, D)
    */
   encode(video: Tensor, visible: Tensor): Tensor {
-    return this.encoder.forward(video, visible, this.#positions.encoder);
+    return scope(() => {
+      const [clips, tokens] = [moved(video, this.device), moved(visible, this.device)];
+      return keep(this.encoder.forward(clips, tokens, this.#positions.encoder));
+    });
   }
 
   /** The prediction of every token in `decoded`: (B, R, 3·tubelet·patch²), columns (dt, dy, dx, channel). */
-  forward(video: Tensor, { visible, decoded }: TokenMasks): Tensor {
+  forward(video: Tensor, masks: TokenMasks): Tensor {
     return scope(() => {
+      const { visible, decoded } = this.#here(masks);
       const z = this.encoderToDecoder.forward(this.encode(video, visible)); // (B, V, D_d)
       const x = assembleDecoder(z, this.maskToken.value, this.#positions.decoder, visible, decoded);
       return keep(this.decoder.forward(x, decoded.shape[1]));
@@ -82,13 +91,22 @@ export class PretrainModel extends Module {
 
   /** The pre-training loss of a batch, a scalar. */
   loss(video: Tensor, masks: TokenMasks): Tensor {
-    return scope(() => keep(maskedPixelLoss(this.forward(video, masks), this.targets(video, masks))));
+    return scope(() => {
+      const clips = moved(video, this.device);
+      const tokens = this.#here(masks);
+      return keep(maskedPixelLoss(this.forward(clips, tokens), this.targets(clips, tokens)));
+    });
   }
 
-  /** What the loss compares a prediction with. */
-  targets(video: Tensor, { visible, decoded }: TokenMasks): PixelLossTargets {
+  /** What the loss compares a prediction with, on the model's device. */
+  targets(video: Tensor, masks: TokenMasks): PixelLossTargets {
     const { tubelet, patch, normalizeTarget: normalize } = this.config;
-    return { video, visible, decoded, tubelet, patch, normalize };
+    return { video: moved(video, this.device), ...this.#here(masks), tubelet, patch, normalize };
+  }
+
+  /** The indices, on the model's device. */
+  #here({ visible, decoded }: TokenMasks): TokenMasks {
+    return { visible: moved(visible, this.device), decoded: moved(decoded, this.device) };
   }
 
   override dispose(): void {
@@ -117,9 +135,6 @@ export function pretrainModel(
 ): PretrainModel {
   const { device = "cpu", dtype = "f32", seed, recompute, position, ...overrides } = options;
   rejectUnknownOptions("pretrainModel", overrides, Object.keys(modelSizes["vit-base"]));
-  if (device !== "cpu") {
-    throw new VideomaeError({ op: "pretrainModel", expected: 'the device "cpu"', got: `"${device}"` });
-  }
   checkModelDtype("pretrainModel", dtype);
-  return new PretrainModel(resolvePretrainConfig(size, overrides), { dtype, seed, recompute, position });
+  return new PretrainModel(resolvePretrainConfig(size, overrides), { device, dtype, seed, recompute, position });
 }

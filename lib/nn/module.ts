@@ -2,7 +2,7 @@
 // have in checkpoints; walking the registrations gives the state dict, in the order they were made.
 import { VideomaeError } from "../errors.js";
 import { fnv1a } from "../random.js";
-import type { DType } from "../tensor/dtype.js";
+import type { Device, DType } from "../tensor/dtype.js";
 import type { Initializer } from "./initializers.js";
 import { Parameter } from "./parameter.js";
 
@@ -19,6 +19,8 @@ export interface MaterializeOptions {
   readonly seed?: number;
   readonly dtype?: RealType;
   readonly initialize?: boolean;
+  /** Where the parameters are. Default "cpu". */
+  readonly device?: Device;
 }
 
 /**
@@ -82,10 +84,10 @@ export abstract class Module implements Disposable {
    * Makes the memory of every parameter and draws initial values, each from a stream of its own name.
    * @param options.initialize  false leaves zeros, for values that are loaded next
    */
-  materialize({ seed = 0, dtype = "f32", initialize = true }: MaterializeOptions = {}): this {
+  materialize({ seed = 0, dtype = "f32", initialize = true, device = "cpu" }: MaterializeOptions = {}): this {
     const [low, high] = [seed % 2 ** 32, Math.floor(seed / 2 ** 32)]; // kernels take 32 bits of each
     for (const [name, parameter] of this.namedParameters()) {
-      parameter.materialize(dtype, initialize ? { seed: low, stream: (fnv1a(name) ^ high) >>> 0 } : undefined);
+      parameter.materialize(dtype, initialize ? { seed: low, stream: (fnv1a(name) ^ high) >>> 0 } : undefined, device);
     }
     return this;
   }
@@ -99,6 +101,15 @@ export abstract class Module implements Disposable {
   train(on = true): this {
     this.#training = on;
     for (const child of this.#children.values()) child.train(on);
+    return this;
+  }
+
+  /**
+   * For inference on the CPU: packs the matrices once, so that products need not. A parameter that is written later is read
+   * as it is again, until this is called again.
+   */
+  packWeights(): this {
+    for (const [, parameter] of this.namedParameters()) parameter.pack();
     return this;
   }
 

@@ -6,6 +6,7 @@
 // the new grid, reinterpreted as 8 slices of a square side, resized; mostly the identity, an error, or a scramble.
 // "interpolate" resizes the base grid's table to the new grid: cubic over rows and columns, linear over time.
 import { VideomaeError } from "../errors.js";
+import type { Device } from "../tensor/dtype.js";
 import { unscoped } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 import type { RealType } from "./module.js";
@@ -54,11 +55,16 @@ export function positionValues(grid: Grid, width: number, mode: PositionMode, ba
 }
 
 /** The table as a tensor (N, D) that the caller owns: f64 for an f64 model, else f32. */
-export function positionTable(grid: Grid, width: number, dtype: RealType, mode: PositionMode, base: Grid): Tensor {
+export function positionTable(
+  grid: Grid,
+  width: number,
+  { dtype, mode, base, device }: { dtype: RealType; mode: PositionMode; base: Grid; device: Device },
+): Tensor {
   const values = positionValues(grid, width, mode, base);
   const rounded = Float32Array.from(values); // also for an f64 model, as in the published code
   const shape = [grid.t * grid.h * grid.w, width];
-  return unscoped(() => Tensor.fromArray(dtype === "f64" ? Float64Array.from(rounded) : rounded, shape));
+  const array = dtype === "f64" ? Float64Array.from(rounded) : rounded;
+  return unscoped(() => Tensor.fromArray(array, shape, undefined, device));
 }
 
 /** Resizes a table from one grid to another: cubic over height and width, then linear over time. */

@@ -14,9 +14,10 @@ export { embedVisible } from "./embed-visible.js";
 export { frameToRgb, type Orientation, type StoredLayout } from "./frame-to-rgb.js";
 export { gatherTokens, scatterTokens } from "./gather-tokens.js";
 export { addLayerNorm, type LayerNormOptions, layerNorm } from "./layer-norm.js";
-export { type LinearOptions, linear } from "./linear.js";
+export { type LinearOptions, linear, packWeight } from "./linear.js";
 export { maskedPixelLoss, type PixelLossTargets, pixelTargets, tokenLosses } from "./masked-pixel-loss.js";
 export { type MatmulOptions, matmul } from "./matmul.js";
+export { type MlpLayer, mlp } from "./mlp.js";
 export { permute, transpose } from "./permute.js";
 export {
   fill,
@@ -31,6 +32,7 @@ export {
 export { reshape } from "./reshape.js";
 export { type InterpolateOptions, interpolate, resizeLinear } from "./resize.js";
 export { pad, slice } from "./slice.js";
+export { type DistillationOptions, distillationLoss, softCrossEntropy } from "./soft-cross-entropy.js";
 export { logSoftmax, softmax } from "./softmax.js";
 export { expand, mean, type ReductionOptions, sum } from "./sum.js";
 export { toDevice } from "./to-device.js";

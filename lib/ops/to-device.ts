@@ -1,7 +1,7 @@
 // A tensor's elements on another device, and its gradient back on the first.
 import { defineOp } from "../autograd/define-op.js";
 import type { Device } from "../tensor/dtype.js";
-import type { Tensor } from "../tensor/tensor.js";
+import { sameDevice, type Tensor } from "../tensor/tensor.js";
 
 /**
  * x on a device; x's memory itself when it is there already. Any dtype.
@@ -11,3 +11,8 @@ export const toDevice = defineOp("toDevice", (_save, x: Tensor, device: Device) 
   const from = x.device;
   return [x.to(device), (gradY) => [gradY.to(from)]];
 });
+
+/** x where it is on the device, and a copy there where it is not. */
+export function moved(x: Tensor, device: Device): Tensor {
+  return sameDevice(x.device, device) ? x : toDevice(x, device);
+}

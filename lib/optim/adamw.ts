@@ -111,7 +111,7 @@ export class AdamW implements Disposable {
     this.#segments = segments;
     this.names = segments.map(({ name }) => name);
     const ends = segments.map((s) => Math.ceil((s.offset + s.size) / alignment));
-    const dtype = all[0]?.parameter.value.dtype ?? "f32";
+    const { dtype, device } = all[0]?.parameter.value ?? { dtype: "f32", device: "cpu" };
     const mixed = all.find(({ parameter }) => parameter.value.dtype !== dtype);
     if (mixed) {
       const got = `${mixed.name} ${mixed.parameter.value}`;
@@ -119,21 +119,25 @@ export class AdamW implements Disposable {
     }
 
     this.#copied = all.flatMap(({ parameter }) => (parameter.copy === undefined ? [] : [parameter]));
-    const buffer = () => Tensor.zeros([end], dtype);
-    const copies = () => Tensor.zeros([this.#copied.length > 0 ? end : 0], "bf16");
+    const buffer = () => Tensor.zeros([end], dtype, device);
+    const copies = () => Tensor.zeros([this.#copied.length > 0 ? end : 0], "bf16", device);
     [this.#flat, this.#table] = unscoped(() => [
       {
         ...{ parameters: buffer(), gradients: buffer(), expAvg: buffer(), expAvgSq: buffer() },
-        ...{ copies: copies(), updates: Tensor.zeros([], "i32") },
+        ...{ copies: copies(), updates: Tensor.zeros([], "i32", device) },
       },
       {
-        segments: Tensor.fromArray(Int32Array.from(all.flatMap(({ group }, i) => [ends[i], group.decayed ? 1 : 0])), [
-          all.length,
-          2,
-        ]),
+        segments: Tensor.fromArray(
+          Int32Array.from(all.flatMap(({ group }, i) => [ends[i], group.decayed ? 1 : 0])),
+          [all.length, 2],
+          "i32",
+          device,
+        ),
         rateScales: Tensor.fromArray(
           Float64Array.from(all, ({ group }) => group.learningRateScale ?? 1),
           [all.length],
+          "f64",
+          device,
         ),
       },
     ]);
@@ -171,7 +175,12 @@ export class AdamW implements Disposable {
     });
   }
 
-  /** Updates applied so far. */
+  /** Where the parameters are. */
+  get device(): Device {
+    return this.#flat.parameters.device;
+  }
+
+  /** Updates applied so far. On a device, waits for it. */
   get updates(): number {
     return this.#flat.updates.readSync()[0];
   }
@@ -231,7 +240,7 @@ export class AdamW implements Disposable {
   #gather({ value, copy }: Parameter, { shape, offset }: Segment): void {
     unscoped(() => {
       using place = this.#flat.parameters.view(shape, offset);
-      place.write(value.readSync());
+      place.assign(value);
       value.adopt(place);
       value.grad?.dispose();
       value.grad = this.#flat.gradients.view(shape, offset);

@@ -34,21 +34,25 @@ export function trainingSteps<I extends StepInputs>(
   optimizer: AdamW,
   accumulate: number,
 ): TrainingSteps<I> {
-  const lossSum = unscoped(() => Tensor.zeros([])); // f32 ()
+  const { device } = optimizer;
+  const lossSum = unscoped(() => Tensor.zeros([], "f32", device)); // ()
   const gradients = (inputs: I) => {
     const loss = lossOf(inputs);
-    backward(loss, Tensor.fromArray([1 / accumulate], [], "f32"));
+    backward(loss, Tensor.fromArray([1 / accumulate], [], "f32", device));
     nativeOp("accumulate", { y: lossSum, x: loss });
     return loss;
   };
   const steps = {
-    accumulate: compileStep((inputs: I) => ({ loss: gradients(inputs) })),
-    update: compileStep((inputs: I, values: StepTensors<StepValues>) => {
-      const loss = gradients(inputs);
-      const results = optimizer.step(values, lossSum);
-      nativeOp("fill", { y: lossSum, value: 0 });
-      return { loss, ...results };
-    }),
+    accumulate: compileStep((inputs: I) => ({ loss: gradients(inputs) }), { device }),
+    update: compileStep(
+      (inputs: I, values: StepTensors<StepValues>) => {
+        const loss = gradients(inputs);
+        const results = optimizer.step(values, lossSum);
+        nativeOp("fill", { y: lossSum, value: 0 });
+        return { loss, ...results };
+      },
+      { device },
+    ),
   };
   return {
     ...steps,

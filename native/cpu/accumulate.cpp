@@ -2,6 +2,7 @@
 #include "core/thread_pool.h"
 #include "cpu/elementwise.h"
 #include "cpu/kernels.h"
+#include "cpu/row_kernels.h"
 
 namespace videomae::cpu {
 
@@ -12,7 +13,8 @@ void run(Accumulate& op, const Context&) {
       using X = decltype(of_x);
       Y* y = op.y.data<Y>();
       const X* x = op.x.data<X>();
-      for_elements(op.y.elements(), [=](int64_t from, int64_t until) {
+      for_elements(op.y.elements(), [=, kernel = row_kernels<Y>().add](int64_t from, int64_t until) {
+        if constexpr (std::is_same_v<X, Y>) return kernel(until - from, y + from, x + from, y + from);
         for (int64_t i = from; i < until; ++i) y[i] = convert<Y>(widen(y[i]) + convert<wide_t<Y>>(x[i]));
       });
     });

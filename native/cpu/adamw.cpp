@@ -5,6 +5,7 @@
 
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
+#include "cpu/row_kernels.h"
 
 namespace videomae::cpu {
 namespace {
@@ -22,26 +23,20 @@ void update(const AdamW& op, const std::vector<Piece>& pieces, double clip) {
   const double step = *op.updates.data<int32_t>() + 1.0;
   const double correction1 = 1 - std::pow(op.beta1, step), correction2 = 1 - std::pow(op.beta2, step);
   const double learning_rate = *op.learning_rate.data<double>(), weight_decay = *op.weight_decay.data<double>();
-  parallel_for(static_cast<int64_t>(pieces.size()), [&](int64_t p) {
+  parallel_for(static_cast<int64_t>(pieces.size()), [&, kernel = parameter_kernels<T>().adamw](int64_t p) {
     const Piece& piece = pieces[p];
     const double rate = learning_rate * op.rate_scales.data<double>()[piece.segment];
     const bool decayed = op.segments.data<int32_t>()[2 * piece.segment + 1] != 0;
-    const T keep = static_cast<T>(decayed ? 1 - rate * weight_decay : 1), scale = static_cast<T>(clip);
-    const T b1 = static_cast<T>(op.beta1), b2 = static_cast<T>(op.beta2), eps = static_cast<T>(op.eps);
-    const T c1 = static_cast<T>(1 - op.beta1), c2 = static_cast<T>(1 - op.beta2);
-    const T step_size = static_cast<T>(rate / correction1), root2 = static_cast<T>(std::sqrt(correction2));
-    T *w = op.parameters.data<T>(), *g = op.gradients.data<T>();
-    T *m = op.exp_avg.data<T>(), *v = op.exp_avg_sq.data<T>();
-    for (int64_t i = piece.from; i < piece.until; ++i) {
-      const T gradient = g[i] * scale;
-      m[i] = b1 * m[i] + c1 * gradient;
-      v[i] = b2 * v[i] + c2 * gradient * gradient;
-      w[i] = w[i] * keep - step_size * m[i] / (std::sqrt(v[i]) / root2 + eps);
-      g[i] = 0;
-    }
-    if (op.copies.elements() == 0) return;
-    bf16* copies = op.copies.data<bf16>();
-    for (int64_t i = piece.from; i < piece.until; ++i) copies[i] = convert<bf16>(w[i]);
+    const int64_t from = piece.from;
+    kernel({piece.until - from, op.parameters.data<T>() + from, op.gradients.data<T>() + from,
+            op.exp_avg.data<T>() + from, op.exp_avg_sq.data<T>() + from,
+            op.copies.elements() == 0 ? nullptr : op.copies.data<bf16>() + from, static_cast<T>(clip),
+            static_cast<T>(op.beta1), static_cast<T>(op.beta2), static_cast<T>(1 - op.beta1),
+            static_cast<T>(1 - op.beta2), static_cast<T>(decayed ? 1 - rate * weight_decay : 1),
+            static_cast<T>(rate / correction1), static_cast<T>(std::sqrt(correction2)), static_cast<T>(op.eps)});
+    if constexpr (std::is_same_v<T, double>)  // the kernel rounds floats only
+      for (int64_t i = from; i < piece.until && op.copies.elements() > 0; ++i)
+        op.copies.data<bf16>()[i] = convert<bf16>(op.parameters.data<T>()[i]);
   });
 }
 

@@ -1,6 +1,7 @@
 // The gradient norm on the CPU: one read of the buffer.
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
+#include "cpu/row_kernels.h"
 
 namespace videomae::cpu {
 
@@ -10,11 +11,9 @@ void run(GradNorm& op, const Context& context) {
   with_wide(op.x.dtype(), [&](auto t) {
     using T = decltype(t);
     const T* x = op.x.data<T>();
-    parallel_for(op.blocks(), [&](int64_t b) {
-      double lanes[8] = {};
-      const int64_t from = b * GradNorm::block, until = std::min(count, from + GradNorm::block);
-      for (int64_t i = from; i < until; ++i) lanes[(i - from) % 8] += static_cast<double>(x[i]) * x[i];
-      partials[b] = ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+    parallel_for(op.blocks(), [&, kernel = parameter_kernels<T>().sum_of_squares](int64_t b) {
+      const int64_t from = b * GradNorm::block;
+      partials[b] = kernel(std::min(count, from + GradNorm::block) - from, x + from);
     });
     double sum = 0;
     for (int64_t b = 0; b < op.blocks(); ++b) sum += partials[b];

@@ -1,5 +1,6 @@
 // The pre-training loss on the CPU. A token's target is built in a small buffer in f64 (its pixels are few, its
 // variance must not cancel), compared with its row of the prediction, and forgotten.
+#include <array>
 #include <vector>
 
 #include "core/thread_pool.h"
@@ -7,6 +8,13 @@
 
 namespace videomae::cpu {
 namespace {
+
+/// byte / 255
+const std::array<double, 256> quotients = [] {
+  std::array<double, 256> table;
+  for (int byte = 0; byte < 256; ++byte) table[byte] = byte / 255.0;
+  return table;
+}();
 
 /// Writes the target of token n of clip b: columns (dt, dy, dx, channel).
 void build_target(const TokenGrid& g, const In& video, int64_t b, int64_t n, bool normalize, double* target) {
@@ -19,7 +27,7 @@ void build_target(const TokenGrid& g, const In& video, int64_t b, int64_t n, boo
         for (int64_t x = 0; x < g.patch; ++x, out += 3) {
           const int64_t i = from + x * stride;
           if (g.bytes)
-            *out = video.data<uint8_t>()[i] / 255.0;
+            *out = quotients[video.data<uint8_t>()[i]];
           else if (video.dtype() == DType::f64)
             *out = video.data<double>()[i] * channel_std[c] + channel_mean[c];
           else

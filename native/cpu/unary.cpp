@@ -1,9 +1,9 @@
-// Element-wise functions: one pass of memory. GELU is x Phi(x) with Phi(x) = erfc(-x / sqrt 2) / 2, which keeps its
-// relative accuracy in the negative tail.
+// Element-wise functions: one pass of memory. GELU is that of the fused layers (math.h), so both give the same bits.
 #include <cmath>
 
 #include "cpu/elementwise.h"
 #include "cpu/kernels.h"
+#include "cpu/row_kernels.h"
 
 namespace videomae::cpu {
 namespace {
@@ -28,11 +28,6 @@ void backward(const UnaryBackward& op, F f) {
   for_elements(op.grad_y.elements(), [=](int64_t from, int64_t until) {
     for (int64_t i = from; i < until; ++i) grad_x[i] = convert<T>(f(widen(g[i]), widen(v[i])));
   });
-}
-
-template <class T>
-T normal_cdf(T x) {
-  return T(0.5) * std::erfc(x * T(-0.70710678118654752440));
 }
 
 template <class T>
@@ -64,8 +59,13 @@ void run_forward(const Unary& op) {
       return forward<T>(op, [](W x) { return 1 / (1 + std::exp(-x)); });
     case UnaryKind::sign:
       return forward<T>(op, [](W x) { return sign(x); });
-    default:
-      return forward<T>(op, [](W x) { return x * normal_cdf(x); });
+    default: {
+      const T* x = op.x.data<T>();
+      T* y = op.y.data<T>();
+      return for_elements(op.x.elements(), [=, kernel = row_kernels<T>().gelu](int64_t from, int64_t until) {
+        kernel(until - from, x + from, y + from);
+      });
+    }
   }
 }
 
@@ -93,11 +93,13 @@ void run_backward(const UnaryBackward& op) {
       return backward<T>(op, [](W g, W y) { return g * y * (1 - y); });
     case UnaryKind::sign:
       return backward<T>(op, [](W, W) { return W{0}; });
-    default:
-      return backward<T>(op, [](W g, W x) {
-        const W density = std::exp(x * x / -2) * W(0.39894228040143267794);
-        return g * (normal_cdf(x) + x * density);
+    default: {
+      const T *g = op.grad_y.data<T>(), *x = op.x.data<T>();
+      T* grad_x = op.grad_x.data<T>();
+      return for_elements(op.x.elements(), [=, kernel = row_kernels<T>().gelu_gradient](int64_t from, int64_t until) {
+        kernel(until - from, g + from, x + from, grad_x + from);
       });
+    }
   }
 }
 

@@ -86,12 +86,19 @@ struct Box {
   float scale_across, scale_down;
 };
 
+/// What becomes of a pixel in [0, 1], and whether left and right are exchanged.
+struct Finish {
+  float mean[3], scale[3];
+  bool flip;
+};
+
 /// y (3, T, size, size)
-__global__ void interpolate(Frames frames, Box box, float* y, int64_t number_of_frames, int64_t size, int64_t count) {
+__global__ void interpolate(Frames frames, Box box, Finish finish, float* y, int64_t number_of_frames, int64_t size, int64_t count) {
   const int64_t number = thread_number();
   if (number >= count) return;
   const Place p(frames, number);
-  const RealTap across(box.width, box.scale_across, p.column), down(box.height, box.scale_down, p.row);
+  const int64_t column = finish.flip ? size - 1 - p.column : p.column;
+  const RealTap across(box.width, box.scale_across, column), down(box.height, box.scale_down, p.row);
   const auto line = [&](int64_t row) {
     const auto pixel = [&](int64_t column) {
       return static_cast<float>(frames.at(p.frame, box.top + row, box.left + column, p.colour)) / 255.0f;
@@ -99,7 +106,8 @@ __global__ void interpolate(Frames frames, Box box, float* y, int64_t number_of_
     return (1 - across.weight) * pixel(across.first) + across.weight * pixel(across.second);
   };
   const float value = (1 - down.weight) * line(down.first) + down.weight * line(down.second);
-  y[((p.colour * number_of_frames + p.frame) * size + p.row) * size + p.column] = value;
+  y[((p.colour * number_of_frames + p.frame) * size + p.row) * size + p.column] =
+      (value - finish.mean[p.colour]) * finish.scale[p.colour];
 }
 
 }  // namespace
@@ -113,9 +121,15 @@ void run(ResizeLinear& op, const Context& context) {
 void run(Interpolate& op, const Context& context) {
   const int64_t frames = op.x.shape()[0], count = frames * op.size * op.size * 3;
   const float size = static_cast<float>(op.size);
-  const Box box{
-      op.left, op.top, op.width, op.height, static_cast<float>(op.width) / size, static_cast<float>(op.height) / size};
-  launch_threads(context, interpolate, count, Frames::of(op.x, op.size, op.size), box, op.y.data<float>(), frames,
+  const Box box{op.left,   op.top,
+                op.width,  op.height,
+                static_cast<float>(op.width) / size, static_cast<float>(op.height) / size};
+  Finish finish{{0, 0, 0}, {1, 1, 1}, op.flip};
+  for (int c = 0; c < 3 && op.normalize; ++c) {
+    finish.mean[c] = static_cast<float>(channel_mean[c]);
+    finish.scale[c] = static_cast<float>(1 / channel_std[c]);
+  }
+  launch_threads(context, interpolate, count, Frames::of(op.x, op.size, op.size), box, finish, op.y.data<float>(), frames,
                  op.size, count);
 }
 

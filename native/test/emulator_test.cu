@@ -1,5 +1,10 @@
-// The device programming model on the emulator: small kernels written as ops' are, whose results are known. nvcc
-// compiles the same file.
+// The device programming model on the emulator: small kernels written as ops' are, whose results are known; and what
+// the emulator itself promises: orders, errors, launches from several threads.
+#include <malloc.h>
+
+#include <atomic>
+#include <thread>
+
 #include "cuda/device/bfloat16.cuh"
 #include "cuda/device/cp_async.cuh"
 #include "cuda/device/launch.cuh"
@@ -91,7 +96,89 @@ void names_mistakes() {
     launch(context, writes_behind_shared_memory, {dim3(1), dim3(64), 4096}, y.data());
   });
   CHECK(far.find("writes_behind_shared_memory") == 0 && far.find("of 4096 bytes") != std::string::npos);
-  std::printf("%s\n%s\n", lost.c_str(), far.c_str());
+}
+
+/// Every thread says when it ran: the place of its number in the order.
+__global__ void order_of_threads(int* order, int* next) {
+  block_sync();
+  order[(*next)++] = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+}
+
+std::vector<int> order_of(emu::Order how, uint64_t seed) {
+  std::vector<int> order(2 * 96), next(1);
+  emu::set_order(how, seed);
+  launch(context, order_of_threads, {dim3(2), dim3(96)}, order.data(), next.data());
+  return order;
+}
+
+void orders_are_what_they_are_called() {
+  const std::vector<int> forward = order_of(emu::Order::forward, 1), reversed = order_of(emu::Order::reversed, 1);
+  for (int i = 0; i < 192; ++i) CHECK(forward[i] == i && reversed[i] == 191 - i);
+  CHECK(order_of(emu::Order::random, 5) == order_of(emu::Order::random, 5));
+  CHECK(order_of(emu::Order::random, 5) != order_of(emu::Order::random, 6));
+}
+
+/// A kernel that ends with an error leaves nothing behind, however often.
+void errors_lose_no_memory() {
+  std::vector<float> y(64);
+  const auto fail_often = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      CHECK(!error_of([&] { launch(context, waits_in_vain, {dim3(1), dim3(64)}, y.data()); }).empty());
+      CHECK(!error_of([&] {
+               launch(context, writes_behind_shared_memory, {dim3(1), dim3(64), 4096}, y.data());
+             }).empty());
+    }
+  };
+  fail_often(10);
+  const size_t before = mallinfo2().uordblks;
+  fail_often(200);
+  CHECK(mallinfo2().uordblks <= before + 4096);
+}
+
+/// Launches of several host threads take turns.
+void host_threads_launch_at_once() {
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (int n = 0; n < 4; ++n) {
+    threads.emplace_back([&wrong, n] {
+      for (int round = 0; round < 20; ++round) {
+        std::vector<float> x(333, static_cast<float>(n)), sum(1);
+        launch(context, row_sums, {dim3(1), dim3(64), 2 * sizeof(float)}, sum.data(), x.data(), 333);
+        wrong += sum[0] != 333.0f * static_cast<float>(n);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
+}
+
+template <int depth>
+__device__ int deep(volatile int* y) {
+  volatile int local[1024];
+  for (int i = 0; i < 1024; ++i) local[i] = y[0] + i;
+  if constexpr (depth > 0) return deep<depth - 1>(y) + local[7];
+  return local[5];
+}
+
+__global__ void needs_much_stack(int* y) { y[1] = deep<100>(y); }
+
+void refuses_what_hardware_refuses() {
+  std::vector<float> y(1);
+  const float* x = y.data();
+  const auto refused = [&](const Launch& how, const char* words) {
+    const std::string error = error_of([&] { launch(context, scale<float>, how, y.data(), x, int64_t{1}, 1.0f); });
+    CHECK(error.find("scale<float>") == 0 && error.find(words) != std::string::npos);
+  };
+  refused({dim3(1), dim3(1025)}, "1 to 1024 threads");
+  refused({dim3(0), dim3(32)}, "a grid of 1 to");
+  refused({dim3(1, 70000), dim3(32)}, "65535");
+  refused({dim3(1), dim3(32), 228 << 10}, "bytes of shared memory");
+  refused({dim3(3), dim3(32), 0, 2}, "a cluster");
+  std::vector<int> words(2);
+  const std::string deep_error = error_of([&] {
+    launch(context, needs_much_stack, {dim3(1), dim3(32)}, words.data());
+  });
+  CHECK(deep_error.find("256 KiB of local variables") != std::string::npos);
 }
 
 void scales() {
@@ -138,5 +225,9 @@ int main() {
   run_case("row sums", sums_rows);
   run_case("product", multiplies);
   run_case("mistakes are named", names_mistakes);
+  run_case("launches that hardware refuses", refuses_what_hardware_refuses);
+  run_case("orders", orders_are_what_they_are_called);
+  run_case("errors lose no memory", errors_lose_no_memory);
+  run_case("host threads launch at once", host_threads_launch_at_once);
   return videomae::test::exit_status();
 }

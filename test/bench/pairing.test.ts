@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { report } from "../../bench/compare.js";
-import { bestSide, compareRows } from "../../bench/pairing.js";
+import { bestSide, compareRows, workingBytes } from "../../bench/pairing.js";
 import { stepRow } from "./rows.js";
 
 const ms = (medianMs: number, fields: Record<string, unknown> = {}) =>
@@ -53,6 +53,18 @@ describe("compareRows", () => {
 it("the best side is chosen in every round anew", () => {
   const rows = [ms(5, { round: 1 }), ms(4, { round: 1 }), ms(6, { round: 2 }), ms(9, { round: 2 })];
   expect(bestSide(rows)).toMatchObject({ medianMs: 5, minMs: 3, rows: [rows[1], rows[2]] });
+});
+
+it("memory of a step is what it takes beyond its process and its fixed states", () => {
+  const memory = { residentBytes: 5000, startBytes: 1000, parameters: 100 };
+  expect(workingBytes(bestSide([ms(100, memory)]))).toBe(5000 - 1000 - 1600);
+  expect(workingBytes(bestSide([ms(100, { ...memory, dtype: "bf16" })]))).toBe(5000 - 1000 - 1800);
+  expect(workingBytes(bestSide([ms(100)]))).toBeUndefined();
+  const text = report(
+    [{ name: "a.jsonl", rows: [ms(100, memory), theirs(200, { ...memory, residentBytes: 7400 })] }],
+    false,
+  );
+  expect(text).toContain("memory 0.50x (0 MB to 0 MB)");
 });
 
 describe("the report", () => {

@@ -46,13 +46,33 @@ const haveKernels = existsSync(gemmBench);
 if (!haveKernels) console.log("skipped: the native benchmarks are not built (node scripts/build-native.mjs --tests)");
 
 it.runIf(haveKernels)("our kernels' rows have the format, and the shapes of the list", () => {
-  const lines = runBench("kernels.js", ["--quick", "--threads", "1"]).trim().split("\n");
-  const rows = lines.map((line, i) => parseRow(line, `kernels.js:${i + 1}`)).filter(isTimed);
+  const lines = runBench("kernels.js", ["--quick", "--threads", "1", "--dtypes", "f32,bf16"]).trim().split("\n");
+  const all = lines.map((line, i) => parseRow(line, `kernels.js:${i + 1}`));
+  const peaks = all.filter((row) => row.bench === "ceiling");
+  expect(peaks).toContainEqual(expect.objectContaining({ name: "read memory", unit: "GB/s" }));
+  const rows = all.filter(isTimed);
   expect(rows.map(identity)).toEqual([
     "gemm device=cpu dtype=f32 threads=1 m=64 n=48 k=32 layout=nt",
-    "attention device=cpu dtype=f32 threads=1 pass=forward clips=2 heads=2 tokens=32 headWidth=16",
-    "attention device=cpu dtype=f32 threads=1 pass=forward+backward clips=2 heads=2 tokens=32 headWidth=16",
+    "gemm device=cpu dtype=bf16 threads=1 m=64 n=48 k=32 layout=nt",
+    ...["f32", "bf16"].flatMap((dtype) =>
+      ["forward", "forward+backward"].map(
+        (pass) => `attention device=cpu dtype=${dtype} threads=1 pass=${pass} clips=2 heads=2 tokens=32 headWidth=16`,
+      ),
+    ),
   ]);
+});
+
+it.each(["f32", "bf16"])("our classifier has a row in %s", (dtype) => {
+  const argv = ["--quick", "--model", "vit-tiny", "--dtype", dtype, "--threads", "1"];
+  const row = parseRow(runBench("classifier.js", argv), "classifier.js");
+  expect(row).toMatchObject({
+    bench: "classifier",
+    system: "videomae",
+    dtype,
+    model: "vit-tiny",
+    clips: 1,
+    quick: true,
+  });
 });
 
 it.runIf(haveKernels)("a native benchmark refuses a shape it cannot read", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { backward } from "#lib/autograd/backward.js";
-import { linear } from "#lib/ops/linear.js";
+import { linear, packWeight } from "#lib/ops/linear.js";
+import { instructionSet } from "#lib/tensor/memory.js";
 import { scope } from "#lib/tensor/scope.js";
 import { Tensor } from "#lib/tensor/tensor.js";
 import { haveShared, loadFixture } from "../fixtures.js";
@@ -41,6 +42,30 @@ describe("linear", () => {
       const x = Tensor.fromArray([1, 2, Number.NaN, 4], [2, 2]);
       const y = linear(x, Tensor.fromArray([1, 1, 2, 2], [2, 2])).readSync();
       expect([...y].map(Number.isNaN)).toEqual([false, false, true, true]);
+    });
+  });
+
+  it("gives the same bits with a packed weight, and refuses one that was packed for another product", () => {
+    scope(() => {
+      const numbers = (count: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(i * i));
+      const x = Tensor.fromArray(numbers(5 * 70), [5, 70]);
+      const weight = Tensor.fromArray(numbers(33 * 70), [33, 70]);
+      const packed = packWeight(weight);
+      expect(packed.dtype).toBe("u8");
+      expect(linear(x, weight, { packed, gelu: true }).readSync()).toEqual(
+        linear(x, weight, { gelu: true }).readSync(),
+      );
+      const other = packWeight(Tensor.zeros([33, 7]));
+      expect(() => linear(x, weight, { packed: other })).toThrow(
+        /linear: expected packed of shape.*pack the weight again/,
+      );
+      const before = instructionSet();
+      try {
+        instructionSet("portable");
+        if (before !== "portable") expect(() => linear(x, weight, { packed })).toThrow(/packed/);
+      } finally {
+        instructionSet(before as Parameters<typeof instructionSet>[0]);
+      }
     });
   });
 
