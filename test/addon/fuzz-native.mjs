@@ -41,7 +41,8 @@ function tensor(shape, type, value) {
 }
 const anything = () => (chance(0.02) ? pick([Number.NaN, Number.POSITIVE_INFINITY, 1e30]) : stream.uniform() * 4 - 2);
 const real = (shape) => tensor(shape, dtype, anything);
-const f64 = (shape) => tensor(shape, "f64", anything);
+const f64 = (shape, value = anything) => tensor(shape, "f64", value);
+const bf16 = (shape) => tensor(shape, "bf16", () => stream.integer(65536)); // any bits
 const bytes = (shape) => tensor(shape, "u8", () => stream.integer(256));
 const ints = (shape, limit) => {
   const wild = chance(0.1);
@@ -244,7 +245,7 @@ function readBack(outputs) {
   }
 }
 
-const good = nativeCalls({ real, ints, bytes, f64, pick, chance });
+const good = nativeCalls({ real, ints, bytes, f64, bf16, pick, chance });
 const missing = [
   ...Object.keys(native.ops).filter((op) => !good[op]),
   ...Object.keys(good).filter((op) => !native.ops[op]),

@@ -1,8 +1,9 @@
 // One plausible call for every native op, of random small sizes: the starting point of the misuse test, which then breaks
-// one thing or another. `draw` makes operands: real(shape), ints(shape, limit), bytes(shape), f64(shape); `pick` chooses.
+// one thing or another. `draw` makes operands: real(shape), ints(shape, limit), bytes(shape), f64(shape), bf16(shape);
+// `pick` chooses.
 
 /** @returns {Record<string, () => Record<string, unknown>>} by op name */
-export function nativeCalls({ real, ints, bytes, f64, pick, chance }) {
+export function nativeCalls({ real, ints, bytes, f64, bf16, pick, chance }) {
   const size = () => pick([0, 1, 1, 2, 3, 5, 17]);
   const some = () => pick([1, 2, 3, 5, 33]);
   const shape = () => Array.from({ length: pick([0, 1, 2, 3, 4, 8]) }, () => pick([1, 1, 2, 3, 0]));
@@ -99,9 +100,11 @@ export function nativeCalls({ real, ints, bytes, f64, pick, chance }) {
       const blocks = pick([0, 1, 4]);
       const flat = () => real([16 * blocks]);
       const state = { parameters: flat(), gradients: flat(), expAvg: flat(), expAvgSq: flat() };
+      const copies = bf16([pick([0, 16 * blocks])]);
       const table = { segments: ints([2, 2], blocks + 1), rateScales: f64([2]) };
+      const values = { learningRate: f64([]), weightDecay: f64([]), updates: ints([], 9) };
       const gradientNorm = maybe(() => real([]));
-      return { ...state, ...table, gradientNorm, clipNorm: gradientNorm ? 1 : 0, step: pick([1, 3]) };
+      return { ...state, copies, ...table, ...values, gradientNorm, clipNorm: gradientNorm ? 1 : 0 };
     },
     gradNorm: () => ({ x: real(shape()) }),
     cropResize: () => {
@@ -109,6 +112,34 @@ export function nativeCalls({ real, ints, bytes, f64, pick, chance }) {
       const [left, top] = [pick([0, 0, w >> 1]), pick([0, 0, h >> 1])];
       const out = { outWidth: pick([1, 2, 7, 40]), outHeight: pick([1, 2, 7, 40]) };
       return { x: bytes([t, h, w, 3]), left, top, width: w - left, height: h - top, ...out };
+    },
+    affine: () => {
+      const map = {
+        a: pick([1, -1, 0.9]),
+        b: pick([0, 0.3]),
+        c: pick([0, 4, 1e9]),
+        d: pick([0, -0.3]),
+        f: pick([0, 2]),
+      };
+      return {
+        x: bytes([size(), some(), some(), 3]),
+        ...map,
+        filter: kind("bilinear", "bicubic"),
+        fill: pick([0, 128]),
+      };
+    },
+    colorTransform: () => {
+      const names = [
+        "autoContrast",
+        "equalize",
+        "invert",
+        "posterize",
+        "solarize",
+        "solarizeAdd",
+        "color",
+        "sharpness",
+      ];
+      return { x: bytes([size(), some(), some(), 3]), kind: kind(...names), amount: pick([0, 1, 5]) };
     },
     frameToRgb: () => {
       const [width, height, chromaX, chromaY] = [some(), some(), pick([0, 1, 2]), pick([0, 1])];
@@ -209,9 +240,9 @@ export function nativeCalls({ real, ints, bytes, f64, pick, chance }) {
     }),
     dropout: () => ({
       x: real(shape()),
+      key: f64([3], () => pick([0, 1, 7])),
       probability: pick([0, 0.5, 1]),
-      seed: 1,
-      stream: 2,
+      path: 2,
       perSample: chance(0.5),
     }),
   };
