@@ -132,6 +132,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
   const decay = cosineSchedule(schedules.weightDecay);
   const done = await train({
     ...{ procedure, batches, accumulate, start, steps: plan.steps, seed, guards, saver, log, folder },
+    late: model.device !== "cpu",
     schedule: (update) => ({ learningRate: rate.at(update), weightDecay: decay.at(update) }),
     onUpdate: () => {
       known = batches.quarantine();
