@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util";
 import { VideomaeError } from "#lib/errors.js";
 import { runCommand } from "./command.js";
-import { type Comparison, compareRows, middleRow, type Side, variantText } from "./pairing.js";
+import { type Comparison, compareRows, middleRow, type Side, variantText, workingBytes } from "./pairing.js";
 import { isTimed, machineOf, type Row, readRows, type TimedRow } from "./row.js";
 
 /** The report on files of rows, oldest first. */
@@ -43,7 +43,7 @@ function section(
   const lines = pairs.map(({ identity, ours, theirs, ratio, spread, fastest, machines }) => {
     const range = spread ? ` (${spread.map((value) => value.toFixed(2)).join(" to ")})` : "";
     const across = machines.length > 1 ? `  ACROSS MACHINES: ${machines.join("; ")}` : "";
-    return `  ${ratio.toFixed(2)}x${range}, fastest runs ${fastest.toFixed(2)}x  ${identity}: ${names.ours} ${side(ours)}, ${names.theirs} ${side(theirs)}${across}`;
+    return `  ${ratio.toFixed(2)}x${range}, fastest runs ${fastest.toFixed(2)}x  ${identity}: ${names.ours} ${side(ours)}, ${names.theirs} ${side(theirs)}${memory(ours, theirs)}${across}`;
   });
   for (const { identity, ours, theirs } of apart)
     lines.push(
@@ -67,6 +67,14 @@ function summary(row: TimedRow): string {
 function side(of: Side): string {
   const variant = variantText(middleRow(of));
   return `${Number(of.medianMs.toPrecision(4))} ms${variant && ` [${variant}]`}`;
+}
+
+/** What a step takes in memory beyond its fixed states, on both sides. */
+function memory(ours: Side, theirs: Side): string {
+  const [left, right] = [workingBytes(ours), workingBytes(theirs)];
+  if (left === undefined || right === undefined) return "";
+  const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
+  return `; memory ${(left / right).toFixed(2)}x (${megabytes(left)} to ${megabytes(right)})`;
 }
 
 function failureLine(row: Row): string {

@@ -1,7 +1,7 @@
 // Times of our dense products and of our attention, at the shapes of shapes.json: one row each, with the identity of
-// the rows of peers/gemm.py and peers/attention.py.
+// the rows of peers/gemm.py and peers/attention.py. And what the processor can do at most ("peak").
 //
-//   npm run bench:kernels -- --only gemm --threads 2
+//   npm run bench:kernels -- --only gemm --dtypes f32,bf16 --threads 2
 //
 // The C++ programs of native/bench measure; this completes their rows. Their build is that of the native tests.
 import { spawn } from "node:child_process";
@@ -17,19 +17,27 @@ import { origin } from "./machine.js";
 import { parseRow } from "./row.js";
 import { attentionShapes, gemmShapes } from "./shapes.js";
 
-const programs = {
+/** A program of native/bench: its arguments, and how many rows it prints for each. Where it names its rows itself, none. */
+interface Program {
+  readonly file: string;
+  readonly work: (quick: boolean, dtype: string) => readonly { name: string; argument: string }[];
+  readonly rowsEach: number;
+}
+
+const programs: Record<"peak" | "gemm" | "attention", Program> = {
+  peak: { file: "cpu_peak", work: () => [], rowsEach: 1 },
   gemm: {
     file: "gemm_bench",
-    work: (quick: boolean) =>
-      gemmShapes(quick).map((p) => ({ name: p.name, argument: `f32:${p.m}x${p.n}x${p.k}:${p.layout}` })),
+    work: (quick, dtype) =>
+      gemmShapes(quick).map((p) => ({ name: p.name, argument: `${dtype}:${p.m}x${p.n}x${p.k}:${p.layout}` })),
     rowsEach: 1,
   },
   attention: {
     file: "attention_bench",
-    work: (quick: boolean) =>
+    work: (quick, dtype) =>
       attentionShapes(quick).map((s) => ({
         name: s.name,
-        argument: `f32:${s.clips}x${s.heads}x${s.tokens}x${s.headWidth}`,
+        argument: `${dtype}:${s.clips}x${s.heads}x${s.tokens}x${s.headWidth}`,
       })),
     rowsEach: 2,
   },
@@ -44,17 +52,30 @@ function findProgram(file: string): string {
   throw new VideomaeError({ op: "bench:kernels", expected: `${file} in ${work}`, got: "none", hint });
 }
 
-async function measure(only: keyof typeof programs, threads: string, quick: boolean, round?: number): Promise<void> {
+interface Options {
+  readonly threads: string;
+  readonly dtypes: readonly string[];
+  readonly quick: boolean;
+  readonly round: number | undefined;
+}
+
+async function measure(only: keyof typeof programs, { threads, dtypes, quick, round }: Options): Promise<void> {
   const { file, work, rowsEach } = programs[only];
-  const all = work(quick);
+  const all = dtypes.flatMap((dtype) => work(quick, dtype));
   const child = spawn(findProgram(file), ["--threads", threads, ...all.map(({ argument }) => argument)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
   let lines = 0;
   for await (const line of createInterface({ input: child.stdout })) {
-    const { name } = all[Math.floor(lines++ / rowsEach)];
-    const row = { ...JSON.parse(line), name, ...(round && { round }), ...(quick && { quick }), ...origin() };
+    const name = all[Math.floor(lines++ / rowsEach)]?.name;
+    const row = {
+      ...JSON.parse(line),
+      ...(name && { name }),
+      ...(round && { round }),
+      ...(quick && { quick }),
+      ...origin(),
+    };
     parseRow(JSON.stringify(row), file);
     console.log(JSON.stringify(row));
   }
@@ -67,6 +88,7 @@ await runCommand(async () => {
     options: {
       only: { type: "string" },
       threads: { type: "string", default: String(os.availableParallelism()) },
+      dtypes: { type: "string", default: "f32" },
       round: { type: "string" },
       quick: { type: "boolean", default: false },
     },
@@ -76,5 +98,6 @@ await runCommand(async () => {
   if (chosen.length === 0)
     throw new VideomaeError({ op: "bench:kernels --only", expected: names.join(" or "), got: values.only });
   const round = values.round ? Number(values.round) : undefined;
-  for (const name of chosen) await measure(name, values.threads, values.quick, round);
+  const { threads, quick } = values;
+  for (const name of chosen) await measure(name, { threads, dtypes: values.dtypes.split(","), quick, round });
 });

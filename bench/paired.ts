@@ -1,8 +1,10 @@
 // Measures ours and PyTorch in turn, round after round, in one sitting: the only way in which times of a shared machine
 // can be compared. Writes one file of rows and prints what bench:compare says of it.
 //
-//   npm run bench:paired -- --rounds 3 [--only step,gemm,attention] [--models vit-small,vit-base]
-//       [--dtypes f32,bf16] [--compile none,default] [--python python3]
+//   npm run bench:paired -- --rounds 3 [--only peak,step,classifier,gemm,attention] [--models vit-small,vit-base]
+//       [--clips 2] [--decoder 0.5,0] [--dtypes f32,bf16] [--compile none,default] [--python python3]
+//
+// "peak" has no partner: it is what the processor could do, in the same sitting.
 //
 // Rows are written as they come, so a run that is stopped keeps what it had. --quick uses tiny shapes, and keeps its
 // file out of the results.
@@ -19,7 +21,7 @@ import { report } from "./compare.js";
 import { origin } from "./machine.js";
 import { parseRow, readRows } from "./row.js";
 
-const kinds = ["step", "gemm", "attention"] as const;
+const kinds = ["peak", "step", "classifier", "gemm", "attention"] as const;
 type Kind = (typeof kinds)[number];
 
 interface Plan {
@@ -27,7 +29,8 @@ interface Plan {
   readonly rounds: number;
   readonly models: readonly string[];
   readonly clips: string;
-  /** Of the peer; ours is f32. */
+  /** Ratios of the decoder's mask; 0 is masking of the encoder only. */
+  readonly decoder: readonly string[];
   readonly dtypes: readonly string[];
   /** Kinds of compilation of the peer's step that are tried; all where it is undefined. */
   readonly compile: readonly string[] | undefined;
@@ -53,18 +56,25 @@ function commands(kind: Kind, plan: Plan, round: number): string[][] {
     ...rest,
     ...shared,
   ];
-  if (kind !== "step") return [ours("kernels.js", "--only", kind), peer(`${kind}.py`)];
-  return plan.models.flatMap((model) => [
-    ours("step.js", "--model", model, "--batch", clips),
-    peer(
-      "pretrain_step.py",
-      "--models",
-      model,
-      "--clips",
-      clips,
-      ...(plan.compile ? ["--compile", ...plan.compile] : []),
-    ),
-  ]);
+  const compile = plan.compile ? ["--compile", ...plan.compile] : [];
+  if (kind === "peak") return [ours("kernels.js", "--only", "peak")];
+  if (kind === "gemm" || kind === "attention")
+    return [ours("kernels.js", "--only", kind, "--dtypes", plan.dtypes.join()), peer(`${kind}.py`)];
+  if (kind === "classifier") {
+    const model = quick ? "vit-tiny" : "vit-base";
+    return [
+      ...plan.dtypes.map((dtype) => ours("classifier.js", "--model", model, "--dtype", dtype)),
+      peer("classifier.py", "--models", model, "--clips", "1", ...compile),
+    ];
+  }
+  return plan.models.flatMap((model) =>
+    plan.decoder.flatMap((decoder) => [
+      ...plan.dtypes.map((dtype) =>
+        ours("step.js", "--model", model, "--batch", clips, "--decoder", decoder, "--dtype", dtype),
+      ),
+      peer("pretrain_step.py", "--models", model, "--clips", clips, "--decoder", decoder, ...compile),
+    ]),
+  );
 }
 
 /** Runs a command and appends the rows it prints, each as it comes. */
@@ -118,6 +128,7 @@ function parsePlan(): { plan: Plan; folder: string } {
       only: { type: "string" },
       models: { type: "string" },
       clips: { type: "string", default: "2" },
+      decoder: { type: "string", default: "0.5" },
       dtypes: { type: "string", default: "f32" },
       compile: { type: "string" },
       threads: { type: "string", default: String(os.availableParallelism()) },
@@ -145,6 +156,7 @@ function parsePlan(): { plan: Plan; folder: string } {
       rounds,
       models,
       clips,
+      decoder: values.decoder.split(","),
       dtypes: values.dtypes.split(","),
       compile: values.compile?.split(","),
       threads,

@@ -83,6 +83,19 @@ export function ratioOf(ours: Side, theirs: Side): Pick<Pair, "ratio" | "spread"
   return { ratio: median(ratios), spread, fastest };
 }
 
+/**
+ * Bytes that a step needs beyond what it must hold in any case: the most resident memory, less that of the process after
+ * its imports, less the states of a parameter (f32 value, gradient and two moments, 16 bytes; its bf16 copy, 2 more). Of
+ * the rows of a side the least counts. Undefined where a row does not say.
+ */
+export function workingBytes({ rows }: Side): number | undefined {
+  const bytes = rows.flatMap((row) => {
+    if (row.bench !== "step" || !row.residentBytes || !row.startBytes || !row.parameters) return [];
+    return [row.residentBytes - row.startBytes - (row.dtype === "bf16" ? 18 : 16) * row.parameters];
+  });
+  return bytes.length > 0 ? Math.min(...bytes) : undefined;
+}
+
 /** A variant as text, e.g. "compile=default graph=true". */
 export function variantText({ variant = {} }: TimedRow): string {
   return Object.entries(variant)

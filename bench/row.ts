@@ -61,7 +61,10 @@ const step = z.strictObject({
   peakBytes: z.number().optional(),
   arenaBytes: z.number().optional(),
   reservedBytes: z.number().optional(),
+  /** The most resident memory of the process, and what it had after its imports. */
   residentBytes: z.number().optional(),
+  startBytes: z.number().optional(),
+  parameters: count.optional(),
 });
 
 const classifier = z.strictObject({

@@ -1,6 +1,6 @@
 // The time and memory of one dual-masked training step (forward, backward, AdamW) on u8 clips of noise.
 //
-//   npm run bench:step -- --model vit-small --batch 2 --steps 10
+//   npm run bench:step -- --model vit-small --batch 2 --steps 10 --dtype bf16
 //
 // The step is what peers/pretrain_step.py does: loss, backward, clipping by the global norm, AdamW. Prints one row
 // (row.ts) of the steps after the third, by when the step runs from its planned memory. Times of one machine and moment
@@ -34,6 +34,8 @@ function count(option: string, text: string): number {
   throw new VideomaeError({ op: `bench:step --${option}`, expected: "a positive integer", got: text });
 }
 
+const startBytes = process.memoryUsage.rss();
+
 await runCommand(() => {
   const { values } = parseArgs({
     options: {
@@ -42,6 +44,7 @@ await runCommand(() => {
       steps: { type: "string", default: "10" },
       threads: { type: "string" },
       decoder: { type: "string", default: "0.5" },
+      dtype: { type: "string", default: "f32" },
       recompute: { type: "boolean", default: false },
       round: { type: "string" },
       quick: { type: "boolean", default: false },
@@ -53,7 +56,11 @@ await runCommand(() => {
   if (!(ratio >= 0 && ratio < 1))
     throw new VideomaeError({ op: "bench:step --decoder", expected: "a ratio in [0, 1)", got: values.decoder });
 
-  using model = pretrainModel(values.model, { seed: 0, recompute: values.recompute });
+  if (values.dtype !== "f32" && values.dtype !== "bf16")
+    throw new VideomaeError({ op: "bench:step --dtype", expected: "f32 or bf16", got: values.dtype });
+  const { dtype } = values;
+
+  using model = pretrainModel(values.model, { seed: 0, recompute: values.recompute, dtype });
   using optimizer = new AdamW(parameterGroups(model), { lr: 1e-4, betas: [0.9, 0.95], clipNorm: 0.02 });
   const { frames, image } = model.config;
   const masks = dualMask({
@@ -98,7 +105,7 @@ await runCommand(() => {
     system: "videomae",
     device: "cpu",
     threads: threads(),
-    dtype: "f32",
+    dtype,
     model: modelName(values.model),
     clips: batch,
     decoderMaskRatio: ratio,
@@ -112,6 +119,8 @@ await runCommand(() => {
     peakBytes: peak,
     arenaBytes: arena,
     residentBytes: 1024 * process.resourceUsage().maxRSS,
+    startBytes,
+    parameters: model.namedParameters().reduce((sum, [, p]) => sum + p.value.size, 0),
     otherCores,
     variant: { instructionSet: instructionSet(), recompute: values.recompute },
     ...(values.round && { round: Number(values.round) }),

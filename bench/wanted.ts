@@ -10,9 +10,9 @@ export interface WantedTable {
 }
 
 const passes = ["forward", "forward+backward"] as const;
-const step = (device: string, model: string, clips: number, dtype: string, label: string): Wanted => ({
+const step = (device: string, model: string, clips: number, dtype: string, label: string, ratio = 0.5): Wanted => ({
   label,
-  fields: { bench: "step", device, model, clips, dtype, decoderMaskRatio: 0.5 },
+  fields: { bench: "step", device, model, clips, dtype, decoderMaskRatio: ratio },
 });
 
 function attention(device: "cpu" | "cuda", dtype: string): Wanted[] {
@@ -59,6 +59,8 @@ export const wantedTables: readonly WantedTable[] = [
     title: "CPU: training step, dual masking",
     rows: ["f32", "bf16"].flatMap((dtype) => [
       step("cpu", "vit-small", 2, dtype, `ViT-S, 2 clips, ${dtype}`),
+      step("cpu", "vit-small", 8, dtype, `ViT-S, 8 clips, ${dtype}`),
+      step("cpu", "vit-small", 8, dtype, `ViT-S, 8 clips, encoder mask only, ${dtype}`, 0),
       step("cpu", "vit-base", 2, dtype, `ViT-B, 2 clips, ${dtype}`),
     ]),
   },

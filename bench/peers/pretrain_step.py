@@ -114,6 +114,7 @@ def measure(session, args, identity, variant):
     operations = 6 * clips * videomae.forward_multiply_adds(config, visible, decoded)  # 2 a multiply-add, 3 passes
     rates = dict(clipsPerSecond=times.per_second(clips, 1), gflopPerSecond=times.per_second(operations, 1e9))
     session.row(times, **identity, **rates, firstStepSeconds=round(first, 2), loss=loss, **memory.fields(),
+                parameters=sum(p.numel() for p in model.parameters()),
                 variant={**variant.fields, **kernels})
 
 
@@ -152,8 +153,16 @@ class Memory:
     def fields(self):
         if self.cuda:
             return dict(peakBytes=torch.cuda.max_memory_allocated(), reservedBytes=torch.cuda.max_memory_reserved())
-        status = Path("/proc/self/status").read_text()
-        return dict(residentBytes=1024 * int(re.search(r"VmHWM:\s+(\d+)", status)[1]))
+        return dict(residentBytes=resident("VmHWM"), startBytes=START_BYTES)
+
+
+def resident(field):
+    """A figure of this process's resident memory: VmRSS is now, VmHWM the most there was."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(re.search(field + r":\s+(\d+)", status)[1])
+
+
+START_BYTES = resident("VmRSS")  # after the imports
 
 
 if __name__ == "__main__":

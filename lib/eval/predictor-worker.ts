@@ -13,6 +13,7 @@ const port = parentPort!;
 const answer = (message: FromPredictor, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 const setup = workerData as PredictorSetup;
 const { model, labels, report, preprocessing } = await open();
+model.packWeights();
 const { image } = model.config;
 const input: InputSpec = {
   image,

@@ -34,7 +34,8 @@ export class Attention extends Module {
 
   /** (B, N, D) -> (B, N, D); `residual` (B, N, D) is added by the output projection. */
   forward(xBND: Tensor, residual?: Tensor): Tensor {
-    const qkv = linear(xBND, this.qkv.weight.operand, { bias: this.#packedBias() }); // (B, N, 3D)
+    const { operand, packed } = this.qkv.weight;
+    const qkv = linear(xBND, operand, { packed, bias: this.#packedBias() }); // (B, N, 3D)
     return this.proj.forward(attention(qkv, this.heads, this.#logitScale()), { residual });
   }
 

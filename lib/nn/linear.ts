@@ -1,5 +1,6 @@
 // The linear layer.
 import { type LinearOptions, linear } from "../ops/linear.js";
+import type { MlpLayer } from "../ops/mlp.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { type Initializer, xavierUniform, zeros } from "./initializers.js";
 import { Module, type Parameter } from "./module.js";
@@ -16,8 +17,14 @@ export class Linear extends Module {
     this.bias = options.bias === false ? undefined : this.parameter("bias", [outputs], zeros);
   }
 
+  /** What a product reads of the layer. */
+  get operands(): MlpLayer {
+    return { weight: this.weight.operand, packed: this.weight.packed, bias: this.bias?.value };
+  }
+
   /** (..., I) -> (..., O) */
   forward(x: Tensor, options: Pick<LinearOptions, "residual" | "gelu"> = {}): Tensor {
-    return linear(x, this.weight.operand, { ...options, bias: this.bias?.value });
+    const { weight, ...operands } = this.operands;
+    return linear(x, weight, { ...options, ...operands });
   }
 }

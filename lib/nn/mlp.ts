@@ -1,4 +1,5 @@
 // The two-layer perceptron of a block: linear, exact GELU, linear (spec 1.4).
+import { mlp } from "../ops/mlp.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Initializer } from "./initializers.js";
 import { Linear } from "./linear.js";
@@ -16,6 +17,6 @@ export class Mlp extends Module {
 
   /** (..., D) -> (..., D); `residual` (..., D) is added by the second layer. */
   forward(x: Tensor, residual?: Tensor): Tensor {
-    return this.fc2.forward(this.fc1.forward(x, { gelu: true }), { residual });
+    return mlp(x, this.fc1.operands, this.fc2.operands, residual);
   }
 }

@@ -105,6 +105,15 @@ export abstract class Module implements Disposable {
   }
 
   /**
+   * For inference on the CPU: packs the matrices once, so that products need not. A parameter that is written later is read
+   * as it is again, until this is called again.
+   */
+  packWeights(): this {
+    for (const [, parameter] of this.namedParameters()) parameter.pack();
+    return this;
+  }
+
+  /**
    * Copies values in by name.
    * @param values  of exactly this module's names and shapes, as f32 or f64 numbers
    * @throws VideomaeError naming every missing, unknown or misshapen entry

@@ -14,9 +14,10 @@ export { embedVisible } from "./embed-visible.js";
 export { frameToRgb, type Orientation, type StoredLayout } from "./frame-to-rgb.js";
 export { gatherTokens, scatterTokens } from "./gather-tokens.js";
 export { addLayerNorm, type LayerNormOptions, layerNorm } from "./layer-norm.js";
-export { type LinearOptions, linear } from "./linear.js";
+export { type LinearOptions, linear, packWeight } from "./linear.js";
 export { maskedPixelLoss, type PixelLossTargets, pixelTargets, tokenLosses } from "./masked-pixel-loss.js";
 export { type MatmulOptions, matmul } from "./matmul.js";
+export { type MlpLayer, mlp } from "./mlp.js";
 export { permute, transpose } from "./permute.js";
 export {
   fill,

@@ -11,12 +11,21 @@ export interface LinearOptions {
   readonly residual?: Tensor;
   /** Applies the exact (erf) GELU after the bias. */
   readonly gelu?: boolean;
+  /** What `packWeight` made of the weight as it is now: the product reads it instead, and gives the same bits sooner. */
+  readonly packed?: Tensor;
 }
 
 const apply = defineOp(
   "linear",
-  (save, x: Tensor, weight: Tensor, bias: Tensor | undefined, residual: Tensor | undefined, gelu: boolean) => {
-    const { y, preactivation } = nativeOp("linear", { x, weight, bias, residual, gelu });
+  (
+    save,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | undefined,
+    residual: Tensor | undefined,
+    { gelu, packed }: Pick<LinearOptions, "gelu" | "packed">,
+  ) => {
+    const { y, preactivation } = nativeOp("linear", { x, weight, bias, residual, packed, gelu });
     const saved = save({ x, weight, preactivation });
     return [
       y,
@@ -46,5 +55,16 @@ const apply = defineOp(
  * @throws VideomaeError when shapes or dtypes do not fit
  */
 export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): Tensor {
-  return apply(x, weight, options.bias, options.residual, options.gelu ?? false);
+  const { gelu = false, packed } = options;
+  return apply(x, weight, options.bias, options.residual, { gelu, packed });
+}
+
+/**
+ * A weight as products on the CPU read it, for many products with one weight. It holds for the instruction set in use,
+ * and until the weight is written.
+ * @param weight  (O, I) on the CPU
+ * @returns u8
+ */
+export function packWeight(weight: Tensor): Tensor {
+  return nativeOp("packWeight", { weight }).packed;
 }

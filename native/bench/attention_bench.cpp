@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "bench/timed_row.h"
+#include "cpu/convert.h"
 #include "cpu/flash_attention.h"
 
 namespace {
@@ -18,10 +19,10 @@ struct Size {
 template <class T>
 void measure(const char* dtype, const Size& s) {
   size_t heads_out = size_t(s.clips) * s.tokens * s.heads * s.head_width;
-  std::vector<T> qkv(3 * heads_out), out(heads_out), grad(heads_out), lse(s.clips * s.heads * s.tokens),
-      grad_qkv(qkv.size());
-  for (size_t i = 0; i < qkv.size(); ++i) qkv[i] = T(i * 7919 % 1013) / 506 - 1;
-  for (size_t i = 0; i < grad.size(); ++i) grad[i] = T(i * 6007 % 997) / 498 - 1;
+  std::vector<T> qkv(3 * heads_out), out(heads_out), grad(heads_out), grad_qkv(qkv.size());
+  std::vector<wide_t<T>> lse(s.clips * s.heads * s.tokens);
+  for (size_t i = 0; i < qkv.size(); ++i) qkv[i] = cpu::convert<T>(double(i * 7919 % 1013) / 506 - 1);
+  for (size_t i = 0; i < grad.size(); ++i) grad[i] = cpu::convert<T>(double(i * 6007 % 997) / 498 - 1);
   bench::Buffer forward_space = bench::allocate(flash_attention_workspace<T>(s.clips, s.tokens, s.heads, s.head_width));
   bench::Buffer backward_space =
       bench::allocate(flash_attention_backward_workspace<T>(s.clips, s.tokens, s.heads, s.head_width));
@@ -53,15 +54,15 @@ int main(int argc, char** argv) {
       continue;
     }
     Size s{};
-    char dtype[4], rest;
+    char dtype[5], rest;
     int read =
-        std::sscanf(argv[i], "%3[f0-9]:%ldx%ldx%ldx%ld%c", dtype, &s.clips, &s.heads, &s.tokens, &s.head_width, &rest);
-    bool f64 = read == 5 && std::strcmp(dtype, "f64") == 0;
+        std::sscanf(argv[i], "%4[bf0-9]:%ldx%ldx%ldx%ld%c", dtype, &s.clips, &s.heads, &s.tokens, &s.head_width, &rest);
     bool positive = s.clips > 0 && s.heads > 0 && s.tokens > 0 && s.head_width > 0;
-    if (read != 5 || (!f64 && std::strcmp(dtype, "f32") != 0) || !positive || s.head_width > kAttentionMaxHeadDim) {
+    auto is = [&](const char* name) { return read == 5 && std::strcmp(dtype, name) == 0; };
+    if (!(is("f64") || is("f32") || is("bf16")) || !positive || s.head_width > kAttentionMaxHeadDim) {
       std::fprintf(stderr, "attention_bench: expected e.g. f32:1x12x1568x64, got %s\n", argv[i]);
       return 2;
     }
-    f64 ? measure<double>(dtype, s) : measure<float>(dtype, s);
+    is("f64") ? measure<double>(dtype, s) : is("f32") ? measure<float>(dtype, s) : measure<bf16>(dtype, s);
   }
 }

@@ -1,102 +1,113 @@
 // The drive of fused attention: workspace, groups of heads, pieces of work. Elements are touched in
-// flash_attention_kernel.h. Heads go in groups whose packed operands fit a bounded workspace; the grouping depends on
-// sizes only.
+// flash_attention_kernel.h and, with AMX, in flash_attention_tiles.h. Heads go in groups whose packed operands fit a
+// bounded workspace; the grouping depends on sizes only.
 #include "cpu/flash_attention.h"
 
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "core/instruction_set.h"
 #include "core/thread_pool.h"
-#include "cpu/flash_attention_kernel.h"
+#include "cpu/flash_attention_kernels.h"
 
 namespace videomae {
 namespace {
 
 constexpr int64_t kGroupBytes = 48 << 20;  // of packed operands at a time, unless one head needs more
-constexpr int64_t kCacheLine = 64;
+// Pieces of work wanted of one call, to keep many cores busy; and the fewest keys of a piece of the backward pass, each
+// of which has a copy of grad q to itself.
+constexpr int64_t kForwardPieces = 64, kBackwardPieces = 32, kFewestKeys = 256;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 template <class T>
 const AttentionKernels<T>& kernels_of(const AttentionKernelSet& set) {
-  if constexpr (sizeof(T) == sizeof(float))
+  if constexpr (std::is_same_v<T, double>)
+    return set.f64;
+  else if constexpr (std::is_same_v<T, float>)
     return set.f32;
   else
-    return set.f64;
+    return set.low;
 }
 
-const AttentionKernelSet& current_set() {
+template <class T>
+const AttentionKernels<T>& kernels_for(InstructionSet set) {
 #if defined(__x86_64__)
-  const InstructionSet set = current_instruction_set();
-  if (set >= InstructionSet::kAvx512) return kAttentionAvx512;
-  if (set >= InstructionSet::kAvx2) return kAttentionAvx2;
+  if constexpr (std::is_same_v<T, float>)
+    if (set >= InstructionSet::kAmx) return kAttentionTilesF32;
+  if constexpr (std::is_same_v<T, bf16>)
+    if (set >= InstructionSet::kAmx) return kAttentionTilesBf16;
+  if (set >= InstructionSet::kAvx512) return kernels_of<T>(kAttentionAvx512);
+  if (set >= InstructionSet::kAvx2) return kernels_of<T>(kAttentionAvx2);
 #endif
-  return kAttentionPortable;
+  (void)set;
+  return kernels_of<T>(kAttentionPortable);
 }
 
-/// Lays out one head's space from `base` (null: only counts). Returns its size in elements, whole cache lines.
-template <class T>
-int64_t lay_out(const AttentionKernels<T>& kernels, int64_t tokens, int64_t d, bool backward, T* base,
-                HeadSpace<T>* space) {
-  int64_t size = 0;
-  auto take = [&](int64_t elements) {
-    T* at = base ? base + size : nullptr;
-    int64_t line = kCacheLine / static_cast<int64_t>(sizeof(T));
-    size += ceil_div(elements, line) * line;
-    return at;
-  };
-  int64_t rows = tokens * d, panels = ceil_div(tokens, kernels.rows) * kernels.step * d;
-  *space = {};
-  space->q_rows = take(rows);
-  space->k_rows = take(rows);
-  space->k_panels = take(panels);
-  space->v_rows = take(rows);
-  if (!backward) return size;
-  space->q_panels = take(panels);
-  space->v_panels = take(panels);
-  space->grad_out_rows = take(rows);
-  space->grad_out_panels = take(panels);
-  space->k_norm = take(tokens);
-  space->q_norm = take(tokens);
-  space->output_dot = take(tokens);
-  return size;
-}
+/// How a call is cut: heads (of all clips) into groups, the tokens of a head into parts of part_tokens.
+struct Cut {
+  int64_t tokens, head_dim;
+  bool backward;
+  int64_t heads, part_tokens, parts, space, group;  // space: bytes of a head
 
-/// Sizes of one call under one instruction set.
-template <class T>
-struct Layout {
-  int64_t heads, blocks;     // (clip, head) pairs; blocks of tokens a head
-  int64_t head_size, group;  // elements of a head's space; heads packed at a time
-  int64_t scale_parts;       // doubles in front: the pieces of grad_logit_scale, (heads, blocks)
-
-  Layout(const AttentionKernels<T>& kernels, int64_t batch, int64_t tokens, int64_t heads_per_clip, int64_t d,
-         bool backward) {
-    HeadSpace<T> unused;
-    heads = batch * heads_per_clip;
-    blocks = ceil_div(tokens, kernels.block_tokens);
-    head_size = lay_out<T>(kernels, tokens, d, backward, nullptr, &unused);
-    int64_t fit = kGroupBytes / (std::max<int64_t>(1, head_size) * static_cast<int64_t>(sizeof(T)));
-    group = std::max<int64_t>(1, std::min(heads, fit));
-    scale_parts = backward ? ceil_div(heads * blocks, 8) * 8 : 0;
+  template <class T>
+  Cut(const AttentionKernels<T>& kernels, int64_t batch, int64_t tokens, int64_t heads_per_clip, int64_t d,
+      bool backward)
+      : tokens(tokens), head_dim(d), backward(backward), heads(batch * heads_per_clip) {
+    const int64_t wanted = ceil_div(backward ? kBackwardPieces : kForwardPieces, std::max<int64_t>(1, heads));
+    const int64_t most = ceil_div(tokens, backward ? kFewestKeys : kTokenGrain);
+    part_tokens = ceil_div(ceil_div(tokens, std::min(wanted, most)), kTokenGrain) * kTokenGrain;
+    parts = ceil_div(tokens, part_tokens);
+    space = space_of(kernels);
+    if (kernels.plain) space = std::max(space, space_of(*kernels.plain));
+    group = std::max<int64_t>(1, std::min(heads, kGroupBytes / std::max<int64_t>(1, space)));
   }
 
-  size_t bytes() const {
-    return static_cast<size_t>(scale_parts) * sizeof(double) + static_cast<size_t>(group * head_size) * sizeof(T);
+  size_t bytes() const { return static_cast<size_t>(group * space); }
+  TokenRange part(int64_t p) const { return {p * part_tokens, std::min(tokens, (p + 1) * part_tokens)}; }
+
+ private:
+  template <class T>
+  int64_t space_of(const AttentionKernels<T>& kernels) const {
+    return backward ? kernels.backward_space(tokens, head_dim, parts) : kernels.forward_space(tokens, head_dim);
   }
 };
 
 template <class T>
 size_t workspace(int64_t batch, int64_t tokens, int64_t heads, int64_t d, bool backward) {
-  auto bytes = [&](const AttentionKernelSet& set) {
-    return Layout<T>(kernels_of<T>(set), batch, tokens, heads, d, backward).bytes();
-  };
-  size_t most = bytes(kAttentionPortable);
-#if defined(__x86_64__)
-  most = std::max({most, bytes(kAttentionAvx2), bytes(kAttentionAvx512)});
-#endif
+  size_t most = 0;
+  for (InstructionSet set :
+       {InstructionSet::kPortable, InstructionSet::kAvx2, InstructionSet::kAvx512, InstructionSet::kAmx})
+    most = std::max(most, Cut(kernels_for<T>(set), batch, tokens, heads, d, backward).bytes());
   return most;
+}
+
+/// Runs all heads, group by group: prepare(head, space) gives the kernels that can hold the head, work(kernels, head,
+/// part, space) does a part, finish(kernels, head, space) ends a backward pass.
+template <class T, class Prepare, class Work, class Finish>
+void for_heads(const Cut& cut, void* memory, Prepare prepare, Work work, Finish finish) {
+  using Kernels = const AttentionKernels<T>*;
+  auto space_of = [&](int64_t slot) { return static_cast<char*>(memory) + slot * cut.space; };
+  std::vector<Kernels> chosen(static_cast<size_t>(cut.group));
+  for (int64_t start = 0; start < cut.heads; start += cut.group) {
+    const int64_t count = std::min(cut.group, cut.heads - start);
+    if (cut.parts == 1) {
+      parallel_for(count, [&](int64_t slot) {
+        const Kernels kernels = prepare(start + slot, space_of(slot));
+        work(*kernels, start + slot, 0, space_of(slot));
+        if (cut.backward) finish(*kernels, start + slot, space_of(slot));
+      });
+      continue;
+    }
+    parallel_for(count, [&](int64_t slot) { chosen[slot] = prepare(start + slot, space_of(slot)); });
+    parallel_for(count * cut.parts, [&](int64_t i) {
+      const int64_t slot = i / cut.parts;
+      work(*chosen[slot], start + slot, i % cut.parts, space_of(slot));
+    });
+    if (cut.backward) parallel_for(count, [&](int64_t slot) { finish(*chosen[slot], start + slot, space_of(slot)); });
+  }
 }
 
 template <class Args>
@@ -127,54 +138,47 @@ size_t flash_attention_backward_workspace(int64_t batch, int64_t tokens, int64_t
 template <class T>
 void flash_attention(const FlashAttention<T>& args, void* memory) {
   check(args);
-  const AttentionKernels<T>& kernels = kernels_of<T>(current_set());
-  const Layout<T> layout(kernels, args.batch, args.tokens, args.heads, args.head_dim, false);
-  auto space_of = [&](int64_t slot) {
-    HeadSpace<T> space;
-    T* base = static_cast<T*>(memory) + slot * layout.head_size;
-    lay_out(kernels, args.tokens, args.head_dim, false, base, &space);
-    return space;
-  };
-  for (int64_t start = 0; start < layout.heads; start += layout.group) {
-    int64_t count = std::min(layout.group, layout.heads - start);
-    parallel_for(count, [&](int64_t i) { kernels.prepare_forward(args, start + i, space_of(i)); });
-    parallel_for(count * layout.blocks, [&](int64_t i) {
-      int64_t slot = i / layout.blocks;
-      kernels.forward(args, start + slot, i % layout.blocks, space_of(slot));
-    });
-  }
+  using Kernels = AttentionKernels<T>;
+  const Kernels& kernels = kernels_for<T>(current_instruction_set());
+  const Cut cut(kernels, args.batch, args.tokens, args.heads, args.head_dim, false);
+  for_heads<T>(
+      cut, memory,
+      [&](int64_t head, void* space) {
+        if (kernels.prepare_forward(args, head, space)) return &kernels;
+        kernels.plain->prepare_forward(args, head, space);
+        return kernels.plain;
+      },
+      [&](const Kernels& chosen, int64_t head, int64_t part, void* space) {
+        chosen.forward(args, head, cut.part(part), space);
+      },
+      [](const Kernels&, int64_t, void*) {});
 }
 
 template <class T>
 void flash_attention_backward(const FlashAttentionBackward<T>& args, void* memory) {
   check(args);
-  const AttentionKernels<T>& kernels = kernels_of<T>(current_set());
-  const Layout<T> layout(kernels, args.batch, args.tokens, args.heads, args.head_dim, true);
-  double* scale_parts = static_cast<double*>(memory);
-  T* spaces = reinterpret_cast<T*>(scale_parts + layout.scale_parts);
-  auto space_of = [&](int64_t slot) {
-    HeadSpace<T> space;
-    lay_out(kernels, args.tokens, args.head_dim, true, spaces + slot * layout.head_size, &space);
-    return space;
-  };
-  for (int64_t start = 0; start < layout.heads; start += layout.group) {
-    int64_t count = std::min(layout.group, layout.heads - start), pieces = count * layout.blocks;
-    parallel_for(count, [&](int64_t i) { kernels.prepare_backward(args, start + i, space_of(i)); });
-    parallel_for(2 * pieces, [&](int64_t i) {
-      int64_t slot = i % pieces / layout.blocks, block = i % layout.blocks, head = start + slot;
-      if (i < pieces)
-        kernels.backward_keys(args, head, block, space_of(slot));
-      else
-        scale_parts[head * layout.blocks + block] = kernels.backward_queries(args, head, block, space_of(slot));
-    });
-  }
+  using Kernels = AttentionKernels<T>;
+  const Kernels& kernels = kernels_for<T>(current_instruction_set());
+  const Cut cut(kernels, args.batch, args.tokens, args.heads, args.head_dim, true);
+  std::vector<double> grad_scale(static_cast<size_t>(cut.heads));
+  for_heads<T>(
+      cut, memory,
+      [&](int64_t head, void* space) {
+        if (kernels.prepare_backward(args, head, cut.parts, space)) return &kernels;
+        kernels.plain->prepare_backward(args, head, cut.parts, space);
+        return kernels.plain;
+      },
+      [&](const Kernels& chosen, int64_t head, int64_t part, void* space) {
+        chosen.backward(args, head, cut.part(part), part, space);
+      },
+      [&](const Kernels& chosen, int64_t head, void* space) {
+        grad_scale[head] = chosen.finish(args, head, cut.parts, space);
+      });
   if (!args.grad_logit_scale) return;
   for (int64_t h = 0; h < args.heads; ++h) {
     double sum = 0;
-    for (int64_t clip = 0; clip < args.batch; ++clip)
-      for (int64_t block = 0; block < layout.blocks; ++block)
-        sum += scale_parts[(clip * args.heads + h) * layout.blocks + block];
-    args.grad_logit_scale[h] = static_cast<T>(sum);
+    for (int64_t clip = 0; clip < args.batch; ++clip) sum += grad_scale[clip * args.heads + h];
+    args.grad_logit_scale[h] = static_cast<wide_t<T>>(sum);
   }
 }
 
@@ -185,6 +189,7 @@ void flash_attention_backward(const FlashAttentionBackward<T>& args, void* memor
   template void flash_attention_backward(const FlashAttentionBackward<T>&, void*);
 VIDEOMAE_INSTANTIATE(float)
 VIDEOMAE_INSTANTIATE(double)
+VIDEOMAE_INSTANTIATE(bf16)
 #undef VIDEOMAE_INSTANTIATE
 
 }  // namespace videomae

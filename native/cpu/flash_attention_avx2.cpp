@@ -14,7 +14,8 @@ struct Avx2 {
 }  // namespace
 
 const AttentionKernelSet kAttentionAvx2 = {AttentionKernel<Avx2, float>::table(),
-                                           AttentionKernel<Avx2, double>::table()};
+                                           AttentionKernel<Avx2, double>::table(),
+                                           AttentionKernel<Avx2, bf16>::table()};
 
 }  // namespace videomae
 #endif

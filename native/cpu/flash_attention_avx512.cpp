@@ -14,7 +14,8 @@ struct Avx512 {
 }  // namespace
 
 const AttentionKernelSet kAttentionAvx512 = {AttentionKernel<Avx512, float>::table(),
-                                             AttentionKernel<Avx512, double>::table()};
+                                             AttentionKernel<Avx512, double>::table(),
+                                             AttentionKernel<Avx512, bf16>::table()};
 
 }  // namespace videomae
 #endif

@@ -12,6 +12,7 @@ struct Portable {
 }  // namespace
 
 const AttentionKernelSet kAttentionPortable = {AttentionKernel<Portable, float>::table(),
-                                               AttentionKernel<Portable, double>::table()};
+                                               AttentionKernel<Portable, double>::table(),
+                                               AttentionKernel<Portable, bf16>::table()};
 
 }  // namespace videomae

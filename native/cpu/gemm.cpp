@@ -2,6 +2,7 @@
 #include "cpu/gemm.h"
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -15,11 +16,13 @@ namespace {
 
 // Below this many multiply-adds a product runs on the calling thread: waking the pool costs more than it saves.
 constexpr int64_t kParallelWork = 1 << 20;
-// The columns of B that a tile multiplies with, for one block of k, and its sums where there are several blocks: both
-// stay in a second-level cache of 2 MB, where the sums pass by once a block.
-constexpr int64_t kPanelBytes = 512 << 10, kSumBytes = 1 << 20;
-// Tiles below which they are cut further, to keep cores busy, and the rows and columns that a tile keeps in any case.
-constexpr int64_t kEnoughTiles = 16, kLeastRows = 128, kLeastColumns = 128;
+// The columns of B that a tile multiplies with, and its sums where they outlive a row of blocks: both stay in a
+// second-level cache of 2 MB.
+constexpr int64_t kPanelBytes = 1 << 20, kSumBytes = 1 << 20;
+// Panels of B below which a tile takes k in chunks instead, and how many it has then.
+constexpr int64_t kFewPanels = 4, kChunkPanels = 8;
+// Tiles below which they are cut further, to keep cores busy, and the rows or columns that a tile keeps in any case.
+constexpr int64_t kEnoughTiles = 16, kLeastLines = 96;
 // An operand that would be packed by more tiles than this is packed before them.
 constexpr int64_t kTimesPacked = 2;
 constexpr int64_t kPackPanels = 4;  // packed as one piece
@@ -63,28 +66,33 @@ GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t 
   plan.b_panels = ceil_div(n, kernels.columns);
 
   auto level = [](int64_t panels, int64_t tile) {
-    return ceil_div(panels, std::max<int64_t>(1, ceil_div(panels, tile)));
+    return ceil_div(panels, std::max<int64_t>(1, ceil_div(panels, std::max<int64_t>(1, tile))));
   };
-  plan.tile_b = level(plan.b_panels, std::max<int64_t>(1, kPanelBytes / (kernels.b_pitch * plan.k_block)));
-  const int64_t row_of_sums =
-      kernels.sums * kernels.rows * plan.tile_b * kernels.columns * static_cast<int64_t>(sizeof(wide_t<T>));
-  plan.tile_a = plan.k_blocks > 1 ? level(plan.a_panels, std::max<int64_t>(1, kSumBytes / row_of_sums)) : plan.a_panels;
+  const int64_t panel_bytes = kernels.b_pitch * plan.k_block * plan.k_blocks;
+  plan.tile_a = plan.a_panels;
+  plan.tile_b = level(plan.b_panels, kPanelBytes / panel_bytes);
+  plan.chunk_blocks = plan.k_blocks;
+  if (plan.tile_b < std::min(kFewPanels, plan.b_panels) && plan.k_blocks > 1) {
+    plan.tile_b = level(plan.b_panels, kChunkPanels);
+    plan.chunk_blocks = std::max<int64_t>(1, kPanelBytes / (plan.tile_b * kernels.b_pitch * plan.k_block));
+    const int64_t row_bytes = plan.tile_b * kernels.sums_bytes();
+    plan.tile_a = level(plan.a_panels, kSumBytes / row_bytes);
+  }
   auto down = [&] { return ceil_div(plan.a_panels, plan.tile_a); };
   auto across = [&] { return ceil_div(plan.b_panels, plan.tile_b); };
-  while (down() * across() < kEnoughTiles) {
-    if (plan.tile_a * kernels.rows >= 2 * kLeastRows && plan.tile_a * kernels.rows >= plan.tile_b * kernels.columns)
-      plan.tile_a = ceil_div(plan.tile_a, 2);
-    else if (plan.tile_b * kernels.columns >= 2 * kLeastColumns)
-      plan.tile_b = ceil_div(plan.tile_b, 2);
-    else if (plan.tile_a * kernels.rows >= 2 * kLeastRows)
-      plan.tile_a = ceil_div(plan.tile_a, 2);
-    else
-      break;
+  // The side of the larger operand is cut first, so that few tiles pack the same part of it.
+  const bool larger_b = plan.b_panels * kernels.b_pitch > plan.a_panels * kernels.a_pitch;
+  auto cut_a = [&] {
+    return plan.tile_a * kernels.rows >= 2 * kLeastLines && (plan.tile_a = ceil_div(plan.tile_a, 2));
+  };
+  auto cut_b = [&] {
+    return plan.tile_b * kernels.columns >= 2 * kLeastLines && (plan.tile_b = ceil_div(plan.tile_b, 2));
+  };
+  while (down() * across() < kEnoughTiles && (larger_b ? cut_b() || cut_a() : cut_a() || cut_b())) {
   }
   plan.tile_a = level(plan.a_panels, plan.tile_a), plan.tile_b = level(plan.b_panels, plan.tile_b);
 
-  // The larger operand is packed by the tiles, if few do so.
-  const bool larger_b = plan.b_panels * kernels.b_pitch > plan.a_panels * kernels.a_pitch;
+  // It is packed by the tiles, if few do so.
   plan.own_b = !b_is_packed && larger_b && down() <= kTimesPacked;
   plan.own_a = (b_is_packed || !larger_b) && across() <= kTimesPacked;
   return plan;
@@ -101,6 +109,16 @@ size_t packed_b_bytes(const GemmKernels<T>& kernels, int64_t n, int64_t k) {
   return whole_lines(ceil_div(n, kernels.columns) * kernels.b_pitch * kernels.padded(k));
 }
 
+/// Stands before a packed B and says what it is good for: a cache line.
+struct PackedLabel {
+  int64_t n, k, element_bytes, instruction_set, unused[4];
+};
+
+template <class T>
+PackedLabel label_of(int64_t n, int64_t k) {
+  return {n, k, sizeof(T), static_cast<int64_t>(current_instruction_set()), {}};
+}
+
 template <class T, class C>
 void check(const Gemm<T, C>& g) {
   auto require = [](bool good, const char* what, int64_t got) {
@@ -113,6 +131,9 @@ void check(const Gemm<T, C>& g) {
   require(g.ldb >= (g.b_transposed ? g.k : g.n), "ldb of at least a row of B", g.ldb);
   require(g.ldc >= g.n, "ldc of at least a row of C", g.ldc);
   require(!g.residual || g.residual_ld >= g.n, "residual_ld of at least a row of C", g.residual_ld);
+  const PackedLabel label = label_of<T>(g.n, g.k);
+  require(!g.packed_b || std::memcmp(g.packed_b, &label, sizeof label) == 0,
+          "packed_b of this size, dtype and instruction set", static_cast<int64_t>(current_instruction_set()));
 }
 
 /// [0, count) in runs of `grain`.
@@ -179,16 +200,18 @@ size_t gemm_workspace(int64_t m, int64_t n, int64_t k) {
 
 template <class T>
 size_t packed_b_bytes(int64_t n, int64_t k) {
-  return packed_b_bytes(kernels_for<T>(current_instruction_set()), n, k);
+  return sizeof(PackedLabel) + packed_b_bytes(kernels_for<T>(current_instruction_set()), n, k);
 }
 
 template <class T>
 void pack_b(int64_t n, int64_t k, const T* b, int64_t ldb, bool b_transposed, void* to) {
+  const PackedLabel label = label_of<T>(n, k);
+  std::memcpy(to, &label, sizeof label);
   if (n <= 0 || k <= 0) return;
   const GemmKernels<T>& kernels = kernels_for<T>(current_instruction_set());
   const GemmPlan plan = make_plan(kernels, 1, n, k, true);
   pack_operand(GemmOperand<T>{b, ldb, !b_transposed, n, k}, kernels, true, plan.b_panels, plan,
-               n * k >= kParallelWork / 64, to);
+               n * k >= kParallelWork / 64, static_cast<char*>(to) + sizeof label);
 }
 
 template <class T, class C>
@@ -199,7 +222,7 @@ void gemm(const Gemm<T, C>& g, void* workspace) {
   const GemmPlan plan = make_plan(kernels, g.m, g.n, g.k, g.packed_b != nullptr);
   const bool parallel = g.m * g.n * g.k >= kParallelWork;
   char* free_space = static_cast<char*>(workspace);
-  GemmPacked packed{nullptr, g.packed_b};
+  GemmPacked packed{nullptr, g.packed_b ? static_cast<const char*>(g.packed_b) + sizeof(PackedLabel) : nullptr};
   if (!plan.own_a) {
     pack_operand(operand_a(g), kernels, false, plan.a_panels, plan, parallel, free_space);
     packed.a = free_space;
@@ -210,11 +233,12 @@ void gemm(const Gemm<T, C>& g, void* workspace) {
     packed.b = free_space;
   }
 
-  const int64_t own_pitch = plan.own_b ? plan.tile_b * kernels.b_pitch : plan.own_a ? kernels.a_pitch : 0;
-  const size_t panels = whole_lines(own_pitch * plan.k_block);
-  const int64_t blocks = plan.k_blocks > 1 ? plan.tile_a * plan.tile_b : 2;
-  const size_t sums =
-      whole_lines(blocks * kernels.sums * kernels.rows * kernels.columns * static_cast<int64_t>(sizeof(wide_t<T>)));
+  const int64_t own_bytes = plan.own_b   ? plan.tile_b * kernels.b_pitch * plan.k_block * plan.chunk_blocks
+                            : plan.own_a ? kernels.a_pitch * plan.k_block
+                                         : 0;
+  const size_t panels = whole_lines(own_bytes);
+  const int64_t rows_kept = plan.chunk_blocks < plan.k_blocks ? plan.tile_a : 1;
+  const size_t sums = whole_lines(rows_kept * plan.tile_b * kernels.sums_bytes());
   const Runs rows{plan.a_panels, plan.tile_a}, columns{plan.b_panels, plan.tile_b};
   each(parallel, rows.pieces() * columns.pieces(), [&](int64_t i) {
     char* space = tile_space(panels + sums);

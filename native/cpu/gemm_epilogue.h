@@ -24,9 +24,13 @@ class Epilogue {
     while (row_ < end_) write_row();
   }
 
-  /// Writes the next row of the block, if one is left.
+  /// Names memory that will be read after the block that is multiplied now.
+  void expect(const char* begin, int64_t bytes) { ahead_ = begin, ahead_end_ = begin + bytes; }
+
+  /// Writes the next row of the block, if one is left, and asks for some of the expected memory.
   [[gnu::always_inline]] inline void advance() {
     if (row_ < end_) write_row();
+    for (int line = 0; line < 4 && ahead_ < ahead_end_; ++line, ahead_ += 64) __builtin_prefetch(ahead_, 0, 2);
   }
 
  private:
@@ -61,6 +65,7 @@ class Epilogue {
   const bool plain_;  // a bias at most
   int64_t row_ = 0, end_ = 0, column_ = 0, width_ = 0;
   const W* sums_ = nullptr;
+  const char *ahead_ = nullptr, *ahead_end_ = nullptr;
 };
 
 }  // namespace videomae

@@ -15,6 +15,7 @@ namespace videomae {
 /// How a product is cut; depends on shape and instruction set only.
 struct GemmPlan {
   int64_t k_block, k_blocks;   // block i covers [i * k_block, min(k, (i + 1) * k_block))
+  int64_t chunk_blocks;        // blocks of k for which a tile goes through all its rows before the next
   int64_t a_panels, b_panels;  // over all rows, over all columns
   int64_t tile_a, tile_b;      // panels of a tile
   bool own_a, own_b;           // whether each tile packs its part itself; otherwise the operand is packed before, whole
@@ -45,7 +46,8 @@ struct GemmOperand {
   }
 };
 
-/// The space of one tile: the panels that it packs for one block of k, one of A or all its columns of B, and its sums.
+/// The space of one tile: the panels that it packs, one of A for one block of k or all its columns of B for a chunk of
+/// blocks, and its sums.
 struct GemmScratch {
   void *panels, *sums;
 };
@@ -65,6 +67,8 @@ struct GemmKernels {
                     const GemmScratch&);
 
   int64_t padded(int64_t depth) const { return (depth + depth_unit - 1) / depth_unit * depth_unit; }
+  /// Bytes of the sums of a block of C.
+  int64_t sums_bytes() const { return int64_t{sums} * rows * columns * static_cast<int64_t>(sizeof(W)); }
 };
 
 /// One instruction set's formats for operands that are multiplied in f64 or f32.
@@ -90,6 +94,17 @@ GemmOperand<T> operand_b(const Gemm<T, C>& g) {
   return {g.b, g.ldb, !g.b_transposed, g.n, g.k};
 }
 
+/// body(panel, k) for every panel and every `Step` of k: along memory, so that what is read next lies next.
+template <int64_t Step, class F>
+[[gnu::always_inline]] inline void for_squares(bool lines_contiguous, PanelRange panels, int64_t depth, F&& body) {
+  if (lines_contiguous)
+    for (int64_t i = 0; i < depth; i += Step)
+      for (int64_t p = panels.begin; p < panels.end; ++p) body(p, i);
+  else
+    for (int64_t p = panels.begin; p < panels.end; ++p)
+      for (int64_t i = 0; i < depth; i += Step) body(p, i);
+}
+
 template <class Isa, class T, class Format>
 struct GemmKernel {
   using W = wide_t<T>;
@@ -97,38 +112,54 @@ struct GemmKernel {
   static constexpr int64_t kSums = kRows * kColumns * Format::sums;
 
   static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+  static int64_t depth(const GemmPlan& plan, int64_t block, int64_t k) {
+    return smaller(plan.k_block, k - block * plan.k_block);
+  }
+  static int64_t padded(int64_t depth) {
+    return (depth + Format::depth_unit - 1) / Format::depth_unit * Format::depth_unit;
+  }
 
-  /// The columns of B pass by one panel of A, which stays in the first-level cache, then by the next: so the lines of C
-  /// are written one after another, too.
+  /// The columns of B pass by one panel of A, which stays in the first-level cache, block of k after block of k; then
+  /// by the next panel: so the lines of C are written one after another, too.
   template <class C>
   static void tile(const Gemm<T, C>& g, const GemmPlan& plan, PanelRange rows, PanelRange columns,
                    const GemmPacked& packed, const GemmScratch& scratch) {
-    char* own = static_cast<char*>(scratch.panels);
-    W* sums = static_cast<W*>(scratch.sums);
     [[maybe_unused]] typename Format::Session session;
     Epilogue<Isa, T, C, Format> epilogue(g);
-    for (int64_t block = 0; block < plan.k_blocks; ++block) {
-      const bool last = block + 1 == plan.k_blocks;
-      const int64_t k0 = block * plan.k_block, depth = smaller(plan.k_block, g.k - k0);
-      const int64_t padded = (depth + Format::depth_unit - 1) / Format::depth_unit * Format::depth_unit;
-      const int64_t a_size = padded * Format::a_pitch, b_size = padded * Format::b_pitch;
-      if (plan.own_b) Format::pack_b(operand_b(g), columns, k0, depth, own);
-      const char* b = plan.own_b ? own
-                                 : static_cast<const char*>(packed.b) + k0 * plan.b_panels * Format::b_pitch +
-                                       columns.begin * b_size;
+    char* own = static_cast<char*>(scratch.panels);
+    W* sums = static_cast<W*>(scratch.sums);
+    const bool keep_all = plan.chunk_blocks < plan.k_blocks;  // sums of all rows, from chunk to chunk
+    for (int64_t chunk = 0; chunk < plan.k_blocks; chunk += plan.chunk_blocks) {
+      const int64_t end = smaller(plan.k_blocks, chunk + plan.chunk_blocks);
+      for (int64_t block = chunk; plan.own_b && block < end; ++block)
+        Format::pack_b(operand_b(g), columns, block * plan.k_block, depth(plan, block, g.k),
+                       own + (block - chunk) * plan.k_block * columns.size() * Format::b_pitch);
       for (int64_t p = rows.begin; p < rows.end; ++p) {
-        if (plan.own_a) Format::pack_a(operand_a(g), {p, p + 1}, k0, depth, own);
-        const char* a =
-            plan.own_a ? own : static_cast<const char*>(packed.a) + k0 * plan.a_panels * Format::a_pitch + p * a_size;
-        for (int64_t q = columns.begin; q < columns.end; ++q) {
-          const int64_t row = p * kRows, height = smaller(kRows, g.m - row);
-          const int64_t column = q * kColumns, width = smaller(kColumns, g.n - column);
-          const int64_t place = plan.k_blocks > 1 ? (p - rows.begin) * columns.size() + q - columns.begin
-                                                  : (q - columns.begin) % 2;  // not that of the one before
-          W* block_sums = sums + place * kSums;
-          Format::multiply(height, padded, a, b + (q - columns.begin) * b_size, block_sums, block > 0, epilogue);
-          epilogue.finish();
-          if (last) epilogue.begin(row, height, column, width, block_sums);
+        W* row_sums = sums + (keep_all ? (p - rows.begin) * columns.size() * kSums : 0);
+        for (int64_t block = chunk; block < end; ++block) {
+          const int64_t k0 = block * plan.k_block, held = depth(plan, block, g.k), size = padded(held);
+          if (plan.own_a) Format::pack_a(operand_a(g), {p, p + 1}, k0, held, own);
+          const char* a =
+              plan.own_a ? own : static_cast<const char*>(packed.a) + (k0 * plan.a_panels + p * size) * Format::a_pitch;
+          const char* b = plan.own_b ? own + (block - chunk) * plan.k_block * columns.size() * Format::b_pitch
+                                     : static_cast<const char*>(packed.b) +
+                                           (k0 * plan.b_panels + columns.begin * size) * Format::b_pitch;
+          const bool same_panel = block + 1 < end;  // in the next round
+          if (!plan.own_a && (same_panel || p + 1 < rows.end)) {
+            const int64_t next = same_panel ? block + 1 : chunk, next_size = padded(depth(plan, next, g.k));
+            epilogue.expect(
+                static_cast<const char*>(packed.a) +
+                    (next * plan.k_block * plan.a_panels + (same_panel ? p : p + 1) * next_size) * Format::a_pitch,
+                next_size * Format::a_pitch);
+          }
+          for (int64_t q = columns.begin; q < columns.end; ++q, b += size * Format::b_pitch) {
+            const int64_t row = p * kRows, column = q * kColumns;
+            W* block_sums = row_sums + (q - columns.begin) * kSums;
+            Format::multiply(smaller(kRows, g.m - row), size, a, b, block_sums, block > 0, epilogue);
+            epilogue.finish();
+            if (block + 1 == plan.k_blocks)
+              epilogue.begin(row, smaller(kRows, g.m - row), column, smaller(kColumns, g.n - column), block_sums);
+          }
         }
         epilogue.finish();
       }

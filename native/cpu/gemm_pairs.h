@@ -22,31 +22,29 @@ struct PairPacking {
   template <int64_t width, int64_t step>
   static void by_pair(const GemmOperand<bf16>& from, PanelRange panels, int64_t k0, int64_t depth, void* to) {
     static_assert(step % kSquare == 0, "whole vectors");
-    auto* words = static_cast<uint32_t*>(to);
-    for (int64_t p = panels.begin; p < panels.end; ++p)
-      for (int64_t i = 0; i < depth; i += 2 * kSquare) {
-        const int64_t count = smaller(kSquare, (depth - i) / 2);
-        for (int64_t j = 0; j < step; j += kSquare) {
-          Vec rows[kSquare];
-          load_square(from, p * width + j, k0 + i, true, rows);
-          for (int64_t r = 0; r < count; ++r) put(words + r * step + j, rows[r]);
-        }
-        words += count * step;
+    for_squares<2 * kSquare>(from.lines_contiguous, panels, depth, [&](int64_t p, int64_t i) {
+      uint32_t* words = static_cast<uint32_t*>(to) + ((p - panels.begin) * depth + i) / 2 * step;
+      const int64_t count = smaller(kSquare, (depth - i) / 2);
+      for (int64_t j = 0; j < step; j += kSquare) {
+        Vec rows[kSquare];
+        load_square(from, p * width + j, k0 + i, true, rows);
+        for (int64_t r = 0; r < count; ++r) put(words + r * step + j, rows[r]);
       }
+    });
   }
 
   /// Panels of `width` lines in tiles of 16 pairs: tile t of a panel is (width, 16). `depth`: a multiple of 32.
   template <int64_t width>
   static void by_line(const GemmOperand<bf16>& from, PanelRange panels, int64_t k0, int64_t depth, void* to) {
-    auto* words = static_cast<uint32_t*>(to);
-    for (int64_t p = panels.begin; p < panels.end; ++p)
-      for (int64_t i = 0; i < depth; i += 2 * kSquare)
-        for (int64_t j = 0; j < width; j += kSquare, words += kSquare * kSquare) {
-          Vec rows[kSquare];
-          load_square(from, p * width + j, k0 + i, false, rows);
+    for_squares<2 * kSquare>(from.lines_contiguous, panels, depth, [&](int64_t p, int64_t i) {
+      uint32_t* words = static_cast<uint32_t*>(to) + ((p - panels.begin) * depth + i) / 2 * width;
+      for (int64_t j = 0; j < width; j += kSquare, words += kSquare * kSquare) {
+        Vec rows[kSquare];
+        load_square(from, p * width + j, k0 + i, false, rows);
 #pragma GCC unroll 16
-          for (int64_t r = 0; r < kSquare; ++r) put(words + r * kSquare, rows[r]);
-        }
+        for (int64_t r = 0; r < kSquare; ++r) put(words + r * kSquare, rows[r]);
+      }
+    });
   }
 
  private:

@@ -20,37 +20,37 @@ struct SplitPacking {
   /// Panels of `width` lines from `panels.begin` on: (depth / 32, parts, 16 pairs, width). `depth`: a multiple of 32.
   template <int64_t width>
   static void by_pair(const GemmOperand<float>& from, PanelRange panels, int64_t k0, int64_t depth, void* to) {
-    auto* words = static_cast<uint32_t*>(to);
-    for (int64_t p = panels.begin; p < panels.end; ++p)
-      for (int64_t i = 0; i < depth; i += kDepth, words += 3 * kSquare * width)
-        for (int64_t j = 0; j < width; j += kSquare) {
-          Vec x[kDepth];  // of each k, all lines
-          load(from, p * width + j, k0 + i, true, x);
-          for (int64_t r = 0; r < kSquare; ++r) {
-            Vec even[3], odd[3];
-            split(x[2 * r], even), split(x[2 * r + 1], odd);
-            for (int part = 0; part < 3; ++part)
-              put(words + (part * kSquare + r) * width + j, (Vec)((Bits)even[part] >> 16 | (Bits)odd[part]));
-          }
+    for_squares<kDepth>(from.lines_contiguous, panels, depth, [&](int64_t p, int64_t i) {
+      uint32_t* words = static_cast<uint32_t*>(to) + ((p - panels.begin) * depth + i) / 2 * 3 * width;
+      for (int64_t j = 0; j < width; j += kSquare) {
+        Vec x[kDepth];  // of each k, all lines
+        load(from, p * width + j, k0 + i, true, x);
+        for (int64_t r = 0; r < kSquare; ++r) {
+          Vec even[3], odd[3];
+          split(x[2 * r], even), split(x[2 * r + 1], odd);
+          for (int part = 0; part < 3; ++part)
+            put(words + (part * kSquare + r) * width + j, (Vec)((Bits)even[part] >> 16 | (Bits)odd[part]));
         }
+      }
+    });
   }
 
   /// Panels of `width` lines: (depth / 32, parts, width, 16 pairs). `depth`: a multiple of 32.
   template <int64_t width>
   static void by_line(const GemmOperand<float>& from, PanelRange panels, int64_t k0, int64_t depth, void* to) {
-    auto* words = static_cast<uint32_t*>(to);
-    for (int64_t p = panels.begin; p < panels.end; ++p)
-      for (int64_t i = 0; i < depth; i += kDepth, words += 3 * kSquare * width)
-        for (int64_t j = 0; j < width; j += kSquare) {
-          Vec x[kDepth];  // of each line, the first 16 k; then the others
-          load(from, p * width + j, k0 + i, false, x);
-          for (int64_t r = 0; r < kSquare; ++r) {
-            Vec first[3], second[3];
-            split(x[r], first), split(x[kSquare + r], second);
-            for (int part = 0; part < 3; ++part)
-              put(words + (part * width + j + r) * kSquare, join(first[part], second[part]));
-          }
+    for_squares<kDepth>(from.lines_contiguous, panels, depth, [&](int64_t p, int64_t i) {
+      uint32_t* words = static_cast<uint32_t*>(to) + ((p - panels.begin) * depth + i) / 2 * 3 * width;
+      for (int64_t j = 0; j < width; j += kSquare) {
+        Vec x[kDepth];  // of each line, the first 16 k; then the others
+        load(from, p * width + j, k0 + i, false, x);
+        for (int64_t r = 0; r < kSquare; ++r) {
+          Vec first[3], second[3];
+          split(x[r], first), split(x[kSquare + r], second);
+          for (int part = 0; part < 3; ++part)
+            put(words + (part * width + j + r) * kSquare, join(first[part], second[part]));
         }
+      }
+    });
   }
 
  private:

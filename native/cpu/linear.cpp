@@ -20,7 +20,7 @@ size_t padded(int64_t elements, DType dtype) { return (static_cast<size_t>(eleme
 
 /// Where the parts of the backward pass's scratch memory begin.
 struct BackwardScratch {
-  size_t products, gradient, partials, total;
+  size_t products, gradient, partials, grad_x, total;
 
   explicit BackwardScratch(const LinearBackward& op) {
     const int64_t m = op.rows(), n = op.outputs(), k = op.inputs();
@@ -28,7 +28,8 @@ struct BackwardScratch {
     products = 0;
     gradient = std::max(product_scratch(t, m, k, n), product_scratch(t, n, k, m));
     partials = gradient + (op.preactivation.given() ? padded(m * n, t) : 0);
-    total = partials + padded(op.blocks() * n, wide_of(t));
+    grad_x = partials + padded(op.blocks() * std::max(n, op.input_preactivation.given() ? k : 0), wide_of(t));
+    total = grad_x + (op.grad_x.wanted || !op.grad_input_bias.wanted ? 0 : padded(m * k, t));
   }
 };
 
@@ -44,6 +45,7 @@ template <class T>
 void forward(const Linear& op, void* scratch) {
   Gemm<T> g{op.rows(),           op.outputs(), op.inputs(), op.x.data<T>(), op.inputs(), false,
             op.weight.data<T>(), op.inputs(),  true,        op.y.data<T>(), op.outputs()};
+  g.packed_b = op.packed.data<uint8_t>();
   g.bias = op.bias.data<wide_t<T>>();
   g.residual = op.residual.data<T>();
   g.residual_ld = op.outputs();
@@ -64,8 +66,14 @@ void backward(const LinearBackward& op, char* scratch) {
                                                  reinterpret_cast<W*>(scratch + at.partials), op.grad_bias.data<W>()});
     if (pre != nullptr) g = before;
   }
-  if (op.grad_x.wanted)
-    gemm(Gemm<T>{m, k, n, g, n, false, op.weight.data<T>(), k, false, op.grad_x.data<T>(), k}, scratch);
+  if (op.needs_grad_x()) {
+    T* grad_x = op.grad_x.wanted ? op.grad_x.data<T>() : reinterpret_cast<T*>(scratch + at.grad_x);
+    gemm(Gemm<T>{m, k, n, g, n, false, op.weight.data<T>(), k, false, grad_x, k}, scratch);
+    if (op.input_preactivation.given())
+      linear_epilogue_backward(EpilogueGradient<T>{m, k, op.rows_per_block, grad_x, op.input_preactivation.data<T>(),
+                                                   grad_x, reinterpret_cast<W*>(scratch + at.partials),
+                                                   op.grad_input_bias.data<W>()});
+  }
   if (op.grad_weight.wanted)
     gemm(Gemm<T, W>{n, k, m, g, n, true, op.x.data<T>(), k, false, op.grad_weight.data<W>(), k}, scratch);
 }

@@ -12,7 +12,7 @@ struct EpilogueGradient {
   int64_t m, n, rows_per_block;  // rows of one partial sum
   const T* gradient;             // (m, n), after the GELU
   const T* preactivation;        // (m, n), or null where there is no GELU
-  T* before;                     // (m, n), the gradient before the GELU; written where there is one
+  T* before;                     // (m, n), the gradient before the GELU; written where there is one, perhaps in place
   wide_t<T>* partials;           // (blocks, n): scratch
   wide_t<T>* bias;               // (n): the columns' sums of the gradient before the GELU; may be null
 };

@@ -171,7 +171,7 @@ void scatter(const EmbedVisibleVideoGrad& op, const Context& context) {
 
 }  // namespace
 
-size_t workspace(const EmbedVisible& op) { return gemm_workspace(embedding_product(op), false); }
+size_t workspace(const EmbedVisible& op) { return gemm_workspace(embedding_product(op), After::steps); }
 size_t workspace(const EmbedVisibleVideoGrad&) { return 0; }
 
 void run(EmbedVisible& op, const Context& context) {

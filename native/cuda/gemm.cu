@@ -18,7 +18,7 @@ size_t padded(size_t bytes) { return (bytes + 255) / 256 * 256; }
 int64_t part_pitch(const Gemm& g) { return ceil_div(g.n, 4) * 4; }
 
 /// Parts of k. Column sums are of finished elements, which only one pass has tile by tile.
-int parts_of(const Gemm& g) { return g.column_sums ? 1 : gemm_parts(g.m, g.n, g.k, g.batch); }
+int parts_of(const Gemm& g, bool column_sums) { return column_sums ? 1 : gemm_parts(g.m, g.n, g.k, g.batch); }
 
 /// Rows of the partial column sums: the smallest tiles have the most.
 int64_t partial_rows(const Gemm& g) { return ceil_div(g.m, SmallTile::block_m); }
@@ -151,7 +151,7 @@ int64_t start(const Context& context, const Gemm& g, const Epilogue<float>& epil
 
 template <class T>
 void run_product(const Context& context, const Gemm& g, char* workspace) {
-  const int parts = parts_of(g);
+  const int parts = parts_of(g, g.column_sums != nullptr);
   float* const scratch = reinterpret_cast<float*>(workspace);
   const Epilogue<T> epilogue = make_epilogue<T>(g, scratch);
   const int64_t tile_rows = start(context, g, parts > 1 ? part_epilogue<T>(g, scratch) : epilogue, parts);
@@ -170,15 +170,17 @@ void check_size(const char* what, int64_t size) {
 
 }  // namespace
 
-size_t gemm_workspace(const Gemm& g, bool plain) {
-  const int parts = parts_of(g);
-  const int64_t floats = g.column_sums ? partial_rows(g) * g.n : parts > 1 ? parts * g.m * part_pitch(g) : 0;
+size_t gemm_workspace(const Gemm& g, After after) {
+  const bool sums = after == After::column_sums;
+  const int parts = parts_of(g, sums);
+  const int64_t floats = sums ? partial_rows(g) * g.n : parts > 1 ? parts * g.m * part_pitch(g) : 0;
   const size_t ours = padded(static_cast<size_t>(floats) * 4);
-  return plain ? std::max(ours, cublaslt_workspace()) : ours;
+  return after == After::nothing ? std::max(ours, cublaslt_workspace()) : ours;
 }
 
 void gemm(const Context& context, const Gemm& g, void* workspace) {
   check_size("m", g.m), check_size("n", g.n), check_size("k", g.k);
+  if (g.m == 0 && g.n > 0 && g.column_sums) start_add_partial_rows(context, nullptr, 0, g.n, g.column_sums);
   if (g.m == 0 || g.n == 0) return;
   if (g.plain() && cublaslt_product(context, g, workspace)) return;
   for (int64_t first = 0; first < g.batch; first += kMaxGridY) {

@@ -51,10 +51,12 @@ struct Gemm {
   }
 };
 
-/// Bytes of workspace: a function of dtypes and sizes, and of whether there are column sums. Pointers may still be
-/// null.
-/// @param plain  what plain() will say
-size_t gemm_workspace(const Gemm& product, bool plain);
+/// What a product's epilogue will have, as far as its workspace depends on it: nothing at all (Gemm::plain), some
+/// steps, or also column sums.
+enum class After { nothing, steps, column_sums };
+
+/// Bytes of workspace: a function of dtypes, sizes and `after`. Pointers may still be null.
+size_t gemm_workspace(const Gemm& product, After after);
 
 /// Starts the product on the context's stream. `workspace`: gemm_workspace() bytes, 16-byte aligned.
 /// @throws Error for f64

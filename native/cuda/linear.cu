@@ -1,5 +1,6 @@
 // The linear layer on a GPU: one product forward with its epilogue; backward one pass over the gradient, which goes
-// through the GELU and is summed by columns on the way, and two products.
+// through the GELU and is summed by columns on the way, and two products, of which that for gradX has the GELU before
+// the layer in its epilogue.
 #include "cuda/column_sums.cuh"
 #include "cuda/gemm.h"
 
@@ -35,15 +36,24 @@ Gemm weight_product(const LinearBackward& op) {
   return g;
 }
 
+/// What follows the product for gradX.
+After after_input_product(const LinearBackward& op) {
+  if (!op.input_preactivation.given()) return After::nothing;
+  return op.grad_input_bias.wanted ? After::column_sums : After::steps;
+}
+
 /// Where the parts of the backward pass's scratch memory begin.
 struct BackwardScratch {
-  size_t gradient, partials, total;
+  size_t gradient, partials, grad_x, total;
 
   explicit BackwardScratch(const LinearBackward& op) {
     const size_t m = static_cast<size_t>(op.rows()), n = static_cast<size_t>(op.outputs());
-    gradient = std::max(gemm_workspace(input_product(op), true), gemm_workspace(weight_product(op), true));
+    gradient = std::max(gemm_workspace(input_product(op), after_input_product(op)),
+                        gemm_workspace(weight_product(op), After::nothing));
     partials = gradient + (op.preactivation.given() ? padded(m * n * size_of(op.x.dtype())) : 0);
-    total = partials + padded(static_cast<size_t>(op.blocks()) * n * sizeof(float));
+    grad_x = partials + padded(static_cast<size_t>(op.blocks()) * n * sizeof(float));
+    const bool unwanted = op.grad_input_bias.wanted && !op.grad_x.wanted;  // and yet to be computed
+    total = grad_x + (unwanted ? padded(static_cast<size_t>(op.x.elements()) * size_of(op.x.dtype())) : 0);
   }
 };
 
@@ -65,7 +75,8 @@ void through_epilogue(const LinearBackward& op, const Context& context, T* befor
 }  // namespace
 
 size_t workspace(const Linear& op) {
-  return gemm_workspace(forward_product(op), !op.bias.given() && !op.residual.given() && !op.gelu);
+  const bool plain = !op.bias.given() && !op.residual.given() && !op.gelu;
+  return gemm_workspace(forward_product(op), plain ? After::nothing : After::steps);
 }
 size_t workspace(const LinearBackward& op) { return BackwardScratch(op).total; }
 
@@ -90,9 +101,11 @@ void run(LinearBackward& op, const Context& context) {
               [&](auto t) { through_epilogue<decltype(t)>(op, context, static_cast<decltype(t)*>(before), partials); });
     if (before) gradient = before;
   }
-  if (op.grad_x.wanted) {
+  if (op.needs_grad_x()) {
     Gemm g = input_product(op);
-    g.a = gradient, g.b = op.weight.tensor.data(), g.c = op.grad_x.tensor.data();
+    g.a = gradient, g.b = op.weight.tensor.data();
+    g.c = op.grad_x.wanted ? op.grad_x.tensor.data() : scratch + at.grad_x;
+    g.gate = op.input_preactivation.data<void>(), g.column_sums = op.grad_input_bias.data<float>();
     gemm(context, g, scratch);
   }
   if (op.grad_weight.wanted) {

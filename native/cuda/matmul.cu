@@ -45,7 +45,7 @@ Gemm product_of(const Matmul& op, const EvenRun& run) {
 
 size_t workspace(const Matmul& op) {
   const EvenRun run(op.batch(), Matmul::batch(op.a), Matmul::batch(op.b));
-  return gemm_workspace(product_of(op, run), true);
+  return gemm_workspace(product_of(op, run), After::nothing);
 }
 
 void run(Matmul& op, const Context& context) {

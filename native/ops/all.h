@@ -22,6 +22,7 @@
 #include "ops/linear.h"
 #include "ops/masked_pixel_loss.h"
 #include "ops/matmul.h"
+#include "ops/pack_weight.h"
 #include "ops/permute.h"
 #include "ops/random.h"
 #include "ops/resize.h"

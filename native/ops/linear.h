@@ -6,19 +6,23 @@
 
 namespace videomae {
 
+/// Bytes of a packed weight (O, I) under the current instruction set; defined beside the CPU's kernel.
+int64_t packed_weight_bytes(int64_t outputs, int64_t inputs, DType dtype);
+
 struct Linear {
   static constexpr const char* name = "linear";
   In x;                 // (..., I)
   In weight;            // (O, I)
   OptionalIn bias;      // (O), wide
   OptionalIn residual;  // (..., O)
+  OptionalIn packed;    // what packWeight made of the weight: saves packing it
   bool gelu = false;
   Out y;                      // (..., O)
   OptionalOut preactivation;  // (..., O), only with gelu
 
   template <class V>
   void visit(V& v) {
-    v("x", x), v("weight", weight), v("bias", bias), v("residual", residual), v("gelu", gelu);
+    v("x", x), v("weight", weight), v("bias", bias), v("residual", residual), v("packed", packed), v("gelu", gelu);
     v("y", y), v("preactivation", preactivation);
   }
 
@@ -38,6 +42,10 @@ struct Linear {
     if (bias.given()) check_wide_of(name, "bias", bias, x), check_shape(name, "bias", bias, {outputs()});
     if (residual.given())
       check_same_dtype(name, "residual", residual, x), check_shape(name, "residual", residual, shape);
+    if (packed.given())
+      check_dtype(name, "packed", packed, {DType::u8}),
+          check_shape(name, "packed", packed, {packed_weight_bytes(outputs(), inputs(), x.dtype())},
+                      "pack the weight again: it was packed for another dtype or instruction set");
     y.set(shape, x.dtype());
     preactivation.set(shape, x.dtype());
     preactivation.wanted = preactivation.wanted && gelu;
@@ -67,6 +75,8 @@ struct Linear {
 };
 
 /// Gradients of linear. With gelu, `preactivation` is what the forward pass kept. The residual's gradient is gradY.
+/// Where x itself is the GELU of something, as between the layers of a perceptron, `input_preactivation` names it:
+/// gradX is then the gradient before that GELU, and grad_input_bias the gradient of the bias before it.
 struct LinearBackward {
   static constexpr const char* name = "linearBackward";
   static constexpr bool naive_intermediates = true;  // with gelu: the gradient before it
@@ -74,22 +84,26 @@ struct LinearBackward {
   In x;                                              // (..., I)
   In weight;                                         // (O, I)
   OptionalIn preactivation;                          // (..., O)
+  OptionalIn input_preactivation;                    // (..., I)
   OptionalOut grad_x;                                // (..., I)
   OptionalOut grad_weight;                           // (O, I), wide
   OptionalOut grad_bias;                             // (O), wide
+  OptionalOut grad_input_bias;                       // (I), wide, only with input_preactivation: gradX's column sums
 
   static constexpr int64_t rows_per_block = 64;  // of the bias gradient's two-stage sum
 
   template <class V>
   void visit(V& v) {
     v("gradY", grad_y), v("x", x), v("weight", weight), v("preactivation", preactivation);
-    v("gradX", grad_x), v("gradWeight", grad_weight), v("gradBias", grad_bias);
+    v("inputPreactivation", input_preactivation);
+    v("gradX", grad_x), v("gradWeight", grad_weight), v("gradBias", grad_bias), v("gradInputBias", grad_input_bias);
   }
 
   int64_t inputs() const { return weight.shape()[1]; }
   int64_t outputs() const { return weight.shape()[0]; }
   int64_t rows() const { return x.shape().product(0, x.shape().rank() - 1); }
   int64_t blocks() const { return (rows() + rows_per_block - 1) / rows_per_block; }
+  bool needs_grad_x() const { return grad_x.wanted || grad_input_bias.wanted; }
 
   void infer() {
     check_real(name, "x", x);
@@ -104,9 +118,14 @@ struct LinearBackward {
     if (preactivation.given())
       check_same_dtype(name, "preactivation", preactivation, x),
           check_shape(name, "preactivation", preactivation, shape);
+    if (input_preactivation.given())
+      check_same_dtype(name, "inputPreactivation", input_preactivation, x),
+          check_shape(name, "inputPreactivation", input_preactivation, x.shape());
     grad_x.like(x);
     grad_weight.set(weight.shape(), wide_of(x.dtype()));
     grad_bias.set({outputs()}, wide_of(x.dtype()));
+    grad_input_bias.set({inputs()}, wide_of(x.dtype()));
+    grad_input_bias.wanted = grad_input_bias.wanted && input_preactivation.given();
   }
 
   size_t workspace(DeviceKind) const;
@@ -115,9 +134,10 @@ struct LinearBackward {
     std::vector<LinearBackward> list;
     for (auto [m, n, k] :
          {std::array<int64_t, 3>{1, 1, 1}, {7, 13, 5}, {160, 96, 33}, {37, 257, 64}, {65, 88, 80}, {0, 5, 7}})
-      for (bool gelu : {false, true}) {
+      for (int gelus = 0; gelus < 4; ++gelus) {
         LinearBackward op{draw.real({m, n}), draw.real({m, k}), draw.real({n, k})};
-        if (gelu) op.preactivation.tensor = draw.real({m, n}).tensor;
+        if (gelus & 1) op.preactivation.tensor = draw.real({m, n}).tensor;
+        if (gelus & 2) op.input_preactivation.tensor = draw.real({m, k}).tensor;
         list.push_back(op);
       }
     return list;

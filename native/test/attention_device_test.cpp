@@ -129,7 +129,13 @@ double worst = 0;  // share of the allowed error that was used
 
 void compare(const Size& s, const Kind& kind, double plant = 0) {
   const auto start = std::chrono::steady_clock::now();
-  const Outcome outcome = run(s, kind, plant);
+  Outcome outcome;
+  try {
+    outcome = run(s, kind, plant);
+  } catch (const Error& error) {
+    ++failures;
+    std::printf("FAILED %s (%s): %s\n", s.text().c_str(), kind.text().c_str(), error.what());
+  }
   for (size_t i = 0; i < outcome.got.size(); ++i) {
     const Result &got = outcome.got[i], &wide = outcome.wide[i];
     const Verdict verdict =

@@ -91,7 +91,7 @@ std::vector<char> check_product(const Context& context, DType dtype, Size size, 
   if (e.sums) g.column_sums = sums.wide.data();
   if (e.residual) g.residual = table.at(o), g.residual_dtype = table.dtype, g.residual_ld = ldc;
   if (e.residual == 2) g.residual_rows = rows.data(), g.residual_count = m + 5;
-  const size_t bytes = gemm_workspace(g, g.plain());
+  const size_t bytes = gemm_workspace(g, e.sums ? After::column_sums : g.plain() ? After::nothing : After::steps);
   test::Workspace workspace(bytes);
   if (bytes) std::memset(workspace.get(), 0xA5, bytes);
   gemm(context, g, workspace.get());

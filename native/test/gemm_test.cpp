@@ -297,7 +297,12 @@ void refusals() {
     return false;
   };
   CHECK(refused([] { set_instruction_set("mmx"); }));
-  float x[4] = {};
+  Workspace packed(packed_b_bytes<float>(2, 2));
+  alignas(64) float x[4] = {};
+  pack_b(2, 2, x, 2, false, packed.get());
+  Gemm<float> product{2, 3, 2, x, 2, false, x, 3, false, x, 3};
+  product.packed_b = packed.get();
+  CHECK(refused([&] { gemm(product, nullptr); }));
   CHECK(refused([&] { gemm(Gemm<float>{2, 2, 2, x, 1, false, x, 2, false, x, 2}, nullptr); }));
   CHECK(refused([&] { gemm(Gemm<float>{-1, 2, 2, x, 2, false, x, 2, false, x, 2}, nullptr); }));
 }

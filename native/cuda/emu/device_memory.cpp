@@ -36,12 +36,11 @@ thread_local OperandList in_force;
 const std::vector<Operand>* watched = nullptr;
 const Operand* last_hit = nullptr;
 
-/// Which cluster of which launch touched a byte last. Clusters have numbers of their own through all launches, and so
-/// has "several readers" of a launch: its first number.
+/// Which cluster of which launch touched a byte last. Clusters have numbers of their own through all launches.
 struct Touched {
   uint32_t writer = 0, reader = 0;
 };
-constexpr uint32_t kMostNumbers = 0xFFFFFFFF;
+constexpr uint32_t kMostClusters = 0xFFFFFFFF;
 struct TouchedPage {
   Touched bytes[kPage];
 };
@@ -52,7 +51,7 @@ struct {
   uintptr_t page = UINTPTR_MAX;
   TouchedPage* notes = nullptr;
 } recent[kRecent];
-uint32_t several_readers = 1, next_number = 1;
+uint32_t first_cluster = 1, several = 1, next_cluster = 1;  // of this launch; `several` stands for more than one reader
 
 Touched& touched(uintptr_t address) {
   const uintptr_t page = address / kPage;
@@ -71,20 +70,20 @@ void forget() {
 }
 
 void note(uintptr_t address, size_t bytes, bool write, const Operand& operand) {
-  const uint32_t mine = several_readers + 1 + scheduler.cluster;
+  const uint32_t mine = first_cluster + scheduler.cluster;
   for (size_t i = 0; i < bytes; ++i) {
     Touched& byte = touched(address + i);
     const size_t offset = address + i - reinterpret_cast<uintptr_t>(operand.data);
-    if (byte.writer != mine && byte.writer >= several_readers) {
+    if (byte.writer != mine && byte.writer >= first_cluster) {
       fail("no byte of the device that one block writes and another touches",
            "a %s of byte %zu of %s, which a block of cluster %u has written", write ? "write" : "read", offset,
-           operand.name.c_str(), byte.writer - several_readers - 1);
+           operand.name.c_str(), byte.writer - first_cluster);
     }
     if (!write) {
-      byte.reader = byte.reader == mine || byte.reader < several_readers ? mine : several_readers;
+      byte.reader = byte.reader == mine || byte.reader < first_cluster ? mine : several;
       continue;
     }
-    if (byte.reader != mine && byte.reader >= several_readers) {
+    if (byte.reader != mine && byte.reader >= first_cluster) {
       fail("no byte of the device that one block writes and another touches",
            "a write of byte %zu of %s, which another block has read", offset, operand.name.c_str());
     }
@@ -142,10 +141,11 @@ OperandList operands() { return in_force; }
 void watch_operands(const std::vector<Operand>* list, uint32_t clusters) {
   watched = list, last_hit = nullptr;
   if (!list) return;
-  const bool numbers_end = kMostNumbers - next_number <= clusters;
-  if (numbers_end || pages.size() > kMostPages) forget();
-  several_readers = numbers_end ? 1 : next_number;
-  next_number = several_readers + 1 + clusters;
+  first_cluster = next_cluster;
+  if (kMostClusters - next_cluster <= clusters || pages.size() > kMostPages) forget();
+  if (kMostClusters - next_cluster <= clusters) first_cluster = 1;
+  several = first_cluster + clusters;  // a number of this launch alone: its readers are nobody's in the next
+  next_cluster = several + 1;
 }
 
 void check_device_access(const void* address, size_t bytes, bool write) {

@@ -110,6 +110,7 @@ void Scheduler::run_cluster(uint32_t number) {
   current = nullptr;
   Fiber* fiber = next();
   current = fiber, threadIdx = fiber->thread, blockIdx = fiber->block->index;
+  host_ = SavedStack{};
   switch_stack(host_, fiber->place);
   current = nullptr;
   if (failed_) throw Error(kernel_name(launch->kernel), failure_expected, failure_got);
@@ -128,6 +129,9 @@ void Scheduler::run_cluster(uint32_t number) {
 }
 
 void Scheduler::enter_thread() {
+  SavedStack from;  // another thread's; the host's when this is the first
+  begin_stack(from);
+  if (!scheduler.host_.low) scheduler.host_.low = from.low, scheduler.host_.bytes = from.bytes;
   scheduler.launch->thread();
   Fiber& fiber = *scheduler.current;
   finish_stores();

@@ -1,0 +1,14 @@
+// The attention kernels for AMX, of float and bf16. Floats that tiles cannot hold go to AVX-512.
+// Compiled with the flags of that instruction set; called only when the processor has it.
+#include "cpu/flash_attention_kernels.h"
+
+#if defined(__x86_64__)
+#include "cpu/flash_attention_tiles.h"
+
+namespace videomae {
+
+const AttentionKernels<float> kAttentionTilesF32 = TileAttention<float>::table(&kAttentionAvx512.f32);
+const AttentionKernels<bf16> kAttentionTilesBf16 = TileAttention<bf16>::table(nullptr);
+
+}  // namespace videomae
+#endif
