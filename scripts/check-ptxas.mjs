@@ -46,6 +46,7 @@ const INSTRUCTIONS = {
     "FFMA",
   ],
   arithmetic_ceilings: ["HMMA.16816.F32.BF16", "FFMA", "MUFU.EX2"],
+  attention: ["HMMA.16816.F32.BF16", "LDSM.16.M88.4", "LDSM.16.MT88.4", "LDGSTS.E.BYPASS.128", "MUFU.EX2"],
   wgmma_ceiling: ["HGMMA.64x256x16.F32.BF16"],
 };
 

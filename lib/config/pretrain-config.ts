@@ -100,7 +100,10 @@ const shape = {
   clipNorm: z.number().positive().optional().describe("greatest norm of the gradient (default: not clipped)"),
 
   seed: z.number().int().min(0).default(0).describe("seed of everything random"),
-  device: z.enum(["auto", "cpu"]).default("auto").describe("what computes; auto: the CPU"),
+  device: z
+    .union([z.enum(["auto", "cpu", "cuda", "emu"]), z.templateLiteral(["cuda:", z.number().int().min(0)])])
+    .default("auto")
+    .describe("what computes: cpu, cuda, cuda:1 ...; auto: the CPU"),
   dtype: z
     .enum(["auto", "f32", "bf16"])
     .default("auto")

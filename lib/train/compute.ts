@@ -1,12 +1,24 @@
 // What a run computes on, and in what: the options `device` and `dtype` with "auto" decided.
 import type { PretrainRunConfig } from "../config/pretrain-config.js";
 import type { RealType } from "../nn/module.js";
+import type { Device } from "../tensor/dtype.js";
+import { Tensor } from "../tensor/tensor.js";
 
 export interface Compute {
-  readonly dtype: RealType;
+  readonly device: Device;
+  readonly dtype: Exclude<RealType, "f64">;
 }
 
 /** Decides what a run's options leave open. */
-export function computeOf({ dtype }: Pick<PretrainRunConfig, "dtype">): Compute {
-  return { dtype: dtype === "auto" ? "f32" : dtype };
+export function computeOf({ device, dtype }: Pick<PretrainRunConfig, "device" | "dtype">): Compute {
+  const chosen = device === "auto" ? "cpu" : device;
+  return { device: chosen, dtype: dtype !== "auto" ? dtype : chosen.startsWith("cuda") ? "bf16" : "f32" };
+}
+
+/**
+ * Opens a device, before anything else is done for it.
+ * @throws VideomaeError that says what is missing where there is no such device
+ */
+export function openDevice(device: Device): void {
+  Tensor.zeros([1], "u8", device).dispose();
 }

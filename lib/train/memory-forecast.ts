@@ -60,7 +60,8 @@ export function forecastMemory(config: PretrainRunConfig): MemoryForecast {
 }
 
 function rehearseRun(config: PretrainRunConfig) {
-  using model = modelOf(config);
+  // On another device the scratch memory of kernels is other than the CPU's; all else is the same.
+  using model = modelOf({ ...config, ...computeOf(config), device: "cpu" });
   const { visible, decoded } = masksOf(config, model).counts;
   const parameters = model.namedParameters().reduce((sum, [, { value }]) => sum + 4 * value.size, 0);
   const copies = computeOf(config).dtype === "bf16" ? parameters / 2 : 0;

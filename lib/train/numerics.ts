@@ -12,12 +12,14 @@ export interface Numerics {
   readonly instructionSet: string;
   /** What decodes video, with the version of FFmpeg in it; "none" where there is only raw frames to read. */
   readonly decoder: string;
+  /** What computes. */
+  readonly device: string;
   /** What activations and matrix products are in. */
   readonly dtype: string;
 }
 
 /** The numerics of a run in this process, with what its choices come to here. */
-export async function numericsOf(config: Pick<PretrainRunConfig, "decoder" | "dtype">): Promise<Numerics> {
+export async function numericsOf(config: Pick<PretrainRunConfig, "decoder" | "device" | "dtype">): Promise<Numerics> {
   const { decoder } = config;
   const found = await findDecoder(decoder).then(
     ({ name, version }) => `${name} (${version})`,

@@ -74,7 +74,10 @@ const stateSchema = z.object({
   }),
   best: z.object({ step: count, loss: z.number() }).optional(),
   logBytes: count,
-  numerics: z.object({ package: text, instructionSet: text, decoder: text, dtype: text.default("f32") }),
+  numerics: z.object({
+    ...{ package: text, instructionSet: text, decoder: text },
+    ...{ device: text.default("cpu"), dtype: text.default("f32") }, // what they were before there was a choice
+  }),
 });
 
 /** The state of a checkpoint, every field checked. */

@@ -18,7 +18,7 @@ import { cosineSchedule, scaleLearningRate } from "../optim/schedule.js";
 import { emptyCache, threads } from "../tensor/memory.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { CheckpointSaver } from "./checkpoint-saver.js";
-import { computeOf } from "./compute.js";
+import { computeOf, openDevice } from "./compute.js";
 import { Guards } from "./guards.js";
 import { numericsOf } from "./numerics.js";
 import { differences, listHash, restorePretrainState, type Schedules, savePretrainState } from "./pretrain-state.js";
@@ -64,6 +64,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
   const config = parsePretrainConfig(options);
   const { out: folder, batchSize, accumulate, seed } = config;
   if (config.threads > 0) threads(config.threads);
+  openDevice(computeOf(config).device);
   using model = modelOf(config);
   using optimizer = new AdamW(parameterGroups(model), {
     betas: config.betas,
@@ -71,7 +72,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
     weightDecay: config.weightDecay,
     clipNorm: config.clipNorm,
   });
-  emptyCache(); // the parameters' own blocks, now that the optimiser has gathered them
+  emptyCache(model.device); // the parameters' own blocks, now that the optimiser has gathered them
   const dataset = datasetOf(config, model);
   const plan = planSteps(config, loader(dataset, { batchSize }).stepsPerEpoch / accumulate);
   const schedules = schedulesOf(config, plan);
@@ -132,6 +133,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
   const decay = cosineSchedule(schedules.weightDecay);
   const done = await train({
     ...{ procedure, batches, accumulate, start, steps: plan.steps, seed, guards, saver, log, folder },
+    late: model.device !== "cpu",
     schedule: (update) => ({ learningRate: rate.at(update), weightDecay: decay.at(update) }),
     onUpdate: () => {
       known = batches.quarantine();

@@ -32,7 +32,7 @@ export interface TrainingStep {
   readonly skipped: boolean;
 }
 
-/** What a batch does. Results are read before the next call. */
+/** What a batch does. Reading of results has begun before the next call. */
 export interface Procedure {
   /** Adds the gradients of a micro-batch. */
   accumulate(batch: ClipBatch): MicroBatchResults;
@@ -51,6 +51,8 @@ export interface Training {
   readonly start: number;
   readonly steps: number;
   readonly seed: number;
+  /** Whether results come later than calls return: on a device. */
+  readonly late: boolean;
   /** The values of an update, counted from 0. */
   readonly schedule: (update: number) => StepValues;
   readonly guards: Guards;
@@ -66,66 +68,140 @@ export interface Training {
   readonly signal?: AbortSignal;
 }
 
+/** A micro-batch whose work has begun; of the last one of an update also what the update did. */
+interface Begun {
+  readonly batch: ClipBatch;
+  readonly loss: Promise<number>;
+  readonly update?: {
+    /** Updates begun, this one included. */
+    readonly step: number;
+    readonly values: StepValues;
+    readonly skipped: Promise<number>;
+    readonly gradientNorm: Promise<number>;
+    readonly nonFinite: Promise<ArrayLike<number>>;
+    /** What `onUpdate` had to say. */
+    readonly more: object | undefined;
+  };
+}
+
 /**
  * Trains, and returns the number of updates done. Data that fails leaves a checkpoint too.
+ *
+ * Where steps are late (a device computes them), the next one is begun before the results of the last are looked at, so
+ * the device never waits for this thread: logs, guards and `onStep` are one micro-batch behind. A skipped update is skipped
+ * where it is computed, at once. Before a checkpoint is saved, and at the end, nothing is behind.
  * @throws VideomaeError when too many updates are skipped in a row, or checkpoints cannot be saved
  */
 export async function train(training: Training): Promise<number> {
-  const { procedure, accumulate, steps, seed, schedule, guards, saver, log } = training;
+  const { procedure, accumulate, steps, seed, schedule, guards, saver, log, saveEvery } = training;
+  let begun = training.start;
   let done = training.start;
+  let microStep = 0;
   let epoch = 0;
   let sum = nothing;
+  let behind: Begun | undefined;
   // Gradients of an update that is not finished are dropped: it will be made anew.
   const saveProgress = (last: boolean) => {
     if (done > training.start && !saver.has(done)) saver.save(done, epoch, { last });
   };
-  await using batches = interruptible(training.batches, training.signal);
-  for (;;) {
-    using batch = await batches.next().catch((error) => {
-      saveProgress(false);
-      throw error;
-    });
-    if (batch === undefined) break;
-    epoch = batch.epoch;
-    const key = { seed, update: done, microStep: sum.microBatches.length };
-    if (key.microStep < accumulate - 1) {
-      const { loss } = withRandomKey(key, () => procedure.accumulate(batch));
-      sum = add(sum, batch, await loss.item(), guards);
-      continue;
+  const due = (step: number) => step % saveEvery === 0 || step === steps;
+
+  const begin = (batch: ClipBatch): Begun => {
+    const key = { seed, update: begun, microStep };
+    if (microStep < accumulate - 1) {
+      microStep++;
+      return settledLater({ batch, loss: withRandomKey(key, () => procedure.accumulate(batch)).loss.item() });
     }
-    const values = schedule(done);
+    const values = schedule(begun);
     const results = withRandomKey(key, () => procedure.update(batch, values));
-    const skipped = (await results.skipped.item()) !== 0;
-    const { clips, replaced, waitedMs, microBatches, suspect } = add(sum, batch, await results.loss.item(), guards);
+    microStep = 0;
+    begun++;
+    return settledLater({
+      batch,
+      loss: results.loss.item(),
+      update: {
+        ...{ step: begun, values, more: training.onUpdate?.() },
+        ...{ skipped: results.skipped.item(), gradientNorm: results.gradientNorm.item() },
+        nonFinite: results.nonFinite.read(),
+      },
+    });
+  };
+
+  const finish = async ({ batch: held, loss, update }: Begun): Promise<void> => {
+    using batch = held;
+    sum = add(sum, batch, await loss, guards);
+    if (update === undefined) return;
+    const { clips, replaced, waitedMs, microBatches, suspect } = sum;
     sum = nothing;
-    done++;
-    const more = training.onUpdate?.();
+    done = update.step;
+    const skipped = (await update.skipped) !== 0;
     const step: TrainingStep = {
       step: done,
       steps,
-      epoch,
+      epoch: batch.epoch,
       loss: microBatches.reduce((total, { loss }) => total + loss, 0) / accumulate,
       clips,
       replaced,
       waitedMs,
-      ...values,
-      gradientNorm: await results.gradientNorm.item(),
+      ...update.values,
+      gradientNorm: await update.gradientNorm,
       skipped,
     };
     if (skipped) {
-      const parameters = procedure.blamed(await results.nonFinite.read());
+      const parameters = procedure.blamed(await update.nonFinite);
       const toDump = () => suspect ?? copyClips(batch, microBatches.length - 1);
       takeSkipped(training, step, parameters, microBatches, toDump);
     } else takeLoss(training, step);
     training.onStep?.(step);
-    if (skipped || done % training.logEvery === 0 || done === steps) log.write({ ...step, ...more });
+    if (skipped || done % training.logEvery === 0 || done === steps) log.write({ ...step, ...update.more });
     guards.check(done, step.loss);
-    if (done % training.saveEvery === 0 || done === steps) {
-      saver.save(done, epoch, { loss: guards.smoothedLoss, last: done === steps });
+    if (due(done)) saver.save(done, epoch, { loss: guards.smoothedLoss, last: done === steps });
+  };
+  const catchUp = async () => {
+    const last = behind;
+    behind = undefined;
+    if (last !== undefined) await finish(last);
+  };
+
+  await using batches = interruptible(training.batches, training.signal);
+  try {
+    for (;;) {
+      const batch = await batches.next().catch(async (error) => {
+        await catchUp();
+        saveProgress(false);
+        throw error;
+      });
+      if (batch === undefined) break;
+      epoch = batch.epoch;
+      const last = behind;
+      behind = beginOrDispose(batch, begin);
+      if (last !== undefined) await finish(last);
+      const step = behind.update?.step;
+      if (!training.late || (step !== undefined && due(step))) await catchUp();
     }
+    await catchUp();
+  } finally {
+    behind?.batch[Symbol.dispose]();
   }
   saveProgress(true); // before the threads of the loader are waited for
   return done;
+}
+
+/** What `begin` returns; a batch that it fails with is given back. */
+function beginOrDispose(batch: ClipBatch, begin: (batch: ClipBatch) => Begun): Begun {
+  try {
+    return begin(batch);
+  } catch (error) {
+    batch[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Results that are awaited later: one that fails meanwhile is an error then, and none before. */
+function settledLater(begun: Begun): Begun {
+  const { loss, update } = begun;
+  for (const result of [loss, update?.skipped, update?.gradientNorm, update?.nonFinite]) result?.catch(() => {});
+  return begun;
 }
 
 /** What the micro-batches of an update have added up to. */

@@ -1,5 +1,5 @@
-// Speed of the ops that are bound by memory, on a device of a plug-in: rows of the kind `bandwidth` of bench/row.ts, with
-// the identities of bench/peers/bandwidth.py where the two measure the same.
+// Speed of the ops that are bound by memory, on a device of a plug-in: rows of the kind `bandwidth` of bench/row.ts,
+// with the identities of bench/peers/bandwidth.py where the two measure the same.
 //   device_bandwidth_bench [--device emu] [--quick] [op ...]
 // Bytes are those that must move: each operand read once, each result written once. Calls are captured in a graph that
 // goes over several sets of operands, more than the caches hold, and the graph is timed.
@@ -112,7 +112,6 @@ void measure_adamw(int64_t count, bool copies) {
              In segments = draw.integers({1, 2}, 1);
              segments.tensor.data<int32_t>()[0] = static_cast<int32_t>(count / AdamW::alignment);
              op.segments = on_device(segments);
-             op.rate_scales = op.learning_rate = op.weight_decay = In{};
              for (In* x : {&op.learning_rate, &op.weight_decay}) *x = real({}, DType::f64);
              op.rate_scales = real({1}, DType::f64);
              op.gradient_norm.tensor = real({}, DType::f32).tensor;
@@ -135,30 +134,36 @@ void measure_gather(int64_t clips, int64_t tokens, int64_t of, int64_t width) {
   measure({"gatherTokens", "forward", DType::bf16, {clips, of, width}, 2 * rows * static_cast<double>(of), [=] {
              return call_of(GatherTokens{real({clips, tokens, width}, DType::bf16), on_device(index)});
            }});
-  measure({"scatterTokens", "forward", DType::bf16, {clips, tokens, width}, rows * static_cast<double>(of + tokens),
-           [=] { return call_of(ScatterTokens{real({clips, of, width}, DType::bf16), on_device(index), tokens}); }});
+  measure(
+      {"scatterTokens", "forward", DType::bf16, {clips, tokens, width}, rows * static_cast<double>(of + tokens), [=] {
+         return call_of(ScatterTokens{real({clips, of, width}, DType::bf16), on_device(index), tokens});
+       }});
 }
 
 void measure_decoder(int64_t clips, int64_t tokens, int64_t visible, int64_t decoded, int64_t width) {
   Draw draw(DType::f32, 1);
   const In seen = draw.ascending(clips, visible, tokens), hidden = draw.ascending(clips, decoded, tokens);
   const double row = 2.0 * static_cast<double>(clips * width);
-  measure({"assembleDecoder", "forward", DType::bf16, {clips, visible + decoded, width},
-           row * static_cast<double>(2 * visible + decoded), [=] {
+  measure({"assembleDecoder",
+           "forward",
+           DType::bf16,
+           {clips, visible + decoded, width},
+           row * static_cast<double>(2 * visible + decoded),
+           [=] {
              return call_of(AssembleDecoder{real({clips, visible, width}, DType::bf16), real({1, 1, width}, DType::f32),
                                             real({tokens, width}, DType::f32), on_device(seen), on_device(hidden)});
            }});
 }
 
 void measure_loss(int64_t clips, int64_t frames, int64_t side, int64_t patch) {
-  PixelLossOperands operands;
-  operands.patch = patch;
   const int64_t tokens = frames / 2 * (side / patch) * (side / patch), decoded = tokens / 2, visible = tokens / 10;
   const int64_t columns = 6 * patch * patch;
   Draw draw(DType::f32, 1);
   const In video = draw.bytes({1, frames, side, side, 3});
   const In hidden = draw.ascending(clips, decoded, tokens), seen = draw.ascending(clips, visible, tokens);
-  const auto make = [=]() mutable {
+  const auto make = [=] {
+    PixelLossOperands operands;
+    operands.patch = patch;
     operands.prediction = real({clips, decoded, columns}, DType::bf16);
     operands.video = In{Tensor::empty({clips, frames, side, side, 3}, DType::u8, device)};
     for (int64_t clip = 0; clip < clips; ++clip)
@@ -169,9 +174,9 @@ void measure_loss(int64_t clips, int64_t frames, int64_t side, int64_t patch) {
   };
   const double pixels = static_cast<double>(clips * decoded * columns);
   const Shape shape{clips, decoded, columns};
-  measure({"maskedPixelLoss", "forward", DType::bf16, shape, 3 * pixels,
-           [=]() mutable { return call_of(MaskedPixelLoss{make()}); }});
-  measure({"maskedPixelLoss", "forward+backward", DType::bf16, shape, 8 * pixels, [=]() mutable {
+  measure(
+      {"maskedPixelLoss", "forward", DType::bf16, shape, 3 * pixels, [=] { return call_of(MaskedPixelLoss{make()}); }});
+  measure({"maskedPixelLoss", "forward+backward", DType::bf16, shape, 8 * pixels, [=] {
              auto both = [op = MaskedPixelLoss{make()}, one = real({}, DType::f32)]() mutable {
                execute(op);
                MaskedPixelLossBackward gradient{op, one, In{op.weight.tensor}};
@@ -185,7 +190,7 @@ void measure_all() {
   measure_copy(quick ? 1 << 12 : 1 << 28);
   const std::vector<std::pair<int64_t, int64_t>> norms =
       quick ? std::vector<std::pair<int64_t, int64_t>>{{32, 48}}
-            : std::vector<std::pair<int64_t, int64_t>>{{5120, 768}, {5120, 1024}, {5120, 1280},
+            : std::vector<std::pair<int64_t, int64_t>>{{5120, 768},  {5120, 1024}, {5120, 1280},
                                                        {6656, 1408}, {30208, 384}, {30208, 512}};
   for (auto [rows, width] : norms)
     for (bool residual : {false, true}) measure_layer_norm(rows, width, DType::bf16, residual);

@@ -81,9 +81,9 @@ struct TileProduct {
     }
   }
 
-  template <int Rows, int Columns>
+  template <int Rows, int Columns, class Beside>
   VIDEOMAE_INLINE void square(int64_t depth, const TileOperand& left, int64_t i, const TileOperand& right, int64_t j,
-                              const TileResult& result, bool add) {
+                              const TileResult& result, bool add, Beside& beside) {
     const bf16 *a = left.data + i * left.step, *b = right.data + j * right.step;
     float* c = result.data + i * result.step_rows + j * result.step_columns;
     float *c1 = c + result.step_columns, *c2 = c + result.step_rows, *c3 = c2 + result.step_columns;
@@ -102,6 +102,7 @@ struct TileProduct {
     auto parts = [&](int p, int q) __attribute__((always_inline)) {
       pass<Rows, Columns>(depth, a + p * kTileElements, left.step, left.step_k, b + q * kTileElements, right.step,
                           right.step_k);
+      beside();
     };
     if constexpr (Parts == 3) parts(0, 2), parts(2, 0), parts(1, 1), parts(0, 1), parts(1, 0);
     parts(0, 0);
@@ -111,20 +112,32 @@ struct TileProduct {
     if constexpr (Rows == 2 && Columns == 2) _tile_stored(3, c3, stride);
   }
 
-  /// result = left right, or result += it: rows x columns tiles, summed over `depth` tiles of 32.
+  /// Calls of `beside` in one run.
+  static constexpr int64_t calls(int64_t rows, int64_t columns) {
+    return (rows + 1) / 2 * ((columns + 1) / 2) * (Parts == 3 ? 6 : 1);
+  }
+
+  /// result = left right, or result += it: rows x columns tiles, summed over `depth` tiles of 32. beside() is called
+  /// each time that products have been asked for: vector work that it does runs while they are under way.
+  template <class Beside>
   static void run(int64_t rows, int64_t columns, int64_t depth, const TileOperand& left, const TileOperand& right,
-                  const TileResult& result, bool add) {
+                  const TileResult& result, bool add, Beside beside) {
     __asm__ volatile("" ::: "memory");  // GCC does not know that tile loads read what was stored before
     int64_t i = 0;
     for (; i + 2 <= rows; i += 2) {
       int64_t j = 0;
-      for (; j + 2 <= columns; j += 2) square<2, 2>(depth, left, i, right, j, result, add);
-      if (j < columns) square<2, 1>(depth, left, i, right, j, result, add);
+      for (; j + 2 <= columns; j += 2) square<2, 2>(depth, left, i, right, j, result, add, beside);
+      if (j < columns) square<2, 1>(depth, left, i, right, j, result, add, beside);
     }
     if (i == rows) return;
     int64_t j = 0;
-    for (; j + 2 <= columns; j += 2) square<1, 2>(depth, left, i, right, j, result, add);
-    if (j < columns) square<1, 1>(depth, left, i, right, j, result, add);
+    for (; j + 2 <= columns; j += 2) square<1, 2>(depth, left, i, right, j, result, add, beside);
+    if (j < columns) square<1, 1>(depth, left, i, right, j, result, add, beside);
+  }
+
+  static void run(int64_t rows, int64_t columns, int64_t depth, const TileOperand& left, const TileOperand& right,
+                  const TileResult& result, bool add) {
+    run(rows, columns, depth, left, right, result, add, [] {});
   }
 };
 

@@ -89,7 +89,7 @@ struct TileAttention : TileOperands<T> {
 
   static void forward_group(const Forward& args, int64_t head, int64_t g, const Space& s) {
     const int64_t n = args.tokens, d = args.head_dim;
-    alignas(64) float logits[kForwardKeys * kGroup];          // [key][query]
+    alignas(64) float logits[2][kForwardKeys * kGroup];       // [key][query] of a block and of the next
     alignas(64) bf16 weights[kForwardKeys / 32 * 2 * kTile];  // right tiles (32 keys, 16 queries)
     alignas(64) float sum[kMaxWidth / 16 * 2 * kTileSums];    // tiles (16 d, 16 queries)
     const TileOperand queries{s.q_columns + 2 * g * depth(d) * kTile, depth(d) * kTile, kTile};
@@ -99,14 +99,30 @@ struct TileAttention : TileOperands<T> {
       run.highest[v] = _mm512_set1_ps(kLowest), run.total[v] = _mm512_setzero_ps();
       run.factor[v] = _mm512_mul_ps(scale, _mm512_load_ps(s.q_inverse + g * kGroup + 16 * v));
     }
+    // Weights of a block are made while the logits of the next are multiplied.
+    auto multiply = [&](int64_t key, auto beside) {
+      const int64_t keys = smaller(kForwardKeys, n - key);
+      Product::run(2 * groups(keys), 2, depth(d), {s.k_rows + key / 16 * depth(d) * kTile, depth(d) * kTile, kTile},
+                   queries, {logits[key / kForwardKeys % 2], 16 * kGroup, 16, kGroup}, false, beside);
+    };
+    multiply(0, [] {});
     for (int64_t key = 0; key < n; key += kForwardKeys) {
-      const int64_t keys = smaller(kForwardKeys, n - key), pairs = groups(keys);
-      Product::run(2 * pairs, 2, depth(d), {s.k_rows + key / 16 * depth(d) * kTile, depth(d) * kTile, kTile}, queries,
-                   {logits, 16 * kGroup, 16, kGroup}, false);
-      if (args.cosine) scale_rows(logits, keys, kGroup, s.k_inverse + key);
-      follow_maximum(logits, keys, run, sum, key > 0 ? tiles(d) : 0);
-      weigh(logits, keys, run, weights);
-      Product::run(tiles(d), 2, pairs, {s.v_across + key / 32 * tiles(d) * kTile, kTile, tiles(d) * kTile},
+      const int64_t keys = smaller(kForwardKeys, n - key), rows = groups(keys) * kGroup, next = key + kForwardKeys;
+      float* block = logits[key / kForwardKeys % 2];
+      if (args.cosine) scale_rows(block, keys, kGroup, s.k_inverse + key);
+      follow_maximum(block, keys, run, sum, key > 0 ? tiles(d) : 0);
+      int64_t weighed = 0;
+      auto weigh_to = [&](int64_t row) {
+        weigh(block, weighed, smaller(row, rows), keys, run, weights);
+        weighed = smaller(row, rows);
+      };
+      if (next < n) {
+        const int64_t calls = Product::calls(2 * groups(smaller(kForwardKeys, n - next)), 2);
+        const int64_t step = (rows / 2 + calls - 1) / calls * 2;
+        multiply(next, [&] { weigh_to(weighed + step); });
+      }
+      weigh_to(rows);
+      Product::run(tiles(d), 2, groups(keys), {s.v_across + key / 32 * tiles(d) * kTile, kTile, tiles(d) * kTile},
                    {weights, kTile, 2 * kTile}, {sum, 2 * kTileSums, kTileSums, 16}, key > 0);
     }
     write_out(args, head, g, run, sum);
@@ -147,21 +163,20 @@ struct TileAttention : TileOperands<T> {
     }
   }
 
-  /// Logits to weights relative to the maximum in use, as right tiles; zero for keys beyond `keys`.
-  static void weigh(const float* logits, int64_t keys, Running& run, bf16* weights) {
-    for (int v = 0; v < 2; ++v) {
-      const __m512 highest = run.highest[v], times = run.factor[v];
-      __m512 even_total = run.total[v], odd_total = _mm512_setzero_ps();
-      for (int64_t key = 0; key < groups(keys) * kGroup; key += 2) {
-        const float* x = logits + key * kGroup + 16 * v;
-        const __mmask16 even_held = key < keys ? 0xFFFF : 0, odd_held = key + 1 < keys ? 0xFFFF : 0;
-        const __m512 even = exp2(even_held, _mm512_fmsub_ps(_mm512_load_ps(x), times, highest));
-        const __m512 odd = exp2(odd_held, _mm512_fmsub_ps(_mm512_load_ps(x + kGroup), times, highest));
-        even_total = _mm512_add_ps(even_total, even);
-        odd_total = _mm512_add_ps(odd_total, odd);
-        store_pairs<kParts>(weights + (key / 32 * 2 + v) * kTile + key % 32 * 16, Split(even), Split(odd));
+  /// Rows [first, end) of logits to weights relative to the maximum in use, as right tiles; zero from row `keys` on.
+  VIDEOMAE_INLINE void weigh(const float* logits, int64_t first, int64_t end, int64_t keys, Running& run,
+                             bf16* weights) {
+    for (; first < end; first += 2) {
+      const __mmask16 even_held = first < keys ? 0xFFFF : 0, odd_held = first + 1 < keys ? 0xFFFF : 0;
+      bf16* row = weights + first / 32 * 2 * kTile + first % 32 * 16;
+#pragma GCC unroll 2
+      for (int v = 0; v < 2; ++v) {
+        const float* x = logits + first * kGroup + 16 * v;
+        const __m512 even = exp2(even_held, _mm512_fmsub_ps(_mm512_load_ps(x), run.factor[v], run.highest[v]));
+        const __m512 odd = exp2(odd_held, _mm512_fmsub_ps(_mm512_load_ps(x + kGroup), run.factor[v], run.highest[v]));
+        run.total[v] = _mm512_add_ps(run.total[v], _mm512_add_ps(even, odd));
+        store_pairs<kParts>(row + v * kTile, Split(even), Split(odd));
       }
-      run.total[v] = _mm512_add_ps(even_total, odd_total);
     }
   }
 

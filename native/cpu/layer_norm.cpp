@@ -10,9 +10,9 @@ namespace {
 template <class T>
 void forward(const LayerNorm& op) {
   using W = wide_t<T>;
-  const LayerNormRows<T> rows{op.width(),          op.x.data<T>(), op.residual.data<T>(), op.weight.data<W>(),
-                              op.bias.data<W>(),   op.eps,         op.y.data<T>(),        op.sum.data<T>(),
-                              op.mean.data<W>(),   op.rstd.data<W>()};
+  const LayerNormRows<T> rows{op.width(),        op.x.data<T>(),   op.residual.data<T>(), op.weight.data<W>(),
+                              op.bias.data<W>(), op.eps,           op.y.data<T>(),        op.sum.data<T>(),
+                              op.mean.data<W>(), op.rstd.data<W>()};
   const int64_t count = op.rows(), piece = rows_per_piece(op.width());
   parallel_for((count + piece - 1) / piece, [&, kernel = row_kernels<T>().layer_norm](int64_t p) {
     kernel(rows, p * piece, std::min(count, (p + 1) * piece));

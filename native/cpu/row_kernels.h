@@ -12,11 +12,11 @@ namespace videomae {
 template <class T>
 struct LayerNormRows {
   int64_t width;
-  const T *x, *residual;             // (rows, width); residual may be null: nothing is added
-  const wide_t<T>*weight, *bias;     // (width)
+  const T *x, *residual;          // (rows, width); residual may be null: nothing is added
+  const wide_t<T>*weight, *bias;  // (width)
   double eps;
-  T *y, *sum;                        // (rows, width); x + residual goes to `sum`, unless that is null
-  wide_t<T>*mean, *rstd;             // (rows)
+  T *y, *sum;             // (rows, width); x + residual goes to `sum`, unless that is null
+  wide_t<T>*mean, *rstd;  // (rows)
 };
 
 template <class T>

@@ -211,7 +211,7 @@ __global__ void __launch_bounds__(32 * BackwardTiling<Tile, keys, general>::warp
   if (first < tokens) {
     if (cosine) through_normalisation<Tile>(sum, own_qk, own, own_norms);
     const int valid = min(tokens - first, kOwnRows);
-    warp_sync();  // all lanes have done with the warp's rows
+    warp_sync();                              // all lanes have done with the warp's rows
     put_rows<Tile>(own_qk, own, sum, scale);  // over its own rows, which no other warp reads
     if constexpr (keys) put_rows<Tile>(own_other, own, sum_v, 1);
     warp_sync();

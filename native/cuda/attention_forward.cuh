@@ -152,7 +152,7 @@ __global__ void __launch_bounds__(32 * ForwardTiling<Tile, general>::warps, Forw
       inverse[m][half] = 1 / total;
     }
   scale_rows(sum, inverse);
-  warp_sync();  // all lanes have done with the warp's queries
+  warp_sync();                           // all lanes have done with the warp's queries
   put_rows<Tile>(queries, own, sum, 1);  // over its own queries, which no other warp reads
   warp_sync();
   const int valid = shape.tokens - first;

@@ -9,6 +9,7 @@ namespace {
 struct Picture {
   RgbFactors factors;
   int model, chroma_x, chroma_y;
+  bool words;                                        // two bytes a sample
   int64_t bytes, plane, chroma_width, chroma_plane;  // bytes of a picture; samples of planes and of a row of chroma
   Divisor by_row, by_frame;                          // width, height
   int64_t origin, step_x, step_y;                    // bytes in the shown picture, from which pixel by pixel
@@ -19,6 +20,7 @@ Picture picture_of(const FrameToRgb& op) {
             op.model.value,
             static_cast<int>(op.chroma_x),
             static_cast<int>(op.chroma_y),
+            op.depth > 8,
             op.bytes(),
             op.width * op.height,
             op.chroma_width(),
@@ -34,21 +36,30 @@ Picture picture_of(const FrameToRgb& op) {
   return p;
 }
 
-template <class Sample>
+/// Samples of over 8 bit lie little-endian at any address.
+struct Samples {
+  const uint8_t* bytes;
+  bool words;
+
+  __device__ __forceinline__ int32_t of(const RgbFactors& f, int64_t i) const {
+    return words ? f.sample(static_cast<uint16_t>(bytes[2 * i] | bytes[2 * i + 1] << 8)) : f.sample(bytes[i]);
+  }
+};
+
 __global__ void frame_to_rgb(Picture p, const uint8_t* x, uint8_t* y, int64_t count) {
   const int64_t number = thread_number();
   if (number >= count) return;
   int64_t column = number;
   int64_t row = p.by_row.split(column);
   const int64_t frame = p.by_frame.split(row);
-  const Sample* in = reinterpret_cast<const Sample*>(x + frame * p.bytes);
+  const Samples in{x + frame * p.bytes, p.words};
   uint8_t* out = y + frame * p.plane * 3 + p.origin + row * p.step_y + column * p.step_x;
   const int64_t pixel = number - frame * p.plane;
   const RgbFactors& f = p.factors;
-  const auto luma = [&](int64_t i) { return (f.sample(in[i]) - f.black) * f.luma; };
+  const auto luma = [&](int64_t i) { return (in.of(f, i) - f.black) * f.luma; };
   if (p.model == FrameToRgb::yuv) {
     const int64_t chroma = p.plane + (row >> p.chroma_y) * p.chroma_width + (column >> p.chroma_x);
-    const int32_t u = f.sample(in[chroma]) - f.middle, v = f.sample(in[chroma + p.chroma_plane]) - f.middle;
+    const int32_t u = in.of(f, chroma) - f.middle, v = in.of(f, chroma + p.chroma_plane) - f.middle;
     const int32_t bright = luma(pixel);
     out[0] = f.rounded(bright + (v * f.red_v + f.half));
     out[1] = f.rounded(bright + (u * f.green_u + v * f.green_v + f.half));
@@ -60,7 +71,7 @@ __global__ void frame_to_rgb(Picture p, const uint8_t* x, uint8_t* y, int64_t co
     out[1] = f.rounded(luma(pixel) + f.half);
     out[2] = f.rounded(luma(pixel + p.plane) + f.half);
   } else {
-    for (int c = 0; c < 3; ++c) out[c] = static_cast<uint8_t>(in[3 * pixel + c]);
+    for (int c = 0; c < 3; ++c) out[c] = in.bytes[3 * pixel + c];
   }
 }
 
@@ -68,13 +79,7 @@ __global__ void frame_to_rgb(Picture p, const uint8_t* x, uint8_t* y, int64_t co
 
 void run(FrameToRgb& op, const Context& context) {
   const int64_t count = op.x.shape()[0] * op.width * op.height;
-  const uint8_t* x = op.x.data<uint8_t>();
-  if (op.depth > 8) {
-    check(aligned(2, {x}), op.name, "samples of 16 bit at even addresses", "a view that begins at an odd byte");
-    launch_threads(context, frame_to_rgb<uint16_t>, count, picture_of(op), x, op.y.data<uint8_t>(), count);
-  } else {
-    launch_threads(context, frame_to_rgb<uint8_t>, count, picture_of(op), x, op.y.data<uint8_t>(), count);
-  }
+  launch_threads(context, frame_to_rgb, count, picture_of(op), op.x.data<uint8_t>(), op.y.data<uint8_t>(), count);
 }
 
 size_t workspace(const FrameToRgb&) { return 0; }

@@ -2,6 +2,7 @@
 // resizeLinear are the CPU's: positions are computed in f64 and rounded after each operation as there.
 #include "cuda/elements.cuh"
 #include "cuda/walk.cuh"
+#include "ops/token_grid.h"
 
 namespace videomae::cuda {
 namespace {
@@ -84,21 +85,17 @@ struct RealTap {
 struct Box {
   int64_t left, top, width, height;
   float scale_across, scale_down;
-};
-
-/// What becomes of a pixel in [0, 1], and whether left and right are exchanged.
-struct Finish {
-  float mean[3], scale[3];
   bool flip;
+  float mean[3], scale[3];  // taken off and multiplied by
 };
 
 /// y (3, T, size, size)
-__global__ void interpolate(Frames frames, Box box, Finish finish, float* y, int64_t number_of_frames, int64_t size, int64_t count) {
+__global__ void interpolate(Frames frames, Box box, float* y, int64_t number_of_frames, int64_t size, int64_t count) {
   const int64_t number = thread_number();
   if (number >= count) return;
   const Place p(frames, number);
-  const int64_t column = finish.flip ? size - 1 - p.column : p.column;
-  const RealTap across(box.width, box.scale_across, column), down(box.height, box.scale_down, p.row);
+  const RealTap across(box.width, box.scale_across, box.flip ? size - 1 - p.column : p.column),
+      down(box.height, box.scale_down, p.row);
   const auto line = [&](int64_t row) {
     const auto pixel = [&](int64_t column) {
       return static_cast<float>(frames.at(p.frame, box.top + row, box.left + column, p.colour)) / 255.0f;
@@ -106,8 +103,9 @@ __global__ void interpolate(Frames frames, Box box, Finish finish, float* y, int
     return (1 - across.weight) * pixel(across.first) + across.weight * pixel(across.second);
   };
   const float value = (1 - down.weight) * line(down.first) + down.weight * line(down.second);
-  y[((p.colour * number_of_frames + p.frame) * size + p.row) * size + p.column] =
-      (value - finish.mean[p.colour]) * finish.scale[p.colour];
+  const float mean = p.colour == 0 ? box.mean[0] : p.colour == 1 ? box.mean[1] : box.mean[2];
+  const float scale = p.colour == 0 ? box.scale[0] : p.colour == 1 ? box.scale[1] : box.scale[2];
+  y[((p.colour * number_of_frames + p.frame) * size + p.row) * size + p.column] = (value - mean) * scale;
 }
 
 }  // namespace
@@ -121,15 +119,20 @@ void run(ResizeLinear& op, const Context& context) {
 void run(Interpolate& op, const Context& context) {
   const int64_t frames = op.x.shape()[0], count = frames * op.size * op.size * 3;
   const float size = static_cast<float>(op.size);
-  const Box box{op.left,   op.top,
-                op.width,  op.height,
-                static_cast<float>(op.width) / size, static_cast<float>(op.height) / size};
-  Finish finish{{0, 0, 0}, {1, 1, 1}, op.flip};
+  Box box{op.left,
+          op.top,
+          op.width,
+          op.height,
+          static_cast<float>(op.width) / size,
+          static_cast<float>(op.height) / size,
+          op.flip,
+          {0, 0, 0},
+          {1, 1, 1}};
   for (int c = 0; c < 3 && op.normalize; ++c) {
-    finish.mean[c] = static_cast<float>(channel_mean[c]);
-    finish.scale[c] = static_cast<float>(1 / channel_std[c]);
+    box.mean[c] = static_cast<float>(channel_mean[c]);
+    box.scale[c] = static_cast<float>(1 / channel_std[c]);
   }
-  launch_threads(context, interpolate, count, Frames::of(op.x, op.size, op.size), box, finish, op.y.data<float>(), frames,
+  launch_threads(context, interpolate, count, Frames::of(op.x, op.size, op.size), box, op.y.data<float>(), frames,
                  op.size, count);
 }
 

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cuda/device/bfloat16.cuh"
+#include "cuda/device/buffer.cuh"
 #include "cuda/device/cp_async.cuh"
 #include "cuda/device/launch.cuh"
 #include "cuda/device/ldmatrix.cuh"
@@ -98,6 +99,9 @@ void names_mistakes() {
   CHECK(far.find("writes_behind_shared_memory") == 0 && far.find("of 4096 bytes") != std::string::npos);
 }
 
+/// All blocks read the same number.
+__global__ void reads_one_number(float* y, const float* x) { y[blockIdx.x * blockDim.x + threadIdx.x] = x[7]; }
+
 /// Every thread says when it ran: the place of its number in the order.
 __global__ void order_of_threads(int* order, int* next) {
   block_sync();
@@ -133,6 +137,19 @@ void errors_lose_no_memory() {
   const size_t before = mallinfo2().uordblks;
   fail_often(200);
   CHECK(mallinfo2().uordblks <= before + 4096);
+}
+
+/// Reads of all blocks, and a launch behind that writes what they read: launches are ordered, blocks of one are not.
+void launches_are_ordered() {
+  std::vector<float> ones(256, 1.0f);
+  const Buffer<float> x(ones), y(256);
+  const emu::Operands operands({{"x", x.data(), x.bytes(), true}, {"y", y.data(), y.bytes(), true}});
+  for (int round = 0; round < 3; ++round) {
+    launch(context, row_sums, {dim3(4), dim3(64), 2 * sizeof(float)}, y.data(), static_cast<const float*>(x.data()), 0);
+    launch(context, scale<float>, {dim3(2), dim3(64)}, y.data(), static_cast<const float*>(x.data()), int64_t{256},
+           2.0f);
+    launch(context, reads_one_number, {dim3(4), dim3(64)}, x.data(), static_cast<const float*>(y.data()));
+  }
 }
 
 /// Launches of several host threads take turns.
@@ -227,6 +244,7 @@ int main() {
   run_case("mistakes are named", names_mistakes);
   run_case("launches that hardware refuses", refuses_what_hardware_refuses);
   run_case("orders", orders_are_what_they_are_called);
+  run_case("launches are ordered", launches_are_ordered);
   run_case("errors lose no memory", errors_lose_no_memory);
   run_case("host threads launch at once", host_threads_launch_at_once);
   return videomae::test::exit_status();

@@ -6,6 +6,7 @@
 #include <array>
 #include <set>
 
+#include "cuda/attention_layout.h"
 #include "test/check.h"
 
 namespace videomae::test {
@@ -263,6 +264,55 @@ void tiles() {
 
 }  // namespace
 
+/// Whether a tile of attention puts every chunk in a place of its own, and no 8 rows of one chunk meet in a bank.
+template <class Tile>
+bool is_row_tile() {
+  std::set<int> places;
+  for (int row = 0; row < 64; ++row) {
+    for (int chunk = 0; chunk < Tile::chunks; ++chunk) {
+      const int place = Tile::offset(row, chunk);
+      if (place % 16 != 0 || place / Tile::row_bytes != row || !places.insert(place).second) return false;
+    }
+  }
+  for (int row = 0; row < 64; row += 8) {
+    for (int chunk = 0; chunk < Tile::chunks; ++chunk) {
+      uint32_t addresses[8];
+      for (int i = 0; i < 8; ++i) addresses[i] = static_cast<uint32_t>(Tile::offset(row + i, chunk));
+      if (bank_conflicts(addresses) != 1) return false;
+    }
+  }
+  return true;
+}
+
+struct PlainRows : cuda::RowTile<8> {
+  static constexpr int offset(int row, int chunk) { return row * row_bytes + 16 * chunk; }
+};
+
+void attention_rows() {
+  using cuda::RowTile;
+  CHECK(is_row_tile<RowTile<2>>() && is_row_tile<RowTile<4>>() && is_row_tile<RowTile<8>>());
+  CHECK(is_row_tile<RowTile<10>>() && is_row_tile<RowTile<11>>() && is_row_tile<RowTile<16>>());
+  CHECK(!is_row_tile<PlainRows>());
+}
+
+void attention_cuts() {
+  for (int rows : {1, 16, 17, 160, 208, 944, 1232, 1568, 2048}) {
+    for (int most : {1, 4, 6, 8}) {
+      const cuda::BlockCut cut = cuda::cut_rows(rows, 32, most);
+      CHECK(cut.warps >= 1 && cut.warps <= most);
+      CHECK(cut.blocks * cut.warps * 32 >= rows && (cut.blocks - 1) * cut.warps * 32 < rows);
+    }
+  }
+  // Which heads fit into one block: of capability 8.6 and 8.9, 8.0, 9.0.
+  constexpr uint64_t ada = 99 << 10, ampere = 163 << 10, hopper = 227 << 10;
+  using cuda::HeadTiling;
+  using cuda::RowTile;
+  CHECK(HeadTiling<RowTile<8>>::warps_for(128, ada) == 4 && HeadTiling<RowTile<8>>::warps_for(160, ada) == 0);
+  CHECK(HeadTiling<RowTile<8>>::warps_for(160, ampere) == 5 && HeadTiling<RowTile<8>>::warps_for(944, hopper) == 0);
+  CHECK(HeadTiling<RowTile<10>>::warps_for(160, ampere) == 10 && HeadTiling<RowTile<11>>::warps_for(208, ampere) == 13);
+  CHECK(HeadTiling<RowTile<16>>::warps_for(160, ampere) == 0 && HeadTiling<RowTile<16>>::warps_for(160, hopper) == 10);
+}
+
 void layout_cases() {
   run_case("fragments are bijections", bijections);
   run_case("products through mma fragments", mma_products);
@@ -271,6 +321,8 @@ void layout_cases() {
   run_case("swizzles", swizzles);
   run_case("wgmma descriptors", descriptors);
   run_case("wgmma tiles", tiles);
+  run_case("rows of attention", attention_rows);
+  run_case("how attention is cut", attention_cuts);
 }
 
 }  // namespace videomae::test

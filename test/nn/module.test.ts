@@ -10,6 +10,7 @@ import { Module } from "#lib/nn/module.js";
 import { ModuleList } from "#lib/nn/module-list.js";
 import { memory } from "#lib/tensor/memory.js";
 import { scope } from "#lib/tensor/scope.js";
+import { Tensor } from "#lib/tensor/tensor.js";
 
 class Head extends Module {
   readonly norm = this.child("norm", new LayerNorm(3));
@@ -119,5 +120,21 @@ describe("train()", () => {
     expect(head.namedModules().every(([, m]) => !m.training)).toBe(true);
     head.layers.train();
     expect(head.namedModules().map(([, m]) => m.training)).toEqual([false, false, true, true, true]);
+  });
+});
+
+it("packed weights are read while they are up to date", () => {
+  using layer = new Linear(5, 3).materialize({ seed: 1 });
+  scope(() => {
+    const x = Tensor.fromArray([1, 2, 3, 4, 5], [1, 5]);
+    const plain = layer.forward(x).readSync();
+    expect(layer.weight.packed).toBeUndefined();
+    layer.packWeights();
+    expect(layer.weight.packed?.dtype).toBe("u8");
+    expect(layer.bias?.packed).toBeUndefined();
+    expect(layer.forward(x).readSync()).toEqual(plain);
+    layer.weight.value.write(new Float32Array(15));
+    expect(layer.weight.packed).toBeUndefined();
+    expect([...layer.forward(x).readSync()]).toEqual([0, 0, 0]);
   });
 });

@@ -1,7 +1,7 @@
 // Switching between stacks: what makes a fiber. A switch saves the registers that a callee keeps, changes the stack
 // pointer, and returns on the other side.
 //
-// On x86-64 it is thirteen instructions of our own; elsewhere ucontext, some twenty times slower.
+// On x86-64 it is thirteen instructions of our own; elsewhere ucontext, twelve times slower.
 #pragma once
 
 #include <cstddef>

@@ -36,8 +36,8 @@ thread_local OperandList in_force;
 const std::vector<Operand>* watched = nullptr;
 const Operand* last_hit = nullptr;
 
-/// Which cluster of which launch touched a byte last. Clusters have numbers of their own through all launches, and so has
-/// "several readers" of a launch: its first number.
+/// Which cluster of which launch touched a byte last. Clusters have numbers of their own through all launches, and so
+/// has "several readers" of a launch: its first number.
 struct Touched {
   uint32_t writer = 0, reader = 0;
 };
