@@ -106,6 +106,7 @@ export function nativeCalls({ real, ints, bytes, f64, bf16, pick, chance }) {
       const gradientNorm = maybe(() => real([]));
       return { ...state, copies, ...table, ...values, gradientNorm, clipNorm: gradientNorm ? 1 : 0 };
     },
+    packWeight: () => ({ weight: real([size(), size()]) }),
     gradNorm: () => ({ x: real(shape()) }),
     cropResize: () => {
       const [t, h, w] = [size(), some(), some()];

@@ -146,6 +146,44 @@ describe.skipIf(!hasEmulator)("a step captured on a device", () => {
     }
   });
 
+  it("updates weights at the learning rate of each call, as on the CPU; a stale one would be noticed", () => {
+    /** Six updates at rates that change; the weights then. With `stale`, the rate is a number of the script. */
+    const train = (device: "cpu" | "emu", stale = false) => {
+      const flat = (value: number) => Tensor.fromArray(new Float32Array(16).fill(value), [16], "f32", device);
+      const state = { parameters: flat(1), gradients: flat(0), expAvg: flat(0), expAvgSq: flat(0) };
+      const table = {
+        segments: Tensor.fromArray(Int32Array.of(1, 1), [1, 2], "i32", device),
+        rateScales: Tensor.fromArray(Float64Array.of(1), [1], "f64", device),
+        copies: Tensor.zeros([0], "bf16", device),
+        updates: Tensor.zeros([], "i32", device),
+        weightDecay: Tensor.fromArray(Float64Array.of(0.1), [], "f64", device),
+      };
+      let number = 0;
+      using step = compileStep(
+        ({ x }: { x: Tensor }, { rate }: { rate: Tensor }) => {
+          nativeOp("accumulate", { y: state.gradients, x });
+          const learningRate = stale ? Tensor.fromArray(Float64Array.of(number), [], "f64", device) : rate;
+          return { skipped: nativeOp("adamw", { ...state, ...table, learningRate }).skipped };
+        },
+        { device },
+      );
+      for (number = 0.1; number < 0.7; number += 0.1) {
+        using x = Tensor.fromArray(
+          Float32Array.from({ length: 16 }, (_, i) => Math.sin(i + number)),
+          [16],
+        );
+        step({ x }, { rate: number });
+      }
+      const weights = read(state.parameters);
+      for (const tensor of [...Object.values(state), ...Object.values(table)]) tensor.dispose();
+      return weights;
+    };
+    const expected = train("cpu");
+    const worst = (got: number[]) => Math.max(...got.map((w, i) => Math.abs(w - expected[i])));
+    expect(worst(train("emu"))).toBeLessThan(1e-5);
+    expect(worst(train("emu", true))).toBeGreaterThan(0.05);
+  });
+
   it("keeps alive what it refers to", () => {
     const factor = floats([7], "emu");
     using step = compileStep(({ x }: { x: Tensor }) => ({ y: mul(x, factor) }), on);
