@@ -8,6 +8,7 @@ import { type Source, sourcePath } from "../data/source.js";
 import { VideomaeError } from "../errors.js";
 import { openPredictor, type Predictor } from "../eval/predictor.js";
 import type { PositionMode } from "../nn/position-table.js";
+import type { Device } from "../tensor/dtype.js";
 import { describeReport } from "../weights/load-report.js";
 import { parseNumber } from "./values.js";
 
@@ -19,6 +20,8 @@ export interface PredictorFlags {
   readonly frames?: number;
   readonly heads?: number;
   readonly position?: PositionMode;
+  readonly device?: Device;
+  readonly dtype?: "f32" | "bf16";
   readonly partial?: boolean;
   readonly decoder: DecoderName;
   readonly stride?: number;
@@ -48,6 +51,8 @@ export function addPredictorOptions(
         ...["generate", "official", "interpolate"],
       ]),
     )
+    .option("--device <name>", "what computes: cpu, cuda, cuda:1 ...", "cpu")
+    .addOption(new Option("--dtype <name>", "what activations are in").choices(["f32", "bf16"]).default("f32"))
     .option("--partial", "load what fits of weights that do not hold the whole model")
     .addOption(
       new Option("--decoder <name>", "what decodes video").choices(["auto", "node-av", "ffmpeg"]).default("auto"),
@@ -56,9 +61,10 @@ export function addPredictorOptions(
 
 /** Opens the predictor that the options describe, and says what its weights lack. */
 export async function predictorOf(flags: PredictorFlags): Promise<Predictor> {
-  const { weights, image, frames, heads, position, partial, decoder } = flags;
+  const { weights, image, frames, heads, position, device, dtype, partial, decoder } = flags;
   const given = Object.entries({ image, frames, heads }).filter(([, value]) => value !== undefined);
-  const predictor = await openPredictor(weights, { config: Object.fromEntries(given), position, partial, decoder });
+  const how = { position, device, dtype, partial, decoder };
+  const predictor = await openPredictor(weights, { config: Object.fromEntries(given), ...how });
   const { report } = predictor.model;
   const { missing, mismatched, unknown, warnings } = report;
   if ([missing, mismatched, unknown, warnings].some((list) => list.length > 0)) {

@@ -4,6 +4,7 @@ import type { Source } from "../data/source.js";
 import { type ErrorParts, VideomaeError } from "../errors.js";
 import type { ClassifierConfig } from "../models/classifier-config.js";
 import type { PositionMode } from "../nn/position-table.js";
+import type { Device } from "../tensor/dtype.js";
 import type { HubPreprocessing } from "../weights/hub-config.js";
 import type { LoadReport } from "../weights/load-report.js";
 import type { ClipViews } from "./classify-clip.js";
@@ -15,6 +16,8 @@ export interface PredictorSetup extends DecodeOptions {
   readonly config: Partial<ClassifierConfig>;
   readonly partial: boolean;
   readonly position: PositionMode | undefined;
+  readonly device: Device;
+  readonly dtype: "f32" | "bf16";
   readonly preprocessing: HubPreprocessing;
 }
 

@@ -9,6 +9,7 @@ import type { ViewSampling } from "../data/view-sampling.js";
 import { rejectUnknownOptions, VideomaeError } from "../errors.js";
 import type { ClassifierConfig } from "../models/classifier-config.js";
 import type { PositionMode } from "../nn/position-table.js";
+import type { Device } from "../tensor/dtype.js";
 import type { HubPreprocessing } from "../weights/hub-config.js";
 import type { DecodedClip } from "./clip-source.js";
 import type { ClipFeatures, FeatureProgress } from "./extract-features.js";
@@ -32,6 +33,9 @@ export interface PredictorOptions {
   readonly partial?: boolean;
   /** Where the positional table of an unusual token grid comes from. */
   readonly position?: PositionMode;
+  /** What computes, and in what: "cpu" and "f32" by default. */
+  readonly device?: Device;
+  readonly dtype?: "f32" | "bf16";
   /** What frames look like, where it is not what the weights say: by default the ImageNet statistics. */
   readonly preprocessing?: HubPreprocessing;
   /** What decodes video. */
@@ -244,11 +248,14 @@ export async function openPredictor(weights: string, options: PredictorOptions =
     "config",
     "partial",
     "position",
+    "device",
+    "dtype",
     "preprocessing",
     "decoder",
     "decodeTimeout",
   ]);
   const { config = {}, partial = false, position, preprocessing = {}, decoder = "auto", decodeTimeout = 60 } = options;
+  const { device = "cpu", dtype = "f32" } = options;
   if (!(decodeTimeout >= 0)) {
     throw new VideomaeError({
       op: "openPredictor",
@@ -256,7 +263,7 @@ export async function openPredictor(weights: string, options: PredictorOptions =
       got: `${decodeTimeout}`,
     });
   }
-  const rest = { config, partial, position, preprocessing, decoder, decodeTimeout };
+  const rest = { config, partial, position, device, dtype, preprocessing, decoder, decodeTimeout };
   const setup: PredictorSetup = { weights: resolve(weights), ...rest };
   const worker = new Worker(new URL("./predictor-worker.js", import.meta.url), {
     workerData: setup,

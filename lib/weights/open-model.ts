@@ -21,7 +21,7 @@ import { argumentsConfig } from "./training-arguments.js";
 export interface OpenOptions<Config>
   extends LoadOptions,
     OpenWeightsOptions,
-    Pick<ModelOptions, "dtype" | "seed" | "position"> {
+    Pick<ModelOptions, "device" | "dtype" | "seed" | "position"> {
   readonly config?: Partial<Config>;
 }
 
@@ -117,10 +117,10 @@ function checkAgreement(weights: Weights, recognized: RecognizedWeights, said: P
 
 /** Initial values cost time, and only a model that is loaded in part keeps some. */
 function modelOptions(
-  { dtype, seed, position, partial = false }: OpenOptions<unknown>,
+  { device, dtype, seed, position, partial = false }: OpenOptions<unknown>,
   run: RunDescription | undefined,
 ) {
-  return { dtype, seed, position: position ?? run?.position, initialize: partial };
+  return { device, dtype, seed, position: position ?? run?.position, initialize: partial };
 }
 
 function loadInto(model: ClassifierModel | PretrainModel, weights: Weights, plan: LoadPlan): LoadReport {

@@ -7,10 +7,12 @@ import { openCheckpoint } from "#lib/io/checkpoint.js";
 import { openSafetensors } from "#lib/io/safetensors.js";
 import { readJsonl } from "#lib/log/jsonl.js";
 import { modelSize, parameterShapes } from "#lib/models/sizes.js";
+import { devices } from "#lib/tensor/devices.js";
 import { memory } from "#lib/tensor/memory.js";
 import { pretrain } from "#lib/train/pretrain.js";
 import type { TrainingStep } from "#lib/train/training-loop.js";
 import { makeClips } from "../../examples/make-clips.js";
+import { hasEmulator } from "../devices.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 const folder = temporaryFolder();
@@ -75,6 +77,44 @@ describe("pretrain", () => {
       expect(numbers(second.log)).toEqual(numbers(whole.log));
     },
   );
+
+  it.skipIf(!hasEmulator)(
+    "runs on a device, and goes on there with the same numbers",
+    async () => {
+      const how = {
+        device: "emu",
+        dtype: "bf16",
+        batchSize: 2,
+        steps: 5,
+        accumulate: 2,
+        saveEvery: 2,
+        maskRatio: 0.9,
+      } as const;
+      const before = memory("emu").live;
+      const whole = await pretrain(options(how));
+      expect(whole.done).toBe(5);
+      const stopped = options(how);
+      const stop = new AbortController();
+      const first = await pretrain(stopped, { signal: stop.signal, onStep: ({ step }) => step === 3 && stop.abort() });
+      expect(first.done).toBeLessThan(5);
+      const second = await pretrain(stopped);
+      expect(contents(second.checkpoint)).toEqual(contents(whole.checkpoint));
+      expect(memory("emu").live).toBe(before);
+
+      const losses = new Map<string, number[]>();
+      for (const device of ["cpu", "emu"] as const) {
+        const seen: number[] = [];
+        await pretrain(options({ ...how, device, dtype: "f32" }), { onStep: ({ loss }) => seen.push(loss) });
+        losses.set(device, seen);
+      }
+      for (const [i, loss] of losses.get("cpu")!.entries()) expect(losses.get("emu")![i]).toBeCloseTo(loss, 3);
+    },
+    600_000,
+  );
+
+  it.skipIf(devices().noGpu === undefined)("says what is missing where there is no GPU", async () => {
+    await expect(pretrain(options({ device: "cuda" }))).rejects.toThrow(devices().noGpu!.message);
+  });
 
   it("frees every tensor", async () => {
     const before = memory().tensors;
