@@ -1,5 +1,5 @@
-// Dense matrix products on the CPU: C = op(A) op(B), row-major, with the layers' epilogues (bias, GELU, residual)
-// applied while a block of C is still in cache. f64, f32 and bf16 (summed in f32, rounded once).
+// Dense matrix products on the CPU: C = op(A) op(B), row-major, with the layers' epilogues (bias, GELU, residual,
+// GELU') applied while a block of C is still in cache. f64, f32 and bf16 (summed in f32, rounded once).
 //
 // The smaller operand is packed into panels by all threads; then a 2-D grid of tiles of C is handed out, and each tile
 // packs its own part of the larger operand, which so never leaves the second-level cache. Every element of C is summed
@@ -35,6 +35,7 @@ struct Gemm {
   int64_t residual_ld = 0;
   const wide_t<T>* table = nullptr;     // (any, n), dense: row i of C adds row table_rows[i] (a positional table)
   const int32_t* table_rows = nullptr;  // (m)
+  const T* gate = nullptr;  // (m, n), rows ldc apart: the result is multiplied by the derivative of GELU there
 };
 
 /// Bytes of workspace `gemm` needs, under any instruction set.

@@ -1,6 +1,6 @@
 // What happens to a block of sums on its way to C: + bias, then GELU (keeping the value before it), + residual, + row
-// of a table, rounded once to the type of C. A block is begun here and written row by row while the next one is
-// multiplied: tile multiplications leave the vector units idle.
+// of a table, times the derivative of GELU at a gate, rounded once to the type of C. A block is begun here and written
+// row by row while the next one is multiplied: tile multiplications leave the vector units idle.
 #pragma once
 
 #include "cpu/gemm.h"
@@ -13,7 +13,8 @@ class Epilogue {
  public:
   using W = wide_t<T>;
 
-  explicit Epilogue(const Gemm<T, C>& g) : g_(g), plain_(!g.preactivation && !g.gelu && !g.residual && !g.table) {}
+  explicit Epilogue(const Gemm<T, C>& g)
+      : g_(g), plain_(!g.preactivation && !g.gelu && !g.residual && !g.table && !g.gate) {}
 
   /// Takes on a block; the one before must be finished. sums: (Format::sums, Format::rows, Format::columns).
   void begin(int64_t row, int64_t height, int64_t column, int64_t width, const W* sums) {
@@ -58,6 +59,7 @@ class Epilogue {
     if (g_.gelu) x = VectorMath<Isa, W>::gelu(x);
     if (g_.residual) x += V::load(g_.residual + i * g_.residual_ld + j, held);
     if (g_.table) x += V::load(g_.table + g_.table_rows[i] * g_.n + j, held);
+    if (g_.gate) x *= VectorMath<Isa, W>::gelu_derivative(V::load(g_.gate + i * g_.ldc + j, held));
     V::store(g_.c + i * g_.ldc + j, x, held);
   }
 

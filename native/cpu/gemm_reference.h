@@ -23,6 +23,10 @@ inline void gemm_reference(const Gemm<double>& g) {
       if (g.gelu) x *= 0.5 * std::erfc(-x * std::sqrt(0.5));
       if (g.residual) x += g.residual[i * g.residual_ld + j];
       if (g.table) x += g.table[g.table_rows[i] * g.n + j];
+      if (g.gate) {
+        const double at = g.gate[i * g.ldc + j];
+        x *= 0.5 * std::erfc(-at * std::sqrt(0.5)) + at * std::exp(-0.5 * at * at) / std::sqrt(2 * std::acos(-1.0));
+      }
       g.c[i * g.ldc + j] = x;
     }
   }

@@ -1,6 +1,6 @@
 // The linear layer on the CPU: one GEMM forward with its epilogue, two backward. What the epilogue did is undone before
 // them in one pass: the GELU's derivative is applied to the incoming gradient, into scratch memory, and the gradient of
-// the bias is summed on the way.
+// the bias is summed on the way. The derivative of a GELU before the layer is the epilogue of the product for gradX.
 #include "core/thread_pool.h"
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
@@ -68,10 +68,12 @@ void backward(const LinearBackward& op, char* scratch) {
   }
   if (op.needs_grad_x()) {
     T* grad_x = op.grad_x.wanted ? op.grad_x.data<T>() : reinterpret_cast<T*>(scratch + at.grad_x);
-    gemm(Gemm<T>{m, k, n, g, n, false, op.weight.data<T>(), k, false, grad_x, k}, scratch);
-    if (op.input_preactivation.given())
-      linear_epilogue_backward(EpilogueGradient<T>{m, k, op.rows_per_block, grad_x, op.input_preactivation.data<T>(),
-                                                   grad_x, reinterpret_cast<W*>(scratch + at.partials),
+    Gemm<T> product{m, k, n, g, n, false, op.weight.data<T>(), k, false, grad_x, k};
+    product.gate = op.input_preactivation.data<T>();
+    gemm(product, scratch);
+    if (op.grad_input_bias.wanted)
+      linear_epilogue_backward(EpilogueGradient<T>{m, k, op.rows_per_block, grad_x, nullptr, nullptr,
+                                                   reinterpret_cast<W*>(scratch + at.partials),
                                                    op.grad_input_bias.data<W>()});
   }
   if (op.grad_weight.wanted)

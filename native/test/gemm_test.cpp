@@ -41,7 +41,7 @@ std::vector<double> widened(const std::vector<bf16>& x) {
 
 struct Options {
   bool a_transposed = false, b_transposed = false, bias = false, residual = false, table = false, gelu = false,
-       preactivation = false;
+       preactivation = false, gate = false;
   int64_t slack = 0;  // strides larger than the width by this
 };
 
@@ -50,7 +50,7 @@ template <class T, class C = T>
 struct Problem {
   using W = wide_t<T>;
   Gemm<T, C> product;
-  std::vector<T> a, b, residual;
+  std::vector<T> a, b, residual, gate;
   std::vector<C> c, preactivation;
   std::vector<W> bias, table;
   std::vector<int32_t> table_rows;
@@ -72,6 +72,7 @@ struct Problem {
     if (o.bias) product.bias = (bias = draw<W>(n, 4)).data();
     if (o.preactivation) product.preactivation = (preactivation = draw<C>(c.size(), 5)).data();
     if (o.residual) product.residual_ld = layout(m, n, false, residual, 6), product.residual = residual.data();
+    if (o.gate) product.gate = (gate = draw<T>(c.size(), 8)).data();
     if (!o.table) return;
     product.table = (table = draw<W>(5 * n, 7)).data();
     for (int64_t i = 0; i < m; ++i) table_rows.push_back(static_cast<int32_t>(i * 7 % 5));
@@ -91,7 +92,7 @@ struct Problem {
       std::copy(values.begin(), values.end(), to.begin());
     };
     copy(a, wide.a), copy(b, wide.b), copy(c, wide.c), copy(bias, wide.bias), copy(residual, wide.residual);
-    copy(table, wide.table), copy(preactivation, wide.preactivation);
+    copy(table, wide.table), copy(preactivation, wide.preactivation), copy(gate, wide.gate);
     return wide;
   }
 };
@@ -180,13 +181,14 @@ void sizes() {
 
 template <class T>
 void epilogues() {
-  for (int set = 0; set < 32; ++set) {
+  for (int set = 0; set < 64; ++set) {
     Options o = transposes(set / 5 % 4);
     o.bias = set & 1;
     o.residual = set & 2;
     o.table = set & 4;
     o.gelu = set & 8;
     o.preactivation = set & 16;
+    o.gate = set & 32;
     o.slack = set % 3 * 5;
     compare<T>(37, 75, 50, o);
     compare<T>(29, 45, 800, o);
