@@ -13,7 +13,6 @@ const parameters = [{ shape: [7], data: numbers(7, "weight", 0.5, 1.5) }, { shap
 describe("addLayerNorm", () => {
   it.each([
     ["both results", (s: Tensor, y: Tensor) => add(mul(s, s), y)],
-    ["the sum alone", (s: Tensor, _y: Tensor) => mul(s, s)],
     ["the norm alone", (_s: Tensor, y: Tensor) => y],
   ] as const)("has the right gradients through %s", (_name, combine) => {
     checkGradient(
@@ -30,6 +29,18 @@ describe("addLayerNorm", () => {
       },
       [{ shape: [2, 3, 7] }, ...parameters],
     );
+  });
+
+  it("gives the sum's gradient to both where nothing reaches the norm", () => {
+    const [weight, bias] = ["weight", "bias"].map((name) => Tensor.fromArray(Float64Array.from(numbers(7, name)), [7]));
+    const squared = (x: Tensor, residual?: Tensor) => {
+      const { sum } = addLayerNorm(x, residual, weight, bias);
+      return mul(sum, sum);
+    };
+    checkGradient(squared, [{ shape: [2, 3, 7] }, { shape: [2, 3, 7], data: numbers(42, "residual") }]);
+    checkGradient(squared, [{ shape: [2, 3, 7] }]);
+    weight.dispose();
+    bias.dispose();
   });
 
   it.each(["f32", "bf16", "f64"] as const)("has the bits of the addition and the norm in turn, in %s", (dtype) =>
