@@ -10,9 +10,9 @@ namespace videomae {
 
 struct Attention {
   static constexpr const char* name = "attention";
-  static constexpr bool naive_intermediates = true;  // the probabilities
-  In qkv;                                            // (B, N, 3 * H * K), rows q | k | v, each head-major
-  OptionalIn logit_scale;                            // (H), wide, cosine only: multiplies the cosine of q and k
+  static constexpr int naive_intermediates = 1;  // the probabilities
+  In qkv;                                        // (B, N, 3 * H * K), rows q | k | v, each head-major
+  OptionalIn logit_scale;                        // (H), wide, cosine only: multiplies the cosine of q and k
   int64_t heads = 1;
   Out y;    // (B, N, H * K)
   Out lse;  // (B, H, N), wide
@@ -70,12 +70,12 @@ struct Attention {
 
 struct AttentionBackward {
   static constexpr const char* name = "attentionBackward";
-  static constexpr bool naive_intermediates = true;  // the probabilities and the gradients of the logits
-  In grad_y;                                         // (B, N, H * K)
-  In qkv;                                            // (B, N, 3 * H * K)
-  OptionalIn logit_scale;                            // (H), wide
-  In y;                                              // (B, N, H * K)
-  In lse;                                            // (B, H, N), wide
+  static constexpr int naive_intermediates = 1;  // the probabilities and the gradients of the logits
+  In grad_y;                                     // (B, N, H * K)
+  In qkv;                                        // (B, N, 3 * H * K)
+  OptionalIn logit_scale;                        // (H), wide
+  In y;                                          // (B, N, H * K)
+  In lse;                                        // (B, H, N), wide
   int64_t heads = 1;
   Out grad_qkv;                  // (B, N, 3 * H * K)
   OptionalOut grad_logit_scale;  // (H), wide, cosine only

@@ -9,13 +9,13 @@ namespace videomae {
 
 struct EmbedVisible {
   static constexpr const char* name = "embedVisible";
-  static constexpr bool naive_intermediates = true;  // the patches
-  In video;                                          // u8 (B, T, H, W, 3) or wide (B, 3, T, H, W)
-  In visible;                                        // i32 (B, V)
-  In weight;                                         // (D, 3, tubelet, patch, patch)
-  In bias;                                           // (D), wide
-  In position;                                       // (N, D), wide
-  Out y;                                             // (B, V, D)
+  static constexpr int naive_intermediates = 1;  // the patches
+  In video;                                      // u8 (B, T, H, W, 3) or wide (B, 3, T, H, W)
+  In visible;                                    // i32 (B, V)
+  In weight;                                     // (D, 3, tubelet, patch, patch)
+  In bias;                                       // (D), wide
+  In position;                                   // (N, D), wide
+  Out y;                                         // (B, V, D)
   Out patches;  // (B * V, 3 * tubelet * patch * patch): the GEMM's operand, kept for the weight's gradient
 
   template <class V>

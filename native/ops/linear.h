@@ -79,16 +79,16 @@ struct Linear {
 /// gradX is then the gradient before that GELU, and grad_input_bias the gradient of the bias before it.
 struct LinearBackward {
   static constexpr const char* name = "linearBackward";
-  static constexpr bool naive_intermediates = true;  // with gelu: the gradient before it
-  In grad_y;                                         // (..., O)
-  In x;                                              // (..., I)
-  In weight;                                         // (O, I)
-  OptionalIn preactivation;                          // (..., O)
-  OptionalIn input_preactivation;                    // (..., I)
-  OptionalOut grad_x;                                // (..., I)
-  OptionalOut grad_weight;                           // (O, I), wide
-  OptionalOut grad_bias;                             // (O), wide
-  OptionalOut grad_input_bias;                       // (I), wide, only with input_preactivation: gradX's column sums
+  static constexpr int naive_intermediates = 2;  // the gradients before either GELU
+  In grad_y;                                     // (..., O)
+  In x;                                          // (..., I)
+  In weight;                                     // (O, I)
+  OptionalIn preactivation;                      // (..., O)
+  OptionalIn input_preactivation;                // (..., I)
+  OptionalOut grad_x;                            // (..., I)
+  OptionalOut grad_weight;                       // (O, I), wide
+  OptionalOut grad_bias;                         // (O), wide
+  OptionalOut grad_input_bias;                   // (I), wide, only with input_preactivation: gradX's column sums
 
   static constexpr int64_t rows_per_block = 64;  // of the bias gradient's two-stage sum
 

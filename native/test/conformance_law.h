@@ -2,11 +2,12 @@
 //
 //   f32   relative L2 error <= 2e-5, or the op's stated `tolerance`
 //   bf16  relative L2 error <= 2 * naive + that tolerance, where naive is the error of rounding the f64 result to the
-//         result's dtype; at least 2^-9 for an op whose straightforward bf16 form rounds on the way, which its header
-//         declares as `naive_intermediates`
-//   A bf16 result of an op whose f64 form gives bf16 too may be the neighbouring number in one element of a thousand:
-//   what is rounded differs in its last bits. NaN   where and only where the f64 result has one; infinities turn up
-//   where it has one, perhaps as NaN
+//         result's dtype; at least 2^-9 for each rounding on the way of an op's straightforward bf16 form, which its
+//         header declares as `naive_intermediates`
+//   NaN   where and only where the f64 result has one; infinities where it has one, perhaps as NaN
+//
+// A bf16 result of an op whose f64 form gives bf16 too may be the neighbouring number in one element of a thousand:
+// what is rounded differs in its last bits.
 #pragma once
 
 #include <cmath>
@@ -20,7 +21,8 @@
 
 namespace videomae::test {
 
-/// An op may declare `static constexpr double tolerance` and `static constexpr bool naive_intermediates`.
+/// An op may declare `static constexpr double tolerance` and `static constexpr int naive_intermediates`, how often an
+/// element is rounded on the way.
 template <class Op, class = void>
 struct ToleranceOf {
   static constexpr double value = 2e-5;
@@ -31,11 +33,11 @@ struct ToleranceOf<Op, std::void_t<decltype(Op::tolerance)>> {
 };
 template <class Op, class = void>
 struct RoundsOnTheWay {
-  static constexpr bool value = false;
+  static constexpr int value = 0;
 };
 template <class Op>
 struct RoundsOnTheWay<Op, std::void_t<decltype(Op::naive_intermediates)>> {
-  static constexpr bool value = Op::naive_intermediates;
+  static constexpr int value = Op::naive_intermediates;
 };
 
 /// What an op left in one tensor.
@@ -92,7 +94,7 @@ Verdict judge(const Result& got, const Result& wide, DType real) {
     difference += (a - b) * (a - b), rounding += (nearest - b) * (nearest - b), norm += b * b;
   }
   if (difference == 0) return {};
-  const double error = std::sqrt(difference / norm), least = RoundsOnTheWay<Op>::value ? 1.0 / 512 : 0;
+  const double error = std::sqrt(difference / norm), least = RoundsOnTheWay<Op>::value / 512.0;
   const double naive = real == DType::bf16 ? std::max(std::sqrt(rounding / norm), least) : 0;
   const double limit = 2 * naive + ToleranceOf<Op>::value;
   if (error <= limit) return {"", error / limit};

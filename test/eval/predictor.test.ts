@@ -5,7 +5,7 @@ import { describe, expect, it, test } from "vitest";
 import { noGrad } from "#lib/autograd/grad-mode.js";
 import { validationFrames } from "#lib/data/view-sampling.js";
 import type { DecodedClip } from "#lib/eval/clip-source.js";
-import { detectionFeatures, features, openPredictor, predict } from "#lib/eval/predictor.js";
+import { detectionFeatures, features, openPredictor, type PredictorOptions, predict } from "#lib/eval/predictor.js";
 import { type StoredTensor, writeSafetensors } from "#lib/io/safetensors.js";
 import { type ClassifierModel, classifierModel } from "#lib/models/classifier.js";
 import { interpolate, resizeLinear } from "#lib/ops/resize.js";
@@ -14,6 +14,7 @@ import { memory } from "#lib/tensor/memory.js";
 import { scope } from "#lib/tensor/scope.js";
 import { Tensor } from "#lib/tensor/tensor.js";
 import { largestDifference } from "../compare.js";
+import { hasEmulator } from "../devices.js";
 import { sharedFolder } from "../fixtures.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
@@ -75,6 +76,22 @@ test("predict gives the model's probabilities of the validation clip, and names"
   expect(top[0].probability).toBe(Math.max(...probabilities));
   expect(top[0].label).toBeUndefined();
   expect(await predict(video, { weights, predictor, top: 3 })).toEqual({ top, probabilities });
+});
+
+const computes = [
+  { dtype: "bf16" },
+  ...(hasEmulator ? [{ device: "emu" }, { device: "emu", dtype: "bf16" }] : []),
+] as const;
+test.each(computes)("predict computes %o", async (how) => {
+  const { model, weights } = tinyModel();
+  model.dispose();
+  const { probabilities: expected } = await predict(clip(50), { weights, predictor });
+  const { probabilities } = await predict(clip(50), {
+    weights,
+    predictor: { ...predictor, ...(how as PredictorOptions) },
+  });
+  expect(largestDifference(probabilities, expected)).toBeLessThanOrEqual("dtype" in how ? 5e-3 : 1e-5);
+  expect(probabilities).not.toEqual(expected);
 });
 
 test("several views are averaged, and a folder's id2label names classes", async () => {

@@ -8,6 +8,7 @@ import { memory } from "#lib/tensor/memory.js";
 import { scope } from "#lib/tensor/scope.js";
 import { Tensor } from "#lib/tensor/tensor.js";
 import { largestDifference, norm, numbersOf, relativeError } from "../compare.js";
+import { hasEmulator } from "../devices.js";
 import { formulaVideo, formulaVideoBytes, haveShared, loadFixture } from "../fixtures.js";
 import { cosineTolerances, tolerances } from "../tolerances.js";
 import { fixtureModel, keptTokens } from "./fixture-model.js";
@@ -36,10 +37,10 @@ describe.skipIf(!haveShared).each(cases)("%s", (name) => {
   const reference = (key: string) => tensors.get(key)!.data as Float32Array;
   const shape = tensors.get("input.video")!.shape;
 
-  function run(video: () => Tensor, dtype: "f32" | "bf16" = "f32"): void {
+  function run(video: () => Tensor, dtype: "f32" | "bf16" = "f32", device: "cpu" | "emu" = "cpu"): void {
     const allowed = (json.config.cos_attn === true ? cosineTolerances : tolerances)[dtype];
     scope(() => {
-      using model = fixtureModel(json.config, dtype);
+      using model = fixtureModel(json.config, dtype, { device });
       const visible = keptTokens(reference("input.encoder_mask"), shape[0]);
       const decoded = keptTokens(reference("input.decoder_mask"), shape[0]);
       const clip = video();
@@ -79,6 +80,12 @@ describe.skipIf(!haveShared).each(cases)("%s", (name) => {
     run(() => Tensor.fromArray(reference("input.video"), shape), "bf16");
     run(() => channelsLast(formulaVideoBytes(json.config.seed, shape), shape), "bf16");
   });
+
+  it.skipIf(!hasEmulator).each(["f32", "bf16"] as const)(
+    "matches the reference on the emulated GPU in %s",
+    (dtype) => run(() => channelsLast(formulaVideoBytes(json.config.seed, shape), shape), dtype, "emu"),
+    300_000,
+  );
 
   it("frees everything", () => {
     const before = memory().tensors;

@@ -96,9 +96,9 @@ describe("interpolation of the base table", () => {
 describe("positionTable", () => {
   it("rounds to f32 for either dtype", () => {
     const grid = { t: 2, h: 2, w: 2 };
-    const rest = { mode: "generate", base, device: "cpu" } as const;
-    using f32 = positionTable(grid, 6, { dtype: "f32", ...rest });
-    using f64 = positionTable(grid, 6, { dtype: "f64", ...rest });
+    const how = { mode: "generate", base, device: "cpu" } as const;
+    using f32 = positionTable(grid, 6, { dtype: "f32", ...how });
+    using f64 = positionTable(grid, 6, { dtype: "f64", ...how });
     expect([`${f32}`, `${f64}`]).toEqual(["f32[8, 6]", "f64[8, 6]"]);
     expect(Array.from(f64.readSync())).toEqual(Array.from(f32.readSync()));
   });

@@ -66,6 +66,7 @@ async function run(
   const updates = losses.length / 2;
   const done = train({
     ...{ procedure, guards, saver, log, folder, accumulate: 2, start: 0, steps: updates, seed: 0 },
+    late: false,
     ...{ batches: batches(0, losses.length), schedule: () => ({ learningRate: 1, weightDecay: 0 }) },
     ...{ logEvery: 5, saveEvery: 1000 },
   });
