@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Builds the native tests and runs every executable named *_test. An executable prints `ok <name>` or `FAILED <name>`,
+// Builds the native tests and runs every executable named *_test, that of the ops on the emulator too, with its threads in
+// two orders. An executable prints `ok <name>` or `FAILED <name>`,
 // a line a case; its other output is shown only when it fails. A crash without a FAILED line counts as one failure.
 // With --sanitize the same tests run under the address and undefined-behaviour sanitizers.
 import { spawnSync } from "node:child_process";
@@ -15,6 +16,14 @@ export function countCases(output, status) {
   const silent = named === 0 && (status !== 0 || passed === 0);
   return { passed, failed: named + (silent ? 1 : 0) };
 }
+
+/** Runs besides the one without arguments, by executable; the emulator is not there under the sanitizers. */
+const MORE_RUNS = {
+  conformance_test: ["forward", "reversed"].map((order) => ({
+    argv: ["--device", "emu"],
+    env: { VIDEOMAE_EMU_ORDER: order },
+  })),
+};
 
 /** The executables named *_test below `folder`, in the order of their names. */
 function findTests(folder) {
@@ -42,19 +51,24 @@ function isExecutable(file) {
 function main(argv) {
   const work = buildNative(["--tests", ...argv]);
   const totals = { passed: 0, failed: 0 };
-  for (const file of findTests(work)) {
+  const runs = findTests(work).flatMap((file) => {
+    const more = argv.includes("--sanitize") ? [] : (MORE_RUNS[path.basename(file)] ?? []);
+    return [{ argv: [], env: {} }, ...more].map((run) => ({ file, ...run }));
+  });
+  for (const { file, argv: options, env } of runs) {
+    const title = [path.basename(file), ...options, ...Object.values(env)].join(" ");
     const started = performance.now();
-    const result = spawnSync(file, { encoding: "utf8", maxBuffer: 2 ** 28 });
+    const result = spawnSync(file, options, { encoding: "utf8", maxBuffer: 2 ** 28, env: { ...process.env, ...env } });
     const output = result.stdout + result.stderr;
     const { passed, failed } = countCases(output, result.status);
     totals.passed += passed;
     totals.failed += failed;
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    console.log(`${path.basename(file)}: ${passed} passed, ${failed} failed (${seconds} s)`);
+    console.log(`${title}: ${passed} passed, ${failed} failed (${seconds} s)`);
     if (failed > 0) {
       console.log(output.trimEnd());
       const ending = result.signal ? `killed by ${result.signal}` : `exit status ${result.status}`;
-      console.log(`${path.basename(file)}: ${result.error?.message ?? ending}`);
+      console.log(`${title}: ${result.error?.message ?? ending}`);
     }
   }
   if (totals.passed + totals.failed === 0) {
