@@ -1,6 +1,7 @@
 // The time and memory of one dual-masked training step (forward, backward, AdamW) on u8 clips of noise.
 //
 //   npm run bench:step -- --model vit-small --batch 2 --steps 10 --dtype bf16
+//   npm run bench:step -- --model vit-base --batch 32 --device cuda --dtype bf16
 //
 // The step is what peers/pretrain_step.py does: loss, backward, clipping by the global norm, AdamW. Prints one row
 // (row.ts) of the steps after the third, by when the step runs from its planned memory. Times of one machine and moment
@@ -10,6 +11,7 @@ import {
   AdamW,
   backward,
   compileStep,
+  type Device,
   dualMask,
   instructionSet,
   memory,
@@ -17,6 +19,7 @@ import {
   parameterGroups,
   pretrainModel,
   resetPeakMemory,
+  synchronize,
   Tensor,
   threads,
   tokenGrid,
@@ -45,6 +48,7 @@ await runCommand(() => {
       threads: { type: "string" },
       decoder: { type: "string", default: "0.5" },
       dtype: { type: "string", default: "f32" },
+      device: { type: "string", default: "cpu" },
       recompute: { type: "boolean", default: false },
       round: { type: "string" },
       quick: { type: "boolean", default: false },
@@ -59,8 +63,10 @@ await runCommand(() => {
   if (values.dtype !== "f32" && values.dtype !== "bf16")
     throw new VideomaeError({ op: "bench:step --dtype", expected: "f32 or bf16", got: values.dtype });
   const { dtype } = values;
+  const device = values.device as Device; // making the model checks it
+  const onCpu = device === "cpu";
 
-  using model = pretrainModel(values.model, { seed: 0, recompute: values.recompute, dtype });
+  using model = pretrainModel(values.model, { seed: 0, recompute: values.recompute, dtype, device });
   using optimizer = new AdamW(parameterGroups(model), { lr: 1e-4, betas: [0.9, 0.95], clipNorm: 0.02 });
   const { frames, image } = model.config;
   const masks = dualMask({
@@ -76,35 +82,40 @@ await runCommand(() => {
   const { visible, decoded } = masks.sample({
     keys: Array.from({ length: batch }, (_, place) => ({ epoch: 0, place, view: 0 })),
   });
-  using step = compileStep((inputs: { video: Tensor; visible: Tensor; decoded: Tensor }) => {
-    const loss = model.loss(inputs.video, inputs);
-    backward(loss);
-    optimizer.step();
-    return { loss };
-  });
+  using step = compileStep(
+    (inputs: { video: Tensor; visible: Tensor; decoded: Tensor }) => {
+      const loss = model.loss(inputs.video, inputs);
+      backward(loss);
+      optimizer.step();
+      return { loss };
+    },
+    { device },
+  );
 
   const times: number[] = [];
   let others = watchOthers();
   for (let i = 0; i < steps + 3; i++) {
+    // The third call on a device captures; from the fourth on, the graph alone runs.
     if (i === 3) {
-      resetPeakMemory();
+      resetPeakMemory(device);
       others = watchOthers();
     }
     const begun = performance.now();
     step({ video, visible, decoded }, undefined);
+    if (!onCpu) synchronize(device);
     if (i >= 3) times.push(performance.now() - begun);
   }
   const otherCores = others();
   times.sort((a, b) => a - b);
   const median = times[times.length >> 1];
   const work = 6 * batch * multiplyAdds(model.config, masks.counts, masks.counts.visible).total; // 2 a multiply-add, 3 passes
-  const { live, peak, arena } = memory();
+  const { live, peak, arena } = memory(device);
   const round = (value: number) => Number(value.toPrecision(6));
   const row: Row = {
     bench: "step",
     system: "videomae",
-    device: "cpu",
-    threads: threads(),
+    device: onCpu ? "cpu" : "cuda",
+    ...(onCpu && { threads: threads() }),
     dtype,
     model: modelName(values.model),
     clips: batch,
@@ -122,7 +133,7 @@ await runCommand(() => {
     startBytes,
     parameters: model.namedParameters().reduce((sum, [, p]) => sum + p.value.size, 0),
     otherCores,
-    variant: { instructionSet: instructionSet(), recompute: values.recompute },
+    variant: { ...(onCpu ? { instructionSet: instructionSet() } : { graph: true }), recompute: values.recompute },
     ...(values.round && { round: Number(values.round) }),
     ...(values.quick && { quick: true }),
     ...origin(),

@@ -54,7 +54,10 @@ const SHARED = ["adamw", "masks", "mask_counts", "ops", "parameter_groups", "sch
   .map((name) => `fixtures/${name}`);
 
 /** Native programs; those that need nvcc may be missing, the machine there has one. */
-const PROGRAMS = ["conformance_test", "gemm_bench", "attention_bench", "probe", "ceilings"];
+const PROGRAMS = [
+  ...["conformance_test", "gemm_bench", "attention_bench", "attention_device_bench", "device_bandwidth_bench"],
+  ...["gemm_device_bench", "probe", "ceilings"],
+];
 const OPTIONAL_PROGRAMS = ["probe", "ceilings"];
 
 /** What only a compiler or a reader needs of a package. */
@@ -138,7 +141,7 @@ async function drawClips(target) {
       const clip = drawClip({ size, frames, fps: 16, seed, index });
       for (let t = 0; t < frames; t++) {
         const pixels = clip.frames.subarray(t * size * size * 3, (t + 1) * size * size * 3);
-        const picture = sharp(pixels, { raw: { width: size, height: size, channels: 3 } }).jpeg({ quality: 95 });
+        const picture = sharp(pixels, { raw: { width: size, height: size, channels: 3 } }).jpeg({ quality: 80 });
         await picture.toFile(path.join(target, name, `img_${String(t + 1).padStart(5, "0")}.jpg`));
       }
       lines.push(`${name} 1 ${frames} 0\n`);

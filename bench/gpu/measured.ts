@@ -4,8 +4,8 @@ import { origin } from "../machine.js";
 import type { GpuReading } from "./gpu-readings.js";
 import type { ResultRow } from "./recorder.js";
 
-/** Kinds that `probe` and `ceilings` print. */
-const NATIVE = ["probe", "ceiling"];
+/** Kinds that native programs print without saying where they ran. */
+const NATIVE = ["probe", "ceiling", "attention", "gemm", "bandwidth"];
 
 export function completeRow(row: ResultRow, reading: GpuReading | undefined): ResultRow {
   if (row.verdict === "no usable GPU") return { bench: "unavailable", what: "a GPU", reason: row.detail };

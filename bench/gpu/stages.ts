@@ -30,9 +30,9 @@ export function stagesOf({ out, rehearse }: StageOptions): Stage[] {
   return [
     { name: "machine", weight: 1, run: (run) => machine(run, peer) },
     { name: "probes", weight: 1.5, run: probes },
-    { name: "conformance", weight: 1, run: (run) => conformance(run, peer("check")) },
-    { name: "training", weight: 1, run: (run) => training(run, out, rehearse ? 60 : 300) },
-    { name: "benchmarks", weight: 1, run: benchmarks },
+    { name: "conformance", weight: 1.5, run: (run) => conformance(run, peer("check")) },
+    { name: "training", weight: 1, run: (run) => training(run, out, rehearse) },
+    { name: "benchmarks", weight: 3, run: (run) => benchmarks(run, rehearse) },
     { name: "peers", weight: 4, run: (run) => peers(run, peer, rehearse) },
     { name: "sanitizer", weight: 1, run: sanitizer },
   ];
@@ -94,19 +94,56 @@ const TESTS = [
   "test/train/trajectory.test.ts",
 ];
 
+/** The plug-in for GPUs; no build without nvcc has one. */
+const PLUGIN = "build/Release/libvideomae_cuda.so";
+
+/** Tests of whole models and steps that run on the device `emu`, which they take the GPU for when the plug-in says so. */
+const DEVICE_TESTS = ["test/train/device.test.ts", "test/autograd/compile-step-device.test.ts"];
+
 /** The conformance tests of the devices in this build, and the tests of the package against its reference fixtures. */
 async function conformance(run: StageRun, check: readonly string[]): Promise<void> {
-  const plugin = "build/Release/libvideomae_cuda.so";
-  if (!existsSync(plugin)) run.unavailable("ops on the GPU", `this build has no ${plugin}`);
-  const lines: string[] = [];
-  await run.command([".cmake/Release/conformance_test"], { onLine: (line) => lines.push(line) });
-  const named = (word: string) => lines.filter((line) => line.startsWith(word)).map((line) => line.slice(word.length));
-  run.row(conformanceRow("native ops", named("ok ").length, named("FAILED ")));
-  const vitest = [node, "node_modules/vitest/vitest.mjs", "run", ...TESTS, "--reporter=json"];
+  const vitest = (tests: readonly string[]) => [
+    ...[node, "node_modules/vitest/vitest.mjs", "run", ...tests],
+    "--reporter=json",
+  ];
   const env = { VIDEOMAE_SHARED: path.resolve("../shared") };
-  await run.command(vitest, { row: (report) => conformanceRow("package tests", ...outcomeOf(report)), env });
+  if (await haveGpuOps(run)) {
+    await nativeOps(run, "cuda");
+    const onGpu = { ...env, VIDEOMAE_EMU_PLUGIN: path.resolve(PLUGIN) };
+    const row = (report: ResultRow) => conformanceRow("device tests on cuda", ...outcomeOf(report));
+    await run.command(vitest(DEVICE_TESTS), { row, env: onGpu });
+  }
+  await nativeOps(run, "cpu");
+  await run.command(vitest(TESTS), { row: (report) => conformanceRow("package tests", ...outcomeOf(report)), env });
   // The opponent, too, must do the right work: on a GPU its captured step is checked by these.
   await run.command([...check, "--fixtures", "../shared/fixtures"], { unavailable: [NO_GPU] });
+}
+
+/** Whether ops can run on a GPU here, which is recorded once where they cannot. */
+function haveGpuOps(run: StageRun): Promise<boolean> {
+  gpuOps ??= findGpuOps(run);
+  return gpuOps;
+}
+
+let gpuOps: Promise<boolean> | undefined;
+
+async function findGpuOps(run: StageRun): Promise<boolean> {
+  if (!existsSync(PLUGIN)) {
+    run.unavailable("ops on the GPU", `this build has no ${PLUGIN}`);
+    return false;
+  }
+  const argv = [".cmake/Release/conformance_test", "--device", "cuda", "fill"];
+  const { status } = await run.command(argv, { unavailable: [NO_GPU], onLine: () => {} });
+  return status !== NO_GPU;
+}
+
+/** Every op over its cases on one device. */
+async function nativeOps(run: StageRun, device: "cpu" | "cuda"): Promise<void> {
+  const lines: string[] = [];
+  const argv = [".cmake/Release/conformance_test", "--device", device];
+  await run.command(argv, { onLine: (line) => lines.push(line) });
+  const named = (word: string) => lines.filter((line) => line.startsWith(word)).map((line) => line.slice(word.length));
+  run.row(conformanceRow(`native ops on ${device}`, named("ok ").length, named("FAILED ")));
 }
 
 function conformanceRow(name: string, passed: number, failed: readonly string[]): ResultRow {
@@ -115,7 +152,7 @@ function conformanceRow(name: string, passed: number, failed: readonly string[])
   return { bench: "conformance", ...ours(), name, verdict, cases: passed + failed.length, ...(detail && { detail }) };
 }
 
-/** What all rows of ours say; the ops of this build run on the CPU. */
+/** What rows about the whole package say. */
 const ours = () => ({ system: "videomae", device: "cpu", ...origin() });
 
 /** Passed and failed tests of vitest's report; a file that cannot be loaded counts as a failed test. */
@@ -129,13 +166,16 @@ function outcomeOf(report: ResultRow): [number, string[]] {
 }
 
 /** Pre-trains on the clips in the bundle with the real commands, then measures and pictures clips held out. */
-async function training(run: StageRun, out: string, updates: number): Promise<void> {
+async function training(run: StageRun, out: string, rehearse: boolean): Promise<void> {
+  const gpu = await haveGpuOps(run);
+  const updates = rehearse ? 60 : 300;
+  const device = gpu ? ["--device", "cuda", "--dtype", "bf16"] : [];
   const folder = mkdtempSync(path.join(tmpdir(), "training-"));
   try {
     const size = ["--image", 64, "--patch", 16, "--frames", 8, "--width", 192, "--depth", 6, "--heads", 3];
     const decoder = ["--decoder-width", 128, "--decoder-heads", 2, "--mask-ratio", 0.6];
     const length = ["--batch-size", 8, "--views", 2, "--steps", updates, "--lr", 3.2e-2, "--min-lr", 3.2e-4];
-    const rest = ["--stride", 2, "--workers", 4, "--log-every", 1, "--save-every", updates, "--out", folder];
+    const rest = ["--stride", 2, "--workers", 4, "--log-every", 1, "--save-every", updates, "--out", folder, ...device];
     const options = [...size, ...decoder, ...length, ...rest].map(String);
     // Asked to end at its limit, a run saves and leaves its log, so what follows works on what there is.
     await run.command([...videomae, "pretrain", "clips/train.txt", "--model", "vit-tiny", ...options], {
@@ -146,7 +186,13 @@ async function training(run: StageRun, out: string, updates: number): Promise<vo
     const [first, last] = [mean(steps.slice(0, 10)), mean(steps.slice(-10))];
     const detail = `loss ${first.toFixed(4)} to ${last.toFixed(4)} in ${steps.length} updates`;
     const verdict = last < first ? "as expected" : "failed";
-    run.row({ bench: "training", ...ours(), name: "pre-training of drawn clips", verdict, detail });
+    run.row({
+      bench: "training",
+      ...ours(),
+      name: `pre-training of drawn clips${gpu ? " on cuda" : ""}`,
+      verdict,
+      detail,
+    });
     if (verdict === "failed") throw new Error(detail);
     await run.command([...videomae, "evaluate", "clips/held-out.txt", "--weights", folder]);
     const picture = path.join(out, "reconstruction.webp");
@@ -156,11 +202,42 @@ async function training(run: StageRun, out: string, updates: number): Promise<vo
   }
 }
 
-async function benchmarks(run: StageRun): Promise<void> {
-  await run.command([node, "build/bench/kernels.js"]);
-  for (const model of ["vit-small", "vit-base"]) {
+async function benchmarks(run: StageRun, rehearse: boolean): Promise<void> {
+  if (await haveGpuOps(run)) {
+    for (const [model, batch] of GPU_STEPS) {
+      const argv = [node, "build/bench/step.js", "--device", "cuda", "--dtype", "bf16"];
+      await run.command([...argv, "--model", model, "--batch", String(batch)], { limit: run.left() * 0.4 });
+    }
+    const { attention, gemm } = JSON.parse(readFileSync("bench/shapes.json", "utf8")) as Shapes;
+    const sizes = attention.cuda.map((s) => `bf16:${s.clips}x${s.heads}x${s.tokens}x${s.headWidth}`);
+    await run.command([".cmake/Release/attention_device_bench", ...sizes], { limit: run.left() * 0.5 });
+    const products = [...gemm.ceiling, ...gemm.layers].flatMap(({ m, n, k }) => [
+      ...[`bf16:nt:${m}x${n}x${k}`, `bf16:nn:${m}x${k}x${n}`, `bf16:tn:${n}x${k}x${m}`],
+    ]);
+    for (const VIDEOMAE_CUBLASLT of ["off", "on"]) {
+      const limit = run.left() * 0.4;
+      await run.command([".cmake/Release/gemm_device_bench", ...products], { limit, env: { VIDEOMAE_CUBLASLT } });
+    }
+    await run.command([".cmake/Release/device_bandwidth_bench"], { limit: run.left() * 0.7 });
+    return;
+  }
+  await run.command([node, "build/bench/kernels.js", ...(rehearse ? ["--quick"] : [])]);
+  for (const model of rehearse ? ["vit-small"] : ["vit-small", "vit-base"]) {
     await run.command([node, "build/bench/step.js", "--model", model, "--batch", "2"]);
   }
+}
+
+/** Models and clips of the steps that are measured, as the peers have them. */
+const GPU_STEPS = [
+  ["vit-base", 32],
+  ["vit-large", 32],
+  ["vit-small", 64],
+] as const;
+
+/** What is used of bench/shapes.json. */
+interface Shapes {
+  readonly attention: { readonly cuda: readonly Record<"clips" | "heads" | "tokens" | "headWidth", number>[] };
+  readonly gemm: Readonly<Record<"ceiling" | "layers", readonly Record<"m" | "n" | "k", number>[]>>;
 }
 
 /** PyTorch at the same work, what is wanted most first; each script starts no row when its share of the time is over.
@@ -190,6 +267,9 @@ async function peers(run: StageRun, peer: Peer, rehearse: boolean): Promise<void
   }
 }
 
+/** Ops under the memory checker: those whose kernels index most. */
+const SANITIZED_OPS = ["attentionBackward", "linearBackward", "maskedPixelLoss", "scatterTokens", "layerNormBackward"];
+
 /** Probes under the tools that find what a right result hides. */
 const SANITIZED: readonly [tool: string, probe: string][] = [
   ["memcheck", "tma_load"],
@@ -205,6 +285,22 @@ async function sanitizer(run: StageRun): Promise<void> {
   if (!(await havePrograms(run))) return;
   const { reason } = await run.command(TOOLS["compute-sanitizer"], { limit: 20, unavailable: "any" });
   if (reason) return;
+  if (await haveGpuOps(run)) {
+    for (const [tool, device] of [
+      ["memcheck", SANITIZED_OPS],
+      ["racecheck", SANITIZED_OPS.slice(0, 2)],
+    ] as const) {
+      const lines: string[] = [];
+      const argv = ["compute-sanitizer", "--tool", tool, "--error-exitcode", "9", ".cmake/Release/conformance_test"];
+      const { status } = await run.command([...argv, "--device", "cuda", ...device], {
+        limit: run.left() * 0.4,
+        onLine: (line) => lines.push(line),
+      });
+      const failed = lines.filter((line) => line.startsWith("FAILED ") || line.includes("========= Invalid"));
+      const passed = lines.filter((line) => line.startsWith("ok ")).length;
+      run.row(conformanceRow(`ops under ${tool}`, passed, status === 0 ? [] : [...failed, `exit status ${status}`]));
+    }
+  }
   for (const [tool, name] of SANITIZED) {
     const argv = [
       "compute-sanitizer",

@@ -10,9 +10,7 @@
 #include <cstring>
 #include <vector>
 
-#include "core/accelerator.h"
-#include "core/arena.h"
-#include "core/graph.h"
+#include "bench/recorded_graph.h"
 #include "ops/execute.h"
 
 namespace {
@@ -63,16 +61,9 @@ void call(const Layer& layer, bool with_backward) {
 
 /// Milliseconds of one call: half a second of graphs of one call a layer.
 std::vector<double> times(const std::vector<Layer>& all, bool backward, Device device) {
-  Arena arena(device);
-  Graph graph(device);
-  for (bool recorded : {false, true}) {
-    graph.begin(recorded);
-    arena.open();
+  bench::RecordedGraph graph(device, [&] {
     for (const Layer& layer : all) call(layer, backward);
-    arena.close();
-    graph.end();
-    if (!recorded) arena.plan();
-  }
+  });
   using Clock = std::chrono::steady_clock;
   const auto replay = [&](int times) {
     const auto start = Clock::now();

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <functional>
 
+#include "bench/recorded_graph.h"
 #include "bench/timed_row.h"
-#include "core/graph.h"
 #include "ops/execute.h"
 
 namespace videomae::bench {
@@ -46,13 +46,11 @@ void measure(const Work& work) {
   const int sets = quick ? 2 : std::clamp(static_cast<int>(std::ceil(2e8 / work.bytes)), 2, 12);
   std::vector<std::function<void()>> calls;
   for (int i = 0; i < sets; ++i) calls.push_back(work.make());
-  for (const auto& call : calls) call();
   const int rounds = quick ? 1 : std::clamp(static_cast<int>(1e10 / (work.bytes * sets)), 1, 20);
-  Graph graph(device);
-  graph.begin(true);
-  for (int round = 0; round < rounds; ++round)
-    for (const auto& call : calls) call();
-  graph.end();
+  RecordedGraph graph(device, [&] {
+    for (int round = 0; round < rounds; ++round)
+      for (const auto& call : calls) call();
+  });
   Times times = time_calls([&] { graph.launch(), accelerator.synchronize(); });
   for (double* seconds : {&times.median, &times.least, &times.most}) *seconds /= rounds * sets;
   const std::string shape = work.shape.text();
@@ -65,9 +63,13 @@ void measure(const Work& work) {
   std::fflush(stdout);
 }
 
+/// Runs a copy of the op, so that its results are gone afterwards.
 template <class Op>
-std::function<void()> call_of(Op op) {
-  return [op]() mutable { execute(op); };
+std::function<void()> call_of(const Op& op) {
+  return [op] {
+    Op copy = op;
+    execute(copy);
+  };
 }
 
 void measure_copy(int64_t count) {
@@ -89,7 +91,8 @@ void measure_layer_norm(int64_t rows, int64_t width, DType dtype, bool residual)
   const char* name = residual ? "addLayerNorm" : "layerNorm";
   measure({name, "forward", dtype, {rows, width}, (residual ? 4 : 2) * tensor, [=] { return call_of(forward()); }});
   measure({name, "forward+backward", dtype, {rows, width}, (residual ? 8 : 5) * tensor, [=] {
-             auto backward = [=, op = forward(), grad = real({rows, width}, dtype)]() mutable {
+             const auto backward = [=, made = forward(), grad = real({rows, width}, dtype)] {
+               LayerNorm op = made;
                execute(op);
                LayerNormBackward gradient{grad, residual ? In{op.sum.tensor} : op.x, op.weight, In{op.mean.tensor},
                                           In{op.rstd.tensor}};
@@ -177,7 +180,8 @@ void measure_loss(int64_t clips, int64_t frames, int64_t side, int64_t patch) {
   measure(
       {"maskedPixelLoss", "forward", DType::bf16, shape, 3 * pixels, [=] { return call_of(MaskedPixelLoss{make()}); }});
   measure({"maskedPixelLoss", "forward+backward", DType::bf16, shape, 8 * pixels, [=] {
-             auto both = [op = MaskedPixelLoss{make()}, one = real({}, DType::f32)]() mutable {
+             const auto both = [made = MaskedPixelLoss{make()}, one = real({}, DType::f32)] {
+               MaskedPixelLoss op = made;
                execute(op);
                MaskedPixelLossBackward gradient{op, one, In{op.weight.tensor}};
                execute(gradient);
@@ -225,8 +229,8 @@ int main(int argc, char** argv) {
   try {
     bench::measure_all();
   } catch (const Error& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 1;
+    std::fprintf(stderr, "device_bandwidth_bench: %s\n", error.what());
+    return 3;
   }
   return 0;
 }

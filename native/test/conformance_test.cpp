@@ -285,6 +285,12 @@ int main(int argc, char** argv) {
                           : std::strcmp(argv[i], "cuda") == 0 ? DeviceKind::cuda
                                                               : DeviceKind::cpu;
   }
+  if (test::tested.kind != DeviceKind::cpu) try {
+      Accelerator::of(test::tested);
+    } catch (const Error& error) {
+      std::fprintf(stderr, "conformance_test: %s\n", error.what());
+      return 3;
+    }
   bool ok = true;
 #define OP(Type, stem) \
   if (ops.empty() || std::count(ops.begin(), ops.end(), Type::name) > 0) ok = test::checked<Type>() && ok;
