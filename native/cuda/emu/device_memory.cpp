@@ -174,6 +174,9 @@ void check_device_access(const void* address, size_t bytes, bool write) {
 
 bool describe_address(const void* address, char (&words)[256]) {
   const uintptr_t at = reinterpret_cast<uintptr_t>(address);
+  const std::lock_guard<std::mutex> lock(mutex);
+  const Allocation* allocation = allocation_at(at);
+  if (!allocation) return false;  // memory of the host, which may lie beside a word that a kernel writes there
   if (watched) {
     const Operand* near = nullptr;
     uintptr_t best = UINTPTR_MAX;
@@ -189,9 +192,6 @@ bool describe_address(const void* address, char (&words)[256]) {
       return true;
     }
   }
-  const std::lock_guard<std::mutex> lock(mutex);
-  const Allocation* allocation = allocation_at(at);
-  if (!allocation) return false;
   const ptrdiff_t offset = static_cast<const unsigned char*>(address) - allocation->data;
   const bool within = offset >= 0 && static_cast<size_t>(offset) < allocation->bytes;
   if (within && !watched) return false;
