@@ -85,7 +85,7 @@ void Accelerator::upload(void* to, const void* from, size_t bytes) {
 void Accelerator::download(void* to, const void* from, size_t bytes) {
   const auto block = begin_download(from, bytes);
   block->wait();
-  std::memcpy(to, block->data(), bytes);
+  if (bytes > 0) std::memcpy(to, block->data(), bytes);
   report_fault();
 }
 

@@ -1,5 +1,7 @@
 // Stored pictures to RGB on the CPU. Pieces are bands of rows. A row is converted into three planes of bytes, a loop
 // that vectorises, and then interleaved to where the picture's orientation puts it.
+#include <cstring>
+
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
 
@@ -18,10 +20,18 @@ struct Rows {
       : red(width), green(width), blue(width), add_red(width), add_green(width), add_blue(width) {}
 };
 
+/// Sample number i of a row, which may begin at any byte.
+template <class Sample>
+Sample sample_at(const Sample* row, int64_t i) {
+  Sample sample;
+  std::memcpy(&sample, reinterpret_cast<const char*>(row) + i * static_cast<int64_t>(sizeof sample), sizeof sample);
+  return sample;
+}
+
 /// A row of samples of one plane, brought to 8 bit.
 template <class Sample>
 void scale_row(const Sample* in, int64_t width, const Factors& f, uint8_t* out) {
-  for (int64_t i = 0; i < width; ++i) out[i] = f.rounded((f.sample(in[i]) - f.black) * f.luma + f.half);
+  for (int64_t i = 0; i < width; ++i) out[i] = f.rounded((f.sample(sample_at(in, i)) - f.black) * f.luma + f.half);
 }
 
 /// What a row of chroma adds, at every luma sample.
@@ -29,7 +39,7 @@ template <class Sample>
 void spread_chroma(const Sample* u, const Sample* v, int64_t width, int64_t log2, const Factors& f, Rows& rows) {
   int32_t *red = rows.add_red.data(), *green = rows.add_green.data(), *blue = rows.add_blue.data();
   for (int64_t x = 0; x < width; ++x) {
-    const int32_t cu = f.sample(u[x >> log2]) - f.middle, cv = f.sample(v[x >> log2]) - f.middle;
+    const int32_t cu = f.sample(sample_at(u, x >> log2)) - f.middle, cv = f.sample(sample_at(v, x >> log2)) - f.middle;
     red[x] = cv * f.red_v + f.half;
     green[x] = cu * f.green_u + cv * f.green_v + f.half;
     blue[x] = cu * f.blue_u + f.half;
@@ -41,7 +51,7 @@ void colour_row(const Sample* in, int64_t width, const Factors& f, Rows& rows) {
   const int32_t *add_red = rows.add_red.data(), *add_green = rows.add_green.data(), *add_blue = rows.add_blue.data();
   uint8_t *red = rows.red.data(), *green = rows.green.data(), *blue = rows.blue.data();
   for (int64_t x = 0; x < width; ++x) {
-    const int32_t luma = (f.sample(in[x]) - f.black) * f.luma;
+    const int32_t luma = (f.sample(sample_at(in, x)) - f.black) * f.luma;
     red[x] = f.rounded(luma + add_red[x]);
     green[x] = f.rounded(luma + add_green[x]);
     blue[x] = f.rounded(luma + add_blue[x]);

@@ -190,10 +190,10 @@ void epilogues() {
     o.preactivation = set & 16;
     o.gate = set & 32;
     o.slack = set % 3 * 5;
-    compare<T>(37, 75, 50, o);
-    compare<T>(29, 45, 800, o);
-    compare<T>(29, 345, 1100, o);
-    compare<T>(3, 5, 0, o);
+    // Each kind of epilogue at one of the sizes; every kind alone meets all of them.
+    const int64_t sizes[][3] = {{37, 75, 50}, {29, 45, 800}, {29, 345, 1100}, {3, 5, 0}};
+    const auto& [m, n, k] = sizes[(set / 4 + set) % 4];
+    compare<T>(m, n, k, o);
   }
 }
 
