@@ -56,7 +56,7 @@ const SHARED = ["adamw", "masks", "mask_counts", "ops", "parameter_groups", "sch
 /** Native programs; those that need nvcc may be missing, the machine there has one. */
 const PROGRAMS = [
   ...["conformance_test", "gemm_bench", "attention_bench", "attention_device_bench", "device_bandwidth_bench"],
-  ...["gemm_device_bench", "probe", "ceilings"],
+  ...["gemm_device_bench", "cpu_peak", "probe", "ceilings"],
 ];
 const OPTIONAL_PROGRAMS = ["probe", "ceilings"];
 
