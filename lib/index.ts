@@ -81,6 +81,7 @@ export { writeShardedSafetensors } from "./io/sharded-tensors.js";
 export { readFloats, readIntegers } from "./io/stored-numbers.js";
 export type { StoredEntry, TensorFile } from "./io/tensor-file.js";
 export { type OpenWeightsOptions, openWeights, type Weights, type WeightsFormat } from "./io/weights.js";
+export { type EncodedPicture, EventFile } from "./log/event-file.js";
 export { type JsonlLog, openJsonl, readJsonl } from "./log/jsonl.js";
 export { type LossPoint, lossPlotSvg, writeLossPlot } from "./log/loss-plot.js";
 export { Progress } from "./log/progress.js";

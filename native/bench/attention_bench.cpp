@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "bench/timed_row.h"
-#include "cpu/convert.h"
+#include "core/convert.h"
 #include "cpu/flash_attention.h"
 
 namespace {
@@ -21,8 +21,8 @@ void measure(const char* dtype, const Size& s) {
   size_t heads_out = size_t(s.clips) * s.tokens * s.heads * s.head_width;
   std::vector<T> qkv(3 * heads_out), out(heads_out), grad(heads_out), grad_qkv(qkv.size());
   std::vector<wide_t<T>> lse(s.clips * s.heads * s.tokens);
-  for (size_t i = 0; i < qkv.size(); ++i) qkv[i] = cpu::convert<T>(double(i * 7919 % 1013) / 506 - 1);
-  for (size_t i = 0; i < grad.size(); ++i) grad[i] = cpu::convert<T>(double(i * 6007 % 997) / 498 - 1);
+  for (size_t i = 0; i < qkv.size(); ++i) qkv[i] = convert<T>(double(i * 7919 % 1013) / 506 - 1);
+  for (size_t i = 0; i < grad.size(); ++i) grad[i] = convert<T>(double(i * 6007 % 997) / 498 - 1);
   bench::Buffer forward_space = bench::allocate(flash_attention_workspace<T>(s.clips, s.tokens, s.heads, s.head_width));
   bench::Buffer backward_space =
       bench::allocate(flash_attention_backward_workspace<T>(s.clips, s.tokens, s.heads, s.head_width));

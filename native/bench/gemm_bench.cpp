@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "bench/timed_row.h"
-#include "cpu/convert.h"
+#include "core/convert.h"
 #include "cpu/gemm.h"
 
 namespace {
@@ -20,8 +20,8 @@ struct Product {
 template <class T>
 void measure(const char* dtype, const Product& p) {
   std::vector<T> a(p.m * p.k), b(p.k * p.n), c(p.m * p.n);
-  for (size_t i = 0; i < a.size(); ++i) a[i] = cpu::convert<T>(double(i * 7919 % 1013) / 506 - 1);
-  for (size_t i = 0; i < b.size(); ++i) b[i] = cpu::convert<T>(double(i * 6007 % 997) / 498 - 1);
+  for (size_t i = 0; i < a.size(); ++i) a[i] = convert<T>(double(i * 7919 % 1013) / 506 - 1);
+  for (size_t i = 0; i < b.size(); ++i) b[i] = convert<T>(double(i * 6007 % 997) / 498 - 1);
   bool a_transposed = p.layout[0] == 't', b_transposed = p.layout[1] == 't';
   bench::Buffer workspace = bench::allocate(gemm_workspace<T>(p.m, p.n, p.k));
   Gemm<T> product{

@@ -13,7 +13,7 @@ namespace videomae::amx {
 /// While it lives, the calling thread has the tiles. The system saves them at every switch of threads, so it is short.
 class Session {
  public:
-  Session() {
+  [[gnu::always_inline]] Session() {
     struct alignas(64) {
       uint8_t palette = 1, start_row = 0, reserved[14] = {};
       uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
@@ -21,7 +21,7 @@ class Session {
     } shape;
     asm volatile("ldtilecfg %0" ::"m"(shape));
   }
-  ~Session() { asm volatile("tilerelease" ::: "memory"); }
+  [[gnu::always_inline]] ~Session() { asm volatile("tilerelease" ::: "memory"); }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 };

@@ -17,8 +17,7 @@
 #include <cstdint>
 
 #include "core/dtype.h"
-
-#define VIDEOMAE_INLINE [[gnu::always_inline]] static inline
+#include "cpu/amx.h"
 
 namespace videomae {
 
@@ -26,23 +25,6 @@ constexpr int64_t kTileElements = 512;  // bf16 numbers of an operand's tile
 constexpr int64_t kTileSums = 256;      // floats of a result's tile
 constexpr float kTileLimit = 0x1p60f;   // |x| below it: no product or sum of these overflows
 constexpr uint32_t kUpperHalf = 0xFFFF0000u;
-
-/// Lends the tile registers to this thread for the life of the object: eight tiles of full size.
-class TileRegisters {
- public:
-  [[gnu::always_inline]] TileRegisters() {
-    alignas(64) struct {
-      uint8_t palette = 1, start_row = 0, reserved[14] = {};
-      uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-      uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-    } shape;
-    __asm__ volatile("" ::"r"(&shape) : "memory");  // GCC thinks that the next line reads its first word only
-    _tile_loadconfig(&shape);
-  }
-  [[gnu::always_inline]] ~TileRegisters() { _tile_release(); }
-  TileRegisters(const TileRegisters&) = delete;
-  TileRegisters& operator=(const TileRegisters&) = delete;
-};
 
 /// Tiles of an operand: tile (along the result, along k) begins at data + along * step + k * step_k, its parts in a
 /// row.

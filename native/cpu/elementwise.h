@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/convert.h"
 #include "core/tensor.h"
 #include "core/thread_pool.h"
-#include "cpu/convert.h"
 
 namespace videomae::cpu {
 

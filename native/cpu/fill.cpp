@@ -1,7 +1,7 @@
 // Filling with one value, converted to the dtype by the rules of cast.
 #include <algorithm>
 
-#include "cpu/convert.h"
+#include "core/convert.h"
 #include "cpu/elementwise.h"
 #include "cpu/kernels.h"
 

@@ -83,7 +83,7 @@ struct TileAttention : TileOperands<T> {
 
   static void forward(const Forward& args, int64_t head, TokenRange queries, void* space) {
     const Space s = space_at(space, args.tokens, args.head_dim, 0);
-    const TileRegisters registers;
+    const amx::Session tiles_of_thread;
     for (int64_t g = queries.begin / kGroup; g < groups(queries.end); ++g) forward_group(args, head, g, s);
   }
 
@@ -247,7 +247,7 @@ struct TileAttention : TileOperands<T> {
     const Space s = space_at(space, n, d, 1);  // what lies before grad_q does not depend on the parts
     float* grad_q = s.grad_q + part * sums_size(n, d);
     const float scale = static_cast<float>(attention_rows::scale(args, head));
-    const TileRegisters registers;
+    const amx::Session tiles_of_thread;
     Block block;
     // The operands of so many keys and what is summed for them stay in the second-level cache while the queries pass
     // by.

@@ -1,7 +1,7 @@
 // The CPU kernels: one overload of run() an op, each in the file of the op's stem.
 #pragma once
 
-#include "cpu/convert.h"
+#include "core/convert.h"
 #include "ops/execute.h"
 
 namespace videomae::cpu {

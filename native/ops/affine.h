@@ -4,7 +4,7 @@
 // beyond the frame's border are those at the border. Computed in f64, clamped, truncated.
 #pragma once
 
-#include "ops/op.h"
+#include "ops/frames.h"
 
 namespace videomae {
 
@@ -28,10 +28,7 @@ struct Affine {
   int64_t width() const { return x.shape()[2]; }
 
   void infer() {
-    check_dtype(name, "x", x, {DType::u8});
-    check(x.shape().rank() == 4 && x.shape()[3] == 3 && x.shape()[1] > 0 && x.shape()[2] > 0, name,
-          "x of shape [T, H, W, 3]", x.tensor.text());
-    check(height() <= 32768 && width() <= 32768, name, "sides of at most 32768", x.tensor.text());
+    check_frames(name, x);
     for (auto [field, value] : {std::pair{"a", a}, {"b", b}, {"c", c}, {"d", d}, {"e", e}, {"f", f}})
       check(std::isfinite(value), name, std::string("a finite ") + field, std::to_string(value));
     check(fill >= 0 && fill <= 255, name, "a fill from 0 to 255", std::to_string(fill));

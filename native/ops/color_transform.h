@@ -6,7 +6,7 @@
 // and nothing for autoContrast, equalize and invert. Statistics are those of each frame.
 #pragma once
 
-#include "ops/op.h"
+#include "ops/frames.h"
 
 namespace videomae {
 
@@ -44,10 +44,7 @@ struct ColorTransform {
   int64_t width() const { return x.shape()[2]; }
 
   void infer() {
-    check_dtype(name, "x", x, {DType::u8});
-    check(x.shape().rank() == 4 && x.shape()[3] == 3 && x.shape()[1] > 0 && x.shape()[2] > 0, name,
-          "x of shape [T, H, W, 3]", x.tensor.text());
-    check(height() <= 32768 && width() <= 32768, name, "sides of at most 32768", x.tensor.text());
+    check_frames(name, x);
     const double most = kind.value == posterize      ? 8
                         : kind.value == solarize     ? 256
                         : kind.value == solarize_add ? 255

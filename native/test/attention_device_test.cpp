@@ -46,10 +46,10 @@ Tensor on_device(const Tensor& t, bool shifted) {
 /// t in another dtype.
 Tensor converted(const Tensor& t, DType dtype) {
   const Tensor result = Tensor::empty(t.shape(), dtype);
-  cpu::with_element(t.dtype(), [&](auto from) {
-    cpu::with_element(dtype, [&](auto to) {
+  with_element(t.dtype(), [&](auto from) {
+    with_element(dtype, [&](auto to) {
       for (int64_t i = 0; i < t.elements(); ++i)
-        result.data<decltype(to)>()[i] = cpu::convert<decltype(to)>(t.data<decltype(from)>()[i]);
+        result.data<decltype(to)>()[i] = convert<decltype(to)>(t.data<decltype(from)>()[i]);
     });
   });
   return result;

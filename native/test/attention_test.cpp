@@ -5,8 +5,8 @@
 #include <cstring>
 #include <limits>
 
+#include "core/convert.h"
 #include "core/thread_pool.h"
-#include "cpu/convert.h"
 #include "cpu/flash_attention.h"
 #include "test/check.h"
 
@@ -50,7 +50,7 @@ struct Problem {
 
   static T number(double x) {
     if constexpr (std::is_same_v<T, bf16>)
-      return cpu::convert<bf16>(x);
+      return convert<bf16>(x);
     else
       return T(x);
   }

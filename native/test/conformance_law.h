@@ -16,7 +16,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "cpu/convert.h"
+#include "core/convert.h"
 #include "ops/op.h"
 
 namespace videomae::test {
@@ -49,10 +49,10 @@ struct Result {
 
   double at(int64_t i) const {
     double value = 0;
-    cpu::with_element(dtype, [&](auto t) {
+    with_element(dtype, [&](auto t) {
       decltype(t) element;
       std::memcpy(&element, bytes.data() + static_cast<size_t>(i) * sizeof element, sizeof element);
-      value = cpu::convert<double>(element);
+      value = convert<double>(element);
     });
     return value;
   }
@@ -61,7 +61,7 @@ struct Result {
 
 /// x as the nearest number of a real dtype.
 inline double rounded(double x, DType dtype) {
-  if (dtype == DType::bf16) return to_float(cpu::convert<bf16>(x));
+  if (dtype == DType::bf16) return to_float(convert<bf16>(x));
   return dtype == DType::f32 ? static_cast<float>(x) : x;
 }
 

@@ -66,11 +66,11 @@ struct Arrange {
   }
   void plant(Tensor& t) {
     if (!variant.planted || planted) return;
-    cpu::with_element(t.dtype(), [&](auto type) {
+    with_element(t.dtype(), [&](auto type) {
       using T = decltype(type);
       if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, bf16>) {
         planted = true;
-        if (t.elements() > 0) t.data<T>()[t.elements() / 2] = cpu::convert<T>(*variant.planted);
+        if (t.elements() > 0) t.data<T>()[t.elements() / 2] = convert<T>(*variant.planted);
       }
     });
   }
