@@ -3,8 +3,9 @@
 // two orders. An executable prints `ok <name>` or `FAILED <name>`,
 // a line a case; its other output is shown only when it fails. A crash without a FAILED line counts as one failure.
 // With --sanitize the same tests run under the address and undefined-behaviour sanitizers.
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { accessSync, constants, readdirSync } from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildNative } from "./build-native.mjs";
@@ -48,29 +49,43 @@ function isExecutable(file) {
   }
 }
 
-function main(argv) {
+/** Runs one executable; its title, counts, and what is to be printed. */
+function runTest({ file, argv, env }) {
+  const title = [path.basename(file), ...argv, ...Object.values(env)].join(" ");
+  const started = performance.now();
+  const options = { maxBuffer: 2 ** 28, env: { ...process.env, ...env } };
+  return new Promise((resolve) => {
+    execFile(file, argv, options, (error, stdout, stderr) => {
+      const output = stdout + stderr;
+      const counts = countCases(output, error ? 1 : 0);
+      const seconds = ((performance.now() - started) / 1000).toFixed(1);
+      const lines = [`${title}: ${counts.passed} passed, ${counts.failed} failed (${seconds} s)`];
+      if (counts.failed > 0) {
+        const ending = error?.signal ? `killed by ${error.signal}` : `exit status ${error?.code ?? 0}`;
+        lines.push(output.trimEnd(), `${title}: ${ending}`);
+      }
+      resolve({ ...counts, report: lines.join("\n") });
+    });
+  });
+}
+
+async function main(argv) {
   const work = buildNative(["--tests", ...argv]);
-  const totals = { passed: 0, failed: 0 };
-  const runs = findTests(work).flatMap((file) => {
+  const waiting = findTests(work).flatMap((file) => {
     const more = argv.includes("--sanitize") ? [] : (MORE_RUNS[path.basename(file)] ?? []);
     return [{ argv: [], env: {} }, ...more].map((run) => ({ file, ...run }));
   });
-  for (const { file, argv: options, env } of runs) {
-    const title = [path.basename(file), ...options, ...Object.values(env)].join(" ");
-    const started = performance.now();
-    const result = spawnSync(file, options, { encoding: "utf8", maxBuffer: 2 ** 28, env: { ...process.env, ...env } });
-    const output = result.stdout + result.stderr;
-    const { passed, failed } = countCases(output, result.status);
-    totals.passed += passed;
-    totals.failed += failed;
-    const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    console.log(`${title}: ${passed} passed, ${failed} failed (${seconds} s)`);
-    if (failed > 0) {
-      console.log(output.trimEnd());
-      const ending = result.signal ? `killed by ${result.signal}` : `exit status ${result.status}`;
-      console.log(`${title}: ${result.error?.message ?? ending}`);
+  const totals = { passed: 0, failed: 0 };
+  const runWaiting = async () => {
+    for (let test = waiting.shift(); test; test = waiting.shift()) {
+      const { passed, failed, report } = await runTest(test);
+      totals.passed += passed;
+      totals.failed += failed;
+      console.log(report);
     }
-  }
+  };
+  // Most of them keep one processor busy: the emulator runs a whole GPU on one thread.
+  await Promise.all(Array.from({ length: os.availableParallelism() }, runWaiting));
   if (totals.passed + totals.failed === 0) {
     console.log(`native: no executable named *_test in ${work}`);
     return 1;
@@ -81,7 +96,7 @@ function main(argv) {
 
 if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
   try {
-    process.exitCode = main(process.argv.slice(2));
+    process.exitCode = await main(process.argv.slice(2));
   } catch (error) {
     console.error(error.message);
     process.exitCode = 1;
