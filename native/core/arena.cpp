@@ -12,11 +12,15 @@ namespace {
 
 thread_local Arena* open_arena = nullptr;
 
+size_t whole_lines(size_t bytes, size_t alignment) {
+  return std::max(alignment, (bytes + alignment - 1) / alignment * alignment);
+}
+
 }  // namespace
 
 struct Arena::State {
   struct Use {
-    size_t size;               // rounded
+    size_t size;               // whole lines: a plan needs no rounding beyond, because no block serves another size
     int64_t from, until = -1;  // event numbers of its allocation and release; -1: not released
     size_t offset = 0;
   };
@@ -44,15 +48,15 @@ struct Arena::State {
 
   static std::shared_ptr<Block> allocate(const std::shared_ptr<State>& state, size_t bytes) {
     const Home from = state->planned ? state->base_home : home_of(state->device);
-    const size_t size = from->rounded(bytes);
+    const size_t size = whole_lines(bytes, from->alignment());
     std::lock_guard<std::mutex> lock(state->mutex);
     if (!state->planned) {
-      const size_t use = state->uses.size();
-      void* data = from->take(size);
+      const size_t use = state->uses.size(), taken = from->rounded(bytes);
+      void* data = from->take(taken);
       state->uses.push_back({size, state->clock++});
       ++state->alive;
-      return {new Block{data, bytes, from->counting()}, [state, use, size, from](Block* block) {
-                from->give_back(block->data, size);
+      return {new Block{data, bytes, from->counting()}, [state, use, taken, from](Block* block) {
+                from->give_back(block->data, taken);
                 delete block;
                 std::lock_guard<std::mutex> lock(state->mutex);
                 state->uses[use].until = state->clock++;
