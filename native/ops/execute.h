@@ -133,7 +133,7 @@ void execute(Op& op) {
   OutputAllocation outputs{Op::name, device};
   op.visit(outputs);
   std::shared_ptr<Block> scratch;
-  if (const size_t bytes = workspace_of(device, id, &op)) scratch = allocate(bytes, device);
+  if (const size_t bytes = workspace_of(device, id, &op)) scratch = allocate(bytes, device, Purpose::scratch);
   if (rehearsing()) return;  // memory is counted, and nothing is computed
   if (recording()) {
     OperandHold hold;

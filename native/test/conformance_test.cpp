@@ -134,6 +134,16 @@ struct Poison {
   void operator()(const char*, Other&) {}
 };
 
+/// Leaves a pattern in the scratch memory that the op will be given.
+void poison_scratch(size_t bytes, const Variant& variant) {
+  const std::shared_ptr<Block> scratch = allocate(bytes, variant.device, Purpose::scratch);
+  const std::vector<char> pattern(bytes, static_cast<char>(variant.pattern));
+  if (variant.device.is_cpu())
+    std::memcpy(scratch->data, pattern.data(), bytes);
+  else
+    Accelerator::of(variant.device).upload(scratch->data, pattern.data(), bytes);
+}
+
 /// Collects the outputs of an op and whatever it may have changed in place.
 struct Collect {
   std::vector<Result> results;
@@ -166,13 +176,6 @@ struct LeaveOut {
   void operator()(const char*, Other&) {}
 };
 
-/// What is poisoned as scratch memory of so many bytes.
-Out& workspace_like(size_t bytes) {
-  static Out scratch;
-  scratch.set({static_cast<int64_t>(bytes)}, DType::u8);
-  return scratch;
-}
-
 using Results = std::vector<std::vector<Result>>;  // [case][output]
 
 /// Runs all cases of an op, drawn afresh: ops that change tensors in place must not see a changed one.
@@ -194,7 +197,7 @@ Results run_cases(DType real, DType exact, const Variant& variant = {}) {
       Poison poison{variant.pattern, variant.device, {}};
       op.visit(poison);
       const size_t bytes = workspace_of(variant.device, IdOf<Op>::value, &op);
-      if (bytes > 0) poison(op.name, workspace_like(bytes));
+      if (bytes > 0) poison_scratch(bytes, variant);
     }
     execute(op);
     add_after.finish();
