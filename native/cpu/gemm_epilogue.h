@@ -1,5 +1,5 @@
-// What happens to a block of sums on its way to C: + what C holds, + bias, then GELU (keeping the value before it), +
-// residual, + row of a table, times the derivative of GELU at a gate, rounded once to the type of C. A block is begun
+// What happens to a block of sums on its way to C: + what C holds, + bias, then GELU (keeping the value before it),
+// + residual, + row of a table, times the derivative of GELU at a gate, rounded once to the type of C. A block is begun
 // here and written row by row while the next one is multiplied: tile multiplications leave the vector units idle.
 #pragma once
 
@@ -65,7 +65,7 @@ class Epilogue {
   }
 
   const Gemm<T, C>& g_;
-  const bool plain_;  // an addition and a bias at most
+  const bool plain_;  // at most added to C, and a bias
   int64_t row_ = 0, end_ = 0, column_ = 0, width_ = 0;
   const W* sums_ = nullptr;
   const char *ahead_ = nullptr, *ahead_end_ = nullptr;
