@@ -71,17 +71,27 @@ function walk(root: TapeOutput, seed: Tensor): void {
 /** Runs one node's product and hands its results on. */
 function runNode(node: TapeNode, arrived: readonly (Tensor | undefined)[], pending: Pending): void {
   scope(() => {
-    const gradients = node.vjp(
-      arrived,
-      node.edges.map((edge) => edge !== undefined),
-    );
+    const needs = node.edges.map((edge) => edge !== undefined);
+    const gradients = node.vjp(arrived, needs, (input) => slotOf(node, input));
     node.edges.forEach((edge, i) => {
       const gradient = gradients[i];
       if (edge === undefined || gradient === undefined) return;
-      if ("leaf" in edge) addToLeaf(edge.leaf, gradient);
+      if ("leaf" in edge) nativeOp("accumulate", { y: gradientOf(edge.leaf), x: gradient });
       else send(pending, edge, gradient);
     });
   });
+}
+
+/**
+ * Where a node may add the gradient of an input: to that of a leaf. Not where two inputs are one leaf, because an op may
+ * add both at the same time; nor to one of bf16, because ops add in the dtype they compute in.
+ */
+function slotOf({ edges }: TapeNode, input: number): Tensor | undefined {
+  const leaves = edges.map((edge) => (edge && "leaf" in edge ? edge.leaf : undefined));
+  const leaf = leaves[input];
+  if (leaf === undefined || leaf.dtype === "bf16" || leaves.indexOf(leaf) !== leaves.lastIndexOf(leaf))
+    return undefined;
+  return gradientOf(leaf);
 }
 
 /** Every node that the root depends on, newest first. */
@@ -119,7 +129,8 @@ function gradientsOf(pending: Pending, node: TapeNode): (Tensor | undefined)[] {
   return gradients;
 }
 
-function addToLeaf(leaf: Tensor, gradient: Tensor): void {
+/** A leaf's gradient, zeros where it had none. */
+function gradientOf(leaf: Tensor): Tensor {
   if (!leaf.alive) {
     throw new VideomaeError({
       op: "backward",
@@ -129,5 +140,5 @@ function addToLeaf(leaf: Tensor, gradient: Tensor): void {
     });
   }
   leaf.grad ??= unscoped(() => Tensor.zeros(leaf.shape, leaf.dtype, leaf.device));
-  nativeOp("accumulate", { y: leaf.grad, x: gradient });
+  return leaf.grad;
 }

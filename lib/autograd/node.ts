@@ -4,20 +4,36 @@
 // Nodes are counted like storage: a node is needed while a tensor of it is alive or a later node may send it a gradient.
 // When neither holds, its saved tensors are freed at once, and so on up the graph. Scopes therefore need to know only
 // tensors, and a loss that is carried out of a scope carries its whole history.
+//
+// A result that its node can make again, of what that has saved, is not saved by the nodes that read it.
 import { binding, type Handle } from "../addon/binding.js";
 import { VideomaeError } from "../errors.js";
 import type { DType } from "../tensor/dtype.js";
 import type { History } from "../tensor/tensor.js";
 import { Tensor } from "../tensor/tensor.js";
 
+/**
+ * Where a product may add the gradient of an input, by the input's number, instead of returning it: to the gradient of a
+ * leaf. Undefined where the gradient is not needed, or goes on to another op.
+ */
+export type Into = (input: number) => Tensor | undefined;
+
 /** Gradients of an op's tensor inputs, in their order, from the gradient of its result. */
-export type VectorJacobianProduct = (gradY: Tensor, needs: readonly boolean[]) => readonly (Tensor | undefined)[];
+export type VectorJacobianProduct = (
+  gradY: Tensor,
+  needs: readonly boolean[],
+  into: Into,
+) => readonly (Tensor | undefined)[];
 
 /** The same for an op with several results. No gradient may have reached some of them, but one has reached another. */
 export type JointVectorJacobianProduct = (
   gradients: readonly (Tensor | undefined)[],
   needs: readonly boolean[],
+  into: Into,
 ) => readonly (Tensor | undefined)[];
+
+/** Makes a result of an op again, bit for bit, of what the op has saved. */
+export type Remake = () => Tensor;
 
 /** Where the gradient of an input goes: on to the node whose result it is, or into a leaf. */
 export type Edge = TapeOutput | { readonly leaf: Tensor } | undefined;
@@ -34,6 +50,11 @@ export class TapeOutput implements History {
   release(): void {
     this.node.release();
   }
+
+  /** Makes the tensor again; undefined where it has to be saved. */
+  get remake(): Remake | undefined {
+    return this.node.remakes[this.output];
+  }
 }
 
 let created = 0;
@@ -45,6 +66,8 @@ export class TapeNode {
   /** Later nodes have greater numbers: the backward pass runs in descending order. */
   readonly order = created++;
   readonly edges: readonly Edge[];
+  /** Of its results, in their order. */
+  readonly remakes: readonly (Remake | undefined)[];
   #vjp: JointVectorJacobianProduct | undefined;
   readonly #saved: SavedTensors;
   #consumers = 0;
@@ -53,16 +76,18 @@ export class TapeNode {
   constructor(
     op: string,
     dtypes: readonly DType[],
-    inputs: readonly Tensor[],
+    inputs: readonly (Tensor | undefined)[],
     vjp: JointVectorJacobianProduct,
     saved: SavedTensors,
+    remakes: readonly (Remake | undefined)[],
   ) {
     this.op = op;
     this.dtypes = dtypes;
+    this.remakes = remakes;
     this.#tensorsAlive = dtypes.length;
     this.#vjp = vjp;
     this.#saved = saved;
-    this.edges = inputs.map((x) => edgeOf(x));
+    this.edges = inputs.map((x) => x && edgeOf(x));
     for (const edge of this.edges) if (edge && "node" in edge) edge.node.#consumers++;
   }
 
@@ -125,27 +150,23 @@ function edgeOf(x: Tensor): Edge {
   return x.requiresGrad ? { leaf: x.master ?? x } : undefined;
 }
 
-/** Keeps tensors alive for a backward pass, whatever becomes of the scope they were made in. */
+/** Keeps tensors for a backward pass, whatever becomes of the scope they were made in. */
 export class SavedTensors {
   #handles: Handle[] = [];
 
   /** Saves a record of tensors; the returned function restores them, owned by the scope it is called in. */
   save<R extends Record<string, Tensor | undefined>>(record: R): () => R {
-    const saved: Record<string, Handle | undefined> = {};
-    for (const [name, tensor] of Object.entries(record)) {
-      if (tensor === undefined) continue;
-      const handle = binding.view(tensor.handle, 0, tensor.shape);
-      saved[name] = handle;
-      this.#handles.push(handle);
-    }
-    return () => {
-      const restored: Record<string, Tensor | undefined> = {};
-      for (const name in record) {
-        const handle = saved[name];
-        restored[name] = handle && new Tensor(binding.view(handle, 0, record[name]!.shape));
-      }
-      return restored as R;
-    };
+    const saved = Object.entries(record).map(([name, tensor]) => [name, tensor && this.#keep(tensor)] as const);
+    return () => Object.fromEntries(saved.map(([name, restore]) => [name, restore?.()])) as R;
+  }
+
+  /** Returns what gives the tensor back. A node that can make it again is kept by the edge of the node that saves. */
+  #keep({ handle, shape, history }: Tensor): Remake {
+    const remake = (history as TapeOutput | undefined)?.remake;
+    if (remake !== undefined) return remake;
+    const view = binding.view(handle, 0, shape);
+    this.#handles.push(view);
+    return () => new Tensor(binding.view(view, 0, shape));
   }
 
   /** Frees what was saved. */

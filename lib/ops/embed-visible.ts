@@ -1,6 +1,6 @@
 // Patch embedding of the visible tokens only: masked pixels are never read.
 import { defineOp } from "../autograd/define-op.js";
-import { nativeOp } from "../tensor/native-op.js";
+import { nativeOp, unneeded } from "../tensor/native-op.js";
 import type { Tensor } from "../tensor/tensor.js";
 
 /**
@@ -22,15 +22,17 @@ export const embedVisible = defineOp(
     const saved = save({ video, visible, weight, patches });
     return [
       y,
-      (gradY, needs) => {
+      (gradY, needs, into) => {
         const { video, visible, weight, patches } = saved();
         const flat = {
           gradY: gradY.view([patches.shape[0], width]),
           x: patches,
           weight: weight.view([width, columns]),
+          gradWeight: into(2)?.view([width, columns]),
+          gradBias: into(3),
         };
-        const skip = ["gradX", "", "gradWeight", "gradBias"].filter((name, i) => name !== "" && !needs[i]);
-        const { gradX, gradWeight, gradBias } = nativeOp("linearBackward", flat, skip);
+        const wanted = { gradX: needs[0], gradWeight: needs[2], gradBias: needs[3] };
+        const { gradX, gradWeight, gradBias } = nativeOp("linearBackward", flat, unneeded(wanted));
         const gradVideo = needs[0]
           ? nativeOp("embedVisibleVideoGrad", { gradPatches: gradX, visible, video, tubelet, patch }).gradVideo
           : undefined;

@@ -1,8 +1,8 @@
 // Layer normalisation over the last axis, alone and with a residual addition fused in, both ways. Cost: one pass of
-// memory; keeps the mean and 1 / std of each row.
-import { defineJointOp, defineOp } from "../autograd/define-op.js";
+// memory; keeps x with the mean and 1 / std of each row. Who needs the norm in the backward pass gets it made again.
+import { defineJointOp, defineOp, type Save } from "../autograd/define-op.js";
 import { rejectUnknownOptions } from "../errors.js";
-import { nativeOp } from "../tensor/native-op.js";
+import { nativeOp, unneeded } from "../tensor/native-op.js";
 import type { Tensor } from "../tensor/tensor.js";
 
 /** Options of layerNorm. */
@@ -13,48 +13,55 @@ export interface LayerNormOptions {
 
 const normalise = defineOp("layerNorm", (save, x: Tensor, weight: Tensor, bias: Tensor, eps: number) => {
   const { y, mean, rstd } = nativeOp("layerNorm", { x, weight, bias, eps });
-  const saved = save({ x, weight, mean, rstd });
-  return [
-    y,
-    (gradY, [needsX, needsWeight, needsBias]) => {
-      const skip = [needsX ? [] : "gradX", needsWeight ? [] : "gradWeight", needsBias ? [] : "gradBias"].flat();
-      const { gradX, gradWeight, gradBias } = nativeOp("layerNormBackward", { gradY, ...saved() }, skip);
-      return [gradX, gradWeight, gradBias];
-    },
-  ];
+  const { gradients, remake } = backwardOf(save, { x, weight, bias, mean, rstd }, eps);
+  return [y, (gradY, needs, into) => gradients(gradY, undefined, needs, [into(1), into(2)]), remake];
 });
 
 const addAndNormalise = defineJointOp(
   "addLayerNorm",
   (save, x: Tensor, residual: Tensor | undefined, weight: Tensor, bias: Tensor, eps: number) => {
-    const { y, mean, rstd, sum } = nativeOp("layerNorm", { x, residual, weight, bias, eps });
-    const saved = save({ x: residual ? sum : x, weight, mean, rstd });
+    const made = nativeOp("layerNorm", { x, residual, weight, bias, eps });
+    const sum = residual ? made.sum : x;
+    const { gradients, remake } = backwardOf(save, { x: sum, weight, bias, mean: made.mean, rstd: made.rstd }, eps);
     return [
-      [residual ? sum : x, y] as const,
-      ([gradSum, gradY], needs) => {
-        const [needsX, needsResidual, needsWeight, needsBias] = residual
-          ? needs
-          : [needs[0], false, needs[1], needs[2]];
-        let gradX = gradSum;
-        let gradWeight: Tensor | undefined;
-        let gradBias: Tensor | undefined;
-        if (gradY !== undefined) {
-          const skip = [
-            needsX || needsResidual ? [] : "gradX",
-            needsWeight ? [] : "gradWeight",
-            needsBias ? [] : "gradBias",
-          ];
-          ({ gradX, gradWeight, gradBias } = nativeOp(
-            "layerNormBackward",
-            { gradY, gradSum, ...saved() },
-            skip.flat(),
-          ));
-        }
-        return residual ? [gradX, gradX, gradWeight, gradBias] : [gradX, gradWeight, gradBias];
+      [sum, made.y] as const,
+      ([gradSum, gradY], [needsX, needsResidual, ...needs], into) => {
+        if (gradY === undefined) return [gradSum, gradSum];
+        const slots = [into(2), into(3)];
+        const [gradX, ...rest] = gradients(gradY, gradSum, [needsX || needsResidual, ...needs], slots);
+        return [gradX, gradX, ...rest];
       },
+      [undefined, remake],
     ];
   },
 );
+
+/** What both have in common: x is what was normalised. The norm is made again rather than kept until it is needed. */
+function backwardOf(save: Save, kept: Record<"x" | "weight" | "bias" | "mean" | "rstd", Tensor>, eps: number) {
+  const { bias, ...rest } = kept;
+  const saved = save(rest);
+  const savedBias = save({ bias });
+  return {
+    /** Of x, weight and bias; the last two are added to `slots` where these are given. */
+    gradients(
+      gradY: Tensor,
+      gradSum: Tensor | undefined,
+      [needsX, needsWeight, needsBias]: readonly boolean[],
+      [intoWeight, intoBias]: readonly (Tensor | undefined)[],
+    ): (Tensor | undefined)[] {
+      const { gradX, gradWeight, gradBias } = nativeOp(
+        "layerNormBackward",
+        { gradY, gradSum, ...saved(), gradWeight: intoWeight, gradBias: intoBias },
+        unneeded({ gradX: needsX, gradWeight: needsWeight, gradBias: needsBias }),
+      );
+      return [gradX, gradWeight, gradBias];
+    },
+    remake: () => {
+      const { x, weight } = saved();
+      return nativeOp("layerNorm", { x, weight, ...savedBias(), eps }).y;
+    },
+  };
+}
 
 /**
  * `sum` = x + residual and `y` = layerNorm(sum), in one pass of memory. What reaches `sum` by another way than the norm is

@@ -1,6 +1,6 @@
 // The linear layer: one product with its epilogue (bias, exact GELU, residual).
 import { defineOp } from "../autograd/define-op.js";
-import { nativeOp } from "../tensor/native-op.js";
+import { nativeOp, unneeded } from "../tensor/native-op.js";
 import type { Tensor } from "../tensor/tensor.js";
 
 /** What a linear layer does besides the product. */
@@ -29,19 +29,13 @@ const apply = defineOp(
     const saved = save({ x, weight, preactivation });
     return [
       y,
-      (gradY, needs) => {
-        const next = needs[Symbol.iterator]();
-        const need = (given: boolean) => given && next.next().value === true;
-        const [needX, needWeight] = [need(true), need(true)];
-        const [needBias, needResidual] = [need(bias !== undefined), need(residual !== undefined)];
-        const skip = [!needX && "gradX", !needWeight && "gradWeight", !needBias && "gradBias"].filter(
-          (s) => s !== false,
+      (gradY, [needX, needWeight, needBias, needResidual], into) => {
+        const { gradX, gradWeight, gradBias } = nativeOp(
+          "linearBackward",
+          { gradY, ...saved(), gradWeight: into(1), gradBias: into(2) },
+          unneeded({ gradX: needX, gradWeight: needWeight, gradBias: needBias }),
         );
-        const { gradX, gradWeight, gradBias } = nativeOp("linearBackward", { gradY, ...saved() }, skip);
-        const gradients: (Tensor | undefined)[] = [gradX, gradWeight];
-        if (bias !== undefined) gradients.push(gradBias);
-        if (residual !== undefined) gradients.push(needResidual ? gradY : undefined);
-        return gradients;
+        return [gradX, gradWeight, gradBias, needResidual ? gradY : undefined];
       },
     ];
   },

@@ -1,8 +1,9 @@
 // A perceptron of two layers: linear, exact GELU, linear. One op rather than two, because the backward pass of the second
 // product then ends with the GELU's derivative and the sums of the first bias's gradient: the gradient of the hidden
-// layer is written once, and never read only to be multiplied. Saves the hidden layer before and after the GELU.
+// layer is written once, and never read only to be multiplied. Saves the hidden layer before the GELU only: the backward
+// pass makes what came after it again, of the pre-activation as it is rounded.
 import { defineOp } from "../autograd/define-op.js";
-import { nativeOp } from "../tensor/native-op.js";
+import { nativeOp, unneeded } from "../tensor/native-op.js";
 import type { Tensor } from "../tensor/tensor.js";
 
 /** The parameters of one layer. */
@@ -29,46 +30,30 @@ const apply = defineOp(
   ) => {
     const first = nativeOp("linear", { x, weight: weight1, bias: bias1, packed: packed1, gelu: true });
     const { y } = nativeOp("linear", { x: first.y, weight: weight2, bias: bias2, residual, packed: packed2 });
-    const saved = save({ x, weight1, weight2, hidden: first.y, preactivation: first.preactivation });
+    const savedFirst = save({ x, weight: weight1 });
+    const savedSecond = save({ weight: weight2, inputPreactivation: first.preactivation });
     return [
       y,
-      (gradY, needs) => {
-        const next = needs[Symbol.iterator]();
-        const need = (input: Tensor | undefined) => input !== undefined && next.next().value === true;
-        const [needX, needWeight1, needBias1] = [need(x), need(weight1), need(bias1)];
-        const [needWeight2, needBias2, needResidual] = [need(weight2), need(bias2), need(residual)];
-        const { hidden, preactivation, ...kept } = saved();
+      (gradY, [needX, needWeight1, needBias1, needWeight2, needBias2, needResidual], into) => {
         const needHidden = needX || needWeight1;
         const second = nativeOp(
           "linearBackward",
-          { gradY, x: hidden, weight: kept.weight2, inputPreactivation: preactivation },
+          { gradY, ...savedSecond(), gradWeight: into(3), gradBias: into(4), gradInputBias: into(2) },
           unneeded({ gradX: needHidden, gradWeight: needWeight2, gradBias: needBias2, gradInputBias: needBias1 }),
         );
         const first = needHidden
           ? nativeOp(
               "linearBackward",
-              { gradY: second.gradX, x: kept.x, weight: kept.weight1 },
+              { gradY: second.gradX, ...savedFirst(), gradWeight: into(1) },
               unneeded({ gradX: needX, gradWeight: needWeight1, gradBias: false }),
             )
           : undefined;
-        const gradients = [
-          [x, first?.gradX],
-          [weight1, first?.gradWeight],
-          [bias1, second.gradInputBias],
-          [weight2, second.gradWeight],
-          [bias2, second.gradBias],
-          [residual, needResidual ? gradY : undefined],
-        ] as const;
-        return gradients.filter(([input]) => input !== undefined).map(([, gradient]) => gradient);
+        const firstLayer = [first?.gradX, first?.gradWeight, second.gradInputBias];
+        return [...firstLayer, second.gradWeight, second.gradBias, needResidual ? gradY : undefined];
       },
     ];
   },
 );
-
-/** The names of the outputs that are not needed. */
-function unneeded(outputs: Readonly<Record<string, boolean>>): string[] {
-  return Object.keys(outputs).filter((name) => !outputs[name]);
-}
 
 /**
  * `gelu(x · weight1ᵀ + bias1) · weight2ᵀ + bias2 (+ residual)`, with the exact (erf) GELU.

@@ -12,6 +12,7 @@ import { onReplay } from "../autograd/compile-step.js";
 import { rejectUnknownOptions, VideomaeError } from "../errors.js";
 import type { Module, Parameter } from "../nn/module.js";
 import type { Device } from "../tensor/dtype.js";
+import { emptyCache } from "../tensor/memory.js";
 import { nativeOp } from "../tensor/native-op.js";
 import { scope, unscoped } from "../tensor/scope.js";
 import { keep, Tensor } from "../tensor/tensor.js";
@@ -121,10 +122,13 @@ export class AdamW implements Disposable {
     this.#copied = all.flatMap(({ parameter }) => (parameter.copy === undefined ? [] : [parameter]));
     const buffer = () => Tensor.zeros([end], dtype, device);
     const copies = () => Tensor.zeros([this.#copied.length > 0 ? end : 0], "bf16", device);
+    const gathered = unscoped(() => ({ parameters: buffer(), copies: copies() }));
+    for (const [i, { parameter }] of all.entries()) gather(parameter, segments[i], gathered);
+    emptyCache(device); // where parameters were: no step has a use for blocks of those sizes
     [this.#flat, this.#table] = unscoped(() => [
       {
-        ...{ parameters: buffer(), gradients: buffer(), expAvg: buffer(), expAvgSq: buffer() },
-        ...{ copies: copies(), updates: Tensor.zeros([], "i32", device) },
+        ...gathered,
+        ...{ gradients: buffer(), expAvg: buffer(), expAvgSq: buffer(), updates: Tensor.zeros([], "i32", device) },
       },
       {
         segments: Tensor.fromArray(
@@ -141,7 +145,11 @@ export class AdamW implements Disposable {
         ),
       },
     ]);
-    for (const [i, { parameter }] of all.entries()) this.#gather(parameter, segments[i]);
+    for (const [i, { parameter }] of all.entries()) {
+      const { shape, offset } = segments[i];
+      parameter.value.grad?.dispose();
+      parameter.value.grad = unscoped(() => this.#flat.gradients.view(shape, offset));
+    }
   }
 
   /**
@@ -236,19 +244,22 @@ export class AdamW implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
 
-  #gather({ value, copy }: Parameter, { shape, offset }: Segment): void {
-    unscoped(() => {
-      using place = this.#flat.parameters.view(shape, offset);
-      place.assign(value);
-      value.adopt(place);
-      value.grad?.dispose();
-      value.grad = this.#flat.gradients.view(shape, offset);
-      if (copy === undefined) return;
-      using copied = this.#flat.copies.view(shape, offset);
-      copy.adopt(copied); // it is stale now, and rounded anew when it is read
-    });
-  }
+/** Moves a parameter and its copy into their places in the buffers. */
+function gather(
+  { value, copy }: Parameter,
+  { shape, offset }: Segment,
+  buffers: Readonly<Record<"parameters" | "copies", Tensor>>,
+): void {
+  unscoped(() => {
+    using place = buffers.parameters.view(shape, offset);
+    place.assign(value);
+    value.adopt(place);
+    if (copy === undefined) return;
+    using copied = buffers.copies.view(shape, offset);
+    copy.adopt(copied); // it is stale now, and rounded anew when it is read
+  });
 }
 
 /** f64 () */

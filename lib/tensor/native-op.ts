@@ -7,8 +7,14 @@ export type NativeArguments = Readonly<
   Record<string, Tensor | readonly Tensor[] | number | string | boolean | readonly number[] | undefined>
 >;
 
+/** The names of the outputs that are not needed: what `nativeOp` is to skip. */
+export function unneeded(outputs: Readonly<Record<string, boolean>>): string[] {
+  return Object.keys(outputs).filter((name) => !outputs[name]);
+}
+
 /**
  * Runs the op `name`, e.g. `nativeOp("layerNorm", { x, weight, bias, eps })`.
+ * @param args  under the name of an output that is a sum, a tensor that it is added to; it is not returned then
  * @param skip  outputs that are not wanted; they are neither computed nor returned
  * @throws VideomaeError naming the op, what it expected and what it got
  */

@@ -91,6 +91,14 @@ void ArgumentReader::operator()(const char* field, OptionalOut& y) {
     if (name == field) y.wanted = false;
 }
 
+void ArgumentReader::operator()(const char* field, AddedOut& y) {
+  (*this)(field, static_cast<OptionalOut&>(y));
+  const Napi::Value value = take(field);
+  if (value.IsUndefined()) return;
+  check(y.wanted, op_, std::string(field) + " either skipped or given a tensor", "both");
+  y.add_to(handle::unwrap(value, op_, field));
+}
+
 void ArgumentReader::operator()(const char* field, double& x) {
   const Napi::Value value = take(field);
   if (value.IsUndefined()) return;

@@ -21,7 +21,7 @@ DType to_dtype(const Napi::Value& value, const char* op);
 Device to_device(const Napi::Value& value, const char* op);
 
 /// Fills an op's inputs and attributes from `{ x: handle, eps: 1e-6, skip: ["gradX"] }`. Absent attributes keep their
-/// defaults; a name the op does not have is an error.
+/// defaults; a name the op does not have is an error. A handle under the name of an output is what it is added to.
 class ArgumentReader {
  public:
   ArgumentReader(const char* op, const Napi::Object& arguments);
@@ -32,6 +32,7 @@ class ArgumentReader {
   void operator()(const char* field, InList& x);
   void operator()(const char*, Out&) {}
   void operator()(const char* field, OptionalOut& y);
+  void operator()(const char* field, AddedOut& y);
   void operator()(const char* field, double& x);
   void operator()(const char* field, int64_t& x);
   void operator()(const char* field, bool& x);
@@ -50,7 +51,7 @@ class ArgumentReader {
   size_t taken_ = 0;
 };
 
-/// Collects an op's outputs into `{ y: handle, mean: handle }`.
+/// Collects the outputs that an op has made into `{ y: handle, mean: handle }`.
 class ResultWriter {
  public:
   explicit ResultWriter(Napi::Env env) : result_(Napi::Object::New(env)) {}
@@ -58,6 +59,9 @@ class ResultWriter {
   void operator()(const char* field, Out& y) { result_.Set(field, handle::wrap(result_.Env(), y.tensor)); }
   void operator()(const char* field, OptionalOut& y) {
     if (y.wanted) (*this)(field, static_cast<Out&>(y));
+  }
+  void operator()(const char* field, AddedOut& y) {
+    if (!y.adds) (*this)(field, static_cast<OptionalOut&>(y));
   }
   template <class Other>
   void operator()(const char*, Other&) {}

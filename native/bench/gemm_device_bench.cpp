@@ -73,7 +73,8 @@ void measure(const Size& s) {
   const bool weight = layout == "tn";
   const long rows = weight ? s.k : s.m, outputs = weight ? s.m : s.k, inputs = s.n;
   measure(s, "none", [&](uint32_t seed) {
-    LinearBackward op{In{numbers({rows, outputs}, s.dtype, seed)}, In{numbers({rows, inputs}, s.dtype, seed + 1)},
+    LinearBackward op{In{numbers({rows, outputs}, s.dtype, seed)},
+                      OptionalIn{{numbers({rows, inputs}, s.dtype, seed + 1)}},
                       In{numbers({outputs, inputs}, s.dtype, seed + 2)}};
     op.grad_x.wanted = !weight, op.grad_weight.wanted = weight;
     op.grad_bias.wanted = op.grad_input_bias.wanted = false;

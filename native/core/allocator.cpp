@@ -9,10 +9,20 @@ uint64_t next_version() {
   return ++last;
 }
 
-std::shared_ptr<Block> allocate(size_t bytes, Device device) {
-  if (Arena* arena = Arena::opened(device)) return arena->allocate(bytes);
-  const Home home = home_of(device);
+std::shared_ptr<Block> allocate(size_t bytes, Device device, Purpose purpose) {
+  if (Arena* arena = Arena::opened(device)) return arena->allocate(bytes, purpose);
+  return allocate_from(home_of(device), bytes, purpose);
+}
+
+std::shared_ptr<Block> allocate_from(const Home& home, size_t bytes, Purpose purpose) {
   const size_t size = home->rounded(bytes);
+  if (purpose == Purpose::scratch) {
+    const CachingAllocator::Scratch scratch = home->take_scratch(size);
+    return {new Block{scratch.data, bytes, home->counting()}, [scratch, home](Block* block) {
+              home->give_back_scratch(scratch);
+              delete block;
+            }};
+  }
   void* data = home->take(size);
   return {new Block{data, bytes, home->counting()}, [size, home](Block* block) {
             home->give_back(block->data, size);

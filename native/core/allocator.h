@@ -25,9 +25,15 @@ struct Block {
   std::atomic<uint64_t> version{next_version()};
 };
 
+/// What a block is for: to be kept, or as scratch memory of an op while that runs.
+enum class Purpose { tensor, scratch };
+
 /// Allocates `bytes` on a device, from this thread's arena of the device while one is open. Aligned to 64 bytes on the
 /// CPU, to 256 elsewhere. Throws Error when memory is exhausted, saying what was asked, what is live and what is
 /// cached.
-std::shared_ptr<Block> allocate(size_t bytes, Device device = {});
+std::shared_ptr<Block> allocate(size_t bytes, Device device = {}, Purpose purpose = Purpose::tensor);
+
+/// A block of a caching allocator, whatever arena is open.
+std::shared_ptr<Block> allocate_from(const Home& home, size_t bytes, Purpose purpose);
 
 }  // namespace videomae

@@ -12,11 +12,15 @@ namespace {
 
 thread_local Arena* open_arena = nullptr;
 
+size_t whole_lines(size_t bytes, size_t alignment) {
+  return std::max(alignment, (bytes + alignment - 1) / alignment * alignment);
+}
+
 }  // namespace
 
 struct Arena::State {
   struct Use {
-    size_t size;               // rounded
+    size_t size;               // whole lines: a plan needs no rounding beyond, because no block serves another size
     int64_t from, until = -1;  // event numbers of its allocation and release; -1: not released
     size_t offset = 0;
   };
@@ -42,18 +46,18 @@ struct Arena::State {
     base_home->give_back(base, bytes);
   }
 
-  static std::shared_ptr<Block> allocate(const std::shared_ptr<State>& state, size_t bytes) {
+  static std::shared_ptr<Block> allocate(const std::shared_ptr<State>& state, size_t bytes, Purpose purpose) {
     const Home from = state->planned ? state->base_home : home_of(state->device);
-    const size_t size = from->rounded(bytes);
+    const size_t size = whole_lines(bytes, from->alignment());
     std::lock_guard<std::mutex> lock(state->mutex);
     if (!state->planned) {
       const size_t use = state->uses.size();
-      void* data = from->take(size);
+      std::shared_ptr<Block> taken = allocate_from(from, bytes, purpose);
       state->uses.push_back({size, state->clock++});
       ++state->alive;
-      return {new Block{data, bytes, from->counting()}, [state, use, size, from](Block* block) {
-                from->give_back(block->data, size);
+      return {new Block{taken->data, bytes, taken->counted}, [state, use, taken](Block* block) mutable {
                 delete block;
+                taken.reset();
                 std::lock_guard<std::mutex> lock(state->mutex);
                 state->uses[use].until = state->clock++;
                 --state->alive;
@@ -85,11 +89,10 @@ struct Arena::State {
                 "a compiled step must do the same work for inputs of the same shape; run it uncompiled otherwise");
   }
 
-  /// First fit, largest block first: each takes the lowest offset that no block alive at the same time overlaps.
-  void plan() {
-    std::vector<Use*> order;
-    for (Use& use : uses) order.push_back(&use);
-    std::stable_sort(order.begin(), order.end(), [](const Use* a, const Use* b) { return a->size > b->size; });
+  /// First fit, the blocks in some order: each takes the lowest offset that no block alive at the same time overlaps.
+  /// Returns the bytes of the plan.
+  static size_t place(const std::vector<Use*>& order) {
+    size_t end = 0;
     std::vector<const Use*> placed;  // by offset
     for (Use* use : order) {
       size_t offset = 0;
@@ -100,11 +103,33 @@ struct Arena::State {
         offset = std::max(offset, other->offset + other->size);
       }
       use->offset = offset;
-      bytes = std::max(bytes, offset + use->size);
+      end = std::max(end, offset + use->size);
       placed.insert(std::upper_bound(placed.begin(), placed.end(), use,
                                      [](const Use* a, const Use* b) { return a->offset < b->offset; }),
                     use);
     }
+    return end;
+  }
+
+  /// Packs by the best of a few orders: which of them wastes least differs from step to step.
+  void plan() {
+    std::vector<Use*> blocks;
+    for (Use& use : uses) blocks.push_back(&use);
+    const auto in_order = [&blocks](auto rank) {
+      std::vector<Use*> order = blocks;
+      std::stable_sort(order.begin(), order.end(), [&](const Use* a, const Use* b) { return rank(*a) > rank(*b); });
+      return order;
+    };
+    const auto life = [](const Use& use) { return static_cast<double>(use.until - use.from); };
+    const std::vector<Use*> orders[] = {
+        in_order([](const Use& use) { return use.size; }), in_order(life),
+        in_order([&](const Use& use) { return life(use) * static_cast<double>(use.size); })};
+    const std::vector<Use*>* best = &orders[0];
+    for (const std::vector<Use*>& order : orders) {
+      const size_t end = place(order);
+      if (best == &order || end < bytes) best = &order, bytes = end;
+    }
+    bytes = place(*best);
     base_home = home_of(device);
     bytes = base_home->rounded(bytes);
     base_home->empty();  // what the recorded passes used would otherwise stay beside the plan
@@ -126,7 +151,9 @@ Arena* Arena::opened(Device device) {
 
 bool Arena::is_open() { return open_arena != nullptr; }
 
-std::shared_ptr<Block> Arena::allocate(size_t bytes) { return State::allocate(state_, bytes); }
+std::shared_ptr<Block> Arena::allocate(size_t bytes, Purpose purpose) {
+  return State::allocate(state_, bytes, purpose);
+}
 
 void Arena::open() {
   if (open_arena != nullptr)

@@ -28,7 +28,7 @@ class Arena {
   size_t bytes() const;
 
   /// A block of this arena, which is open.
-  std::shared_ptr<Block> allocate(size_t bytes);
+  std::shared_ptr<Block> allocate(size_t bytes, Purpose purpose = Purpose::tensor);
 
   /// This thread's open arena, when it is of that device.
   static Arena* opened(Device device);

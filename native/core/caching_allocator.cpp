@@ -28,9 +28,7 @@ void* CachingAllocator::take(size_t size) {
   } else {
     data = ask_source(size);
   }
-  live_ += size;
-  peak_ = std::max(peak_, live_);
-  reserved_ = std::max(reserved_, live_ + cached_);
+  hand_out(size);
   return data;
 }
 
@@ -39,6 +37,31 @@ void CachingAllocator::give_back(void* data, size_t size) {
   live_ -= size;
   cached_ += size;
   free_[size].push_back(data);
+}
+
+CachingAllocator::Scratch CachingAllocator::take_scratch(size_t size) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Scratch scratch{nullptr, size, size};
+  auto kept = free_scratch_.lower_bound(size);
+  if (kept != free_scratch_.end()) {
+    scratch.block = kept->first;
+    scratch.data = kept->second.back();
+    kept->second.pop_back();
+    if (kept->second.empty()) free_scratch_.erase(kept);
+    cached_ -= size;  // the rest of the block stays free
+  } else {
+    release(free_scratch_);
+    scratch.data = ask_source(size);
+  }
+  hand_out(size);
+  return scratch;
+}
+
+void CachingAllocator::give_back_scratch(const Scratch& scratch) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  live_ -= scratch.size;
+  cached_ += scratch.size;
+  free_scratch_[scratch.block].push_back(scratch.data);
 }
 
 void CachingAllocator::empty() {
@@ -76,11 +99,22 @@ void* CachingAllocator::ask_source(size_t size) {
   return data;
 }
 
+void CachingAllocator::hand_out(size_t size) {
+  live_ += size;
+  peak_ = std::max(peak_, live_);
+  reserved_ = std::max(reserved_, live_ + cached_);
+}
+
+void CachingAllocator::release(FreeBlocks& blocks) {
+  for (auto& [size, list] : blocks) {
+    for (void* block : list) source_->give_back(block);
+    cached_ -= size * list.size();
+  }
+  blocks.clear();
+}
+
 void CachingAllocator::release_cached() {
-  for (auto& [size, blocks] : free_)
-    for (void* block : blocks) source_->give_back(block);
-  free_.clear();
-  cached_ = 0;
+  release(free_), release(free_scratch_);
   source_->trim();
 }
 

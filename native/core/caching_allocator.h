@@ -2,8 +2,9 @@
 //
 // Freed blocks are kept by size and handed out again, so that a training loop reaches the source only in its first
 // steps and never faults the same pages in twice. Sizes are rounded up to eight steps a power of two (at most 12.5 %
-// waste), which lets blocks of nearly equal size serve each other. On a device a block may be handed out again while
-// kernels still work on it: whoever gets it works on the same stream, after them.
+// waste), which lets blocks of nearly equal size serve each other. Scratch memory, which an op has while it runs, is
+// kept apart: a large block serves any smaller need, so that ops with many sizes of it share one. On a device a block
+// may be handed out again while kernels still work on it: whoever gets it works on the same stream, after them.
 #pragma once
 
 #include <cstddef>
@@ -55,6 +56,16 @@ class CachingAllocator {
   void* take(size_t size);
   void give_back(void* data, size_t size);
 
+  /// A block of `block` bytes, of which `size` are asked for and counted as handed out.
+  struct Scratch {
+    void* data;
+    size_t size, block;
+  };
+  /// The smallest free one that is large enough for a rounded size. Where there is none, those that are too small go
+  /// back to the source.
+  Scratch take_scratch(size_t size);
+  void give_back_scratch(const Scratch& scratch);
+
   /// Gives cached blocks back to the source.
   void empty();
   /// Counts the bytes of a planned arena, or with a minus no longer.
@@ -63,12 +74,16 @@ class CachingAllocator {
   void reset_peak();
 
  private:
+  using FreeBlocks = std::map<size_t, std::vector<void*>>;  // by size
+
   void* ask_source(size_t size);
+  void hand_out(size_t size);
+  void release(FreeBlocks& blocks);
   void release_cached();
 
   const std::unique_ptr<MemorySource> source_;
   mutable std::mutex mutex_;
-  std::map<size_t, std::vector<void*>> free_;
+  FreeBlocks free_, free_scratch_;
   size_t live_ = 0, peak_ = 0, cached_ = 0, arena_ = 0, reserved_ = 0;
   uint64_t asked_ = 0;
 };

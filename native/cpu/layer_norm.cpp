@@ -2,6 +2,7 @@
 // then over blocks in order.
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
+#include "cpu/partial_sums.h"
 #include "cpu/row_kernels.h"
 
 namespace videomae::cpu {
@@ -36,12 +37,10 @@ void backward(const LayerNormBackward& op, W* partials) {
     const int64_t from = block * op.rows_per_block;
     kernel(rows, from, std::min(count, from + op.rows_per_block), sums, sums + D);
   });
-  for (auto [out, at] : {std::pair{op.grad_weight.data<W>(), 0}, {op.grad_bias.data<W>(), 1}}) {
-    if (out == nullptr) continue;
-    std::fill(out, out + D, W{0});
-    for (int64_t block = 0; block < blocks; ++block)
-      for (int64_t i = 0; i < D; ++i) out[i] += partials[(2 * block + at) * D + i];
-  }
+  const auto add_up = [&](const AddedOut& y, const W* sums) {
+    if (y.wanted) add_up_rows(blocks, D, sums, 2 * D, y.data<W>(), y.adds);
+  };
+  add_up(op.grad_weight, partials), add_up(op.grad_bias, partials + D);
 }
 
 }  // namespace

@@ -1,10 +1,13 @@
 // The linear layer on the CPU: one GEMM forward with its epilogue, two backward. What the epilogue did is undone before
 // them in one pass: the GELU's derivative is applied to the incoming gradient, into scratch memory, and the gradient of
-// the bias is summed on the way. The derivative of a GELU before the layer is the epilogue of the product for gradX.
+// the bias is summed on the way. The derivative of a GELU before the layer is the epilogue of the product for gradX;
+// what that GELU gave is made again for the weight's gradient.
 #include "core/thread_pool.h"
+#include "cpu/elementwise.h"
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
 #include "cpu/linear_epilogue.h"
+#include "cpu/row_kernels.h"
 
 namespace videomae {
 
@@ -20,16 +23,17 @@ size_t padded(int64_t elements, DType dtype) { return (static_cast<size_t>(eleme
 
 /// Where the parts of the backward pass's scratch memory begin.
 struct BackwardScratch {
-  size_t products, gradient, partials, grad_x, total;
+  size_t products, gradient, partials, grad_x, activation, total;
 
   explicit BackwardScratch(const LinearBackward& op) {
     const int64_t m = op.rows(), n = op.outputs(), k = op.inputs();
-    const DType t = op.x.dtype();
+    const DType t = op.dtype();
     products = 0;
     gradient = std::max(product_scratch(t, m, k, n), product_scratch(t, n, k, m));
     partials = gradient + (op.preactivation.given() ? padded(m * n, t) : 0);
     grad_x = partials + padded(op.blocks() * std::max(n, op.input_preactivation.given() ? k : 0), wide_of(t));
-    total = grad_x + (op.grad_x.wanted || !op.grad_input_bias.wanted ? 0 : padded(m * k, t));
+    activation = grad_x + (op.grad_x.wanted || !op.grad_input_bias.wanted ? 0 : padded(m * k, t));
+    total = activation + (op.needs_activation() ? padded(m * k, t) : 0);
   }
 };
 
@@ -63,7 +67,8 @@ void backward(const LinearBackward& op, char* scratch) {
   if (pre != nullptr || op.grad_bias.wanted) {
     T* before = reinterpret_cast<T*>(scratch + at.gradient);
     linear_epilogue_backward(EpilogueGradient<T>{m, n, op.rows_per_block, g, pre, before,
-                                                 reinterpret_cast<W*>(scratch + at.partials), op.grad_bias.data<W>()});
+                                                 reinterpret_cast<W*>(scratch + at.partials), op.grad_bias.data<W>(),
+                                                 op.grad_bias.adds});
     if (pre != nullptr) g = before;
   }
   if (op.needs_grad_x()) {
@@ -74,10 +79,20 @@ void backward(const LinearBackward& op, char* scratch) {
     if (op.grad_input_bias.wanted)
       linear_epilogue_backward(EpilogueGradient<T>{m, k, op.rows_per_block, grad_x, nullptr, nullptr,
                                                    reinterpret_cast<W*>(scratch + at.partials),
-                                                   op.grad_input_bias.data<W>()});
+                                                   op.grad_input_bias.data<W>(), op.grad_input_bias.adds});
   }
-  if (op.grad_weight.wanted)
-    gemm(Gemm<T, W>{n, k, m, g, n, true, op.x.data<T>(), k, false, op.grad_weight.data<W>(), k}, scratch);
+  if (op.grad_weight.wanted) {
+    const T* x = op.x.data<T>();
+    if (op.needs_activation()) {
+      T* activation = reinterpret_cast<T*>(scratch + at.activation);
+      for_elements(m * k, [=, before = op.input_preactivation.data<T>(), kernel = row_kernels<T>().gelu](
+                              int64_t from, int64_t until) { kernel(until - from, before + from, activation + from); });
+      x = activation;
+    }
+    Gemm<T, W> product{n, k, m, g, n, true, x, k, false, op.grad_weight.data<W>(), k};
+    product.accumulate = op.grad_weight.adds;
+    gemm(product, scratch);
+  }
 }
 
 }  // namespace
@@ -87,7 +102,7 @@ void run(Linear& op, const Context& context) {
 }
 
 void run(LinearBackward& op, const Context& context) {
-  with_real(op.x.dtype(), [&](auto t) { backward<decltype(t)>(op, static_cast<char*>(context.workspace)); });
+  with_real(op.dtype(), [&](auto t) { backward<decltype(t)>(op, static_cast<char*>(context.workspace)); });
 }
 
 }  // namespace cpu

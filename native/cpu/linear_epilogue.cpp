@@ -5,6 +5,7 @@
 #include "core/instruction_set.h"
 #include "core/thread_pool.h"
 #include "cpu/linear_epilogue_kernel.h"
+#include "cpu/partial_sums.h"
 
 namespace videomae::cpu {
 namespace {
@@ -28,10 +29,7 @@ void spread(const EpilogueGradient<T>& g, EpilogueGradientBlock<T> block) {
     block(g, row, std::min(g.m, row + g.rows_per_block), column, std::min(g.n, column + kColumns),
           g.partials + i / strips * g.n);
   });
-  if (g.bias == nullptr) return;
-  std::fill(g.bias, g.bias + g.n, wide_t<T>{0});
-  for (int64_t b = 0; b < blocks; ++b)
-    for (int64_t j = 0; j < g.n; ++j) g.bias[j] += g.partials[b * g.n + j];
+  if (g.bias != nullptr) add_up_rows(blocks, g.n, g.partials, g.n, g.bias, g.accumulate);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ struct EpilogueGradient {
   T* before;                     // (m, n), the gradient before the GELU; written where there is one, perhaps in place
   wide_t<T>* partials;           // (blocks, n): scratch
   wide_t<T>* bias;               // (n): the columns' sums of the gradient before the GELU; may be null
+  bool accumulate;               // the sums are added to what `bias` holds
 };
 
 /// One pass over the gradient, spread over the threads. Sums are those of unrounded numbers.

@@ -57,9 +57,11 @@ __global__ void __launch_bounds__(kSumThreads) gradient_rows(GradientRows<T> g) 
   g.partials[static_cast<int64_t>(blockIdx.x) * g.n + mine] = sum;
 }
 
-/// Second stage: sums of the columns of (rows, n) partial sums. A block of 32 x 8 threads takes 32 columns.
+/// Second stage: sums of the columns of (rows, n) partial sums, which `accumulate` adds to those that are there. A
+/// block of 32 x 8 threads takes 32 columns.
 template <class T>
-__global__ void __launch_bounds__(kSumThreads) add_partial_rows(const T* partials, int rows, int n, T* sums) {
+__global__ void __launch_bounds__(kSumThreads)
+    add_partial_rows(const T* partials, int rows, int n, T* sums, bool accumulate) {
   constexpr int across = 32, groups = kSumThreads / across;
   const int lane = static_cast<int>(threadIdx.x) % across, group = static_cast<int>(threadIdx.x) / across;
   const int col = static_cast<int>(blockIdx.x) * across + lane;
@@ -73,7 +75,7 @@ __global__ void __launch_bounds__(kSumThreads) add_partial_rows(const T* partial
   block_sync();
   if (group > 0 || col >= n) return;
   for (int other = 1; other < groups; ++other) sum += shared[other * across + lane];
-  sums[col] = sum;
+  sums[col] = accumulate ? sums[col] + sum : sum;
 }
 
 /// Starts the first stage. n > 0, m > 0.
@@ -84,11 +86,11 @@ void start_gradient_rows(const Context& context, const GradientRows<T>& g) {
 }
 
 /// Starts the second stage.
-inline void start_add_partial_rows(const Context& context, const float* partials, int64_t rows, int64_t n,
-                                   float* sums) {
+inline void start_add_partial_rows(const Context& context, const float* partials, int64_t rows, int64_t n, float* sums,
+                                   bool accumulate) {
   launch(context, add_partial_rows<float>,
          {dim3(static_cast<unsigned>(ceil_div(n, 32))), dim3(kSumThreads), kSumThreads * sizeof(float)}, partials,
-         static_cast<int>(rows), static_cast<int>(n), sums);
+         static_cast<int>(rows), static_cast<int>(n), sums, accumulate);
 }
 
 }  // namespace videomae::cuda

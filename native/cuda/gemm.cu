@@ -160,7 +160,7 @@ void run_product(const Context& context, const Gemm& g, char* workspace) {
     launch(context, gemm_add_parts<T>, {dim3(static_cast<unsigned>(ceil_div(quads, 256))), dim3(256)}, scratch, parts,
            static_cast<int>(part_pitch(g)), epilogue);
   }
-  if (g.column_sums) start_add_partial_rows(context, scratch, tile_rows, g.n, g.column_sums);
+  if (g.column_sums) start_add_partial_rows(context, scratch, tile_rows, g.n, g.column_sums, g.accumulate_sums);
 }
 
 void check_size(const char* what, int64_t size) {
@@ -180,7 +180,8 @@ size_t gemm_workspace(const Gemm& g, After after) {
 
 void gemm(const Context& context, const Gemm& g, void* workspace) {
   check_size("m", g.m), check_size("n", g.n), check_size("k", g.k);
-  if (g.m == 0 && g.n > 0 && g.column_sums) start_add_partial_rows(context, nullptr, 0, g.n, g.column_sums);
+  if (g.m == 0 && g.n > 0 && g.column_sums)
+    start_add_partial_rows(context, nullptr, 0, g.n, g.column_sums, g.accumulate_sums);
   if (g.m == 0 || g.n == 0) return;
   if (g.plain() && cublaslt_product(context, g, workspace)) return;
   for (int64_t first = 0; first < g.batch; first += kMaxGridY) {

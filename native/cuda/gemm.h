@@ -38,6 +38,7 @@ struct Gemm {
   bool gelu = false;                  // exact (erf) GELU
   const void* gate = nullptr;         // (m, n) of A's dtype, rows ldc apart: multiplied by GELU'(gate)
   float* column_sums = nullptr;       // (n): sums of C's columns at this point
+  bool accumulate_sums = false;       // these are added to what `column_sums` holds
   const void* residual = nullptr;     // (m, n), or (residual_count, n) with residual_rows; added last
   DType residual_dtype = DType::f32;  // f32 or that of A and B
   int64_t residual_ld = 0;

@@ -21,6 +21,7 @@ struct OperandRanges {
   }
   void operator()(const char* field, Out& y) { add(field, y.tensor, true); }
   void operator()(const char* field, OptionalOut& y) { add(field, y.tensor, true); }
+  void operator()(const char* field, AddedOut& y) { add(field, y.tensor, true); }
   template <class Other>
   void operator()(const char*, Other&) {}
 };

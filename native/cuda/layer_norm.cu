@@ -288,14 +288,17 @@ void backward(const LayerNormBackward& op, const Context& context) {
              gradients);
     });
   }
-  float *weight = op.grad_weight.data<float>(), *bias = op.grad_bias.data<float>();
-  if (weight == nullptr && bias == nullptr) return;
-  const bool both = weight != nullptr && bias != nullptr;
-  const Sum::Stage stage{both ? 2 : 1, blocks, width, std::max<int64_t>(blocks, 1)};
-  SumStage last = SumStage::contiguous(stage, weight != nullptr ? partials : partials + blocks * width, DType::f32,
-                                       weight != nullptr ? weight : bias, DType::f32);
-  if (both) last.y_distance = bias - weight;
-  sum_stage(context, last);
+  const AddedOut &weight = op.grad_weight, &bias = op.grad_bias;
+  const auto add_up = [&](int64_t sums, const float* from, const AddedOut& to, int64_t distance) {
+    const Sum::Stage stage{sums, blocks, width, std::max<int64_t>(blocks, 1)};
+    SumStage last = SumStage::contiguous(stage, from, DType::f32, to.data<float>(), DType::f32);
+    last.y_distance = distance, last.accumulate = to.adds;
+    sum_stage(context, last);
+  };
+  if (weight.wanted && bias.wanted && weight.adds == bias.adds)
+    return add_up(2, partials, weight, bias.data<float>() - weight.data<float>());
+  if (weight.wanted) add_up(1, partials, weight, width);
+  if (bias.wanted) add_up(1, partials + blocks * width, bias, width);
 }
 
 }  // namespace

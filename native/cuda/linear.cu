@@ -1,8 +1,9 @@
 // The linear layer on a GPU: one product forward with its epilogue; backward one pass over the gradient, which goes
 // through the GELU and is summed by columns on the way, and two products, of which that for gradX has the GELU before
-// the layer in its epilogue.
+// the layer in its epilogue. What that GELU gave is made again for the weight's gradient.
 #include "cuda/column_sums.cuh"
 #include "cuda/gemm.h"
+#include "cuda/unary.cuh"
 
 namespace videomae::cuda {
 namespace {
@@ -20,7 +21,7 @@ Gemm forward_product(const Linear& op) {
 
 /// gradX = gradY W, likewise.
 Gemm input_product(const LinearBackward& op) {
-  Gemm g{op.x.dtype(), op.rows(), op.inputs(), op.outputs()};
+  Gemm g{op.dtype(), op.rows(), op.inputs(), op.outputs()};
   g.lda = op.outputs();
   g.ldb = op.inputs();
   g.ldc = op.inputs(), g.c_dtype = op.grad_x.dtype;
@@ -29,10 +30,10 @@ Gemm input_product(const LinearBackward& op) {
 
 /// gradWeight = gradY^T x, likewise.
 Gemm weight_product(const LinearBackward& op) {
-  Gemm g{op.x.dtype(), op.outputs(), op.inputs(), op.rows()};
+  Gemm g{op.dtype(), op.outputs(), op.inputs(), op.rows()};
   g.lda = op.outputs(), g.a_transposed = true;
   g.ldb = op.inputs();
-  g.ldc = op.inputs(), g.c_dtype = op.grad_weight.dtype;
+  g.ldc = op.inputs(), g.c_dtype = op.grad_weight.dtype, g.accumulate = op.grad_weight.adds;
   return g;
 }
 
@@ -44,16 +45,18 @@ After after_input_product(const LinearBackward& op) {
 
 /// Where the parts of the backward pass's scratch memory begin.
 struct BackwardScratch {
-  size_t gradient, partials, grad_x, total;
+  size_t gradient, partials, grad_x, activation, total;
 
   explicit BackwardScratch(const LinearBackward& op) {
     const size_t m = static_cast<size_t>(op.rows()), n = static_cast<size_t>(op.outputs());
+    const size_t input = padded(m * static_cast<size_t>(op.inputs()) * size_of(op.dtype()));
     gradient = std::max(gemm_workspace(input_product(op), after_input_product(op)),
                         gemm_workspace(weight_product(op), After::nothing));
-    partials = gradient + (op.preactivation.given() ? padded(m * n * size_of(op.x.dtype())) : 0);
+    partials = gradient + (op.preactivation.given() ? padded(m * n * size_of(op.dtype())) : 0);
     grad_x = partials + padded(static_cast<size_t>(op.blocks()) * n * sizeof(float));
     const bool unwanted = op.grad_input_bias.wanted && !op.grad_x.wanted;  // and yet to be computed
-    total = grad_x + (unwanted ? padded(static_cast<size_t>(op.x.elements()) * size_of(op.x.dtype())) : 0);
+    activation = grad_x + (unwanted ? input : 0);
+    total = activation + (op.needs_activation() ? input : 0);
   }
 };
 
@@ -69,7 +72,7 @@ void through_epilogue(const LinearBackward& op, const Context& context, T* befor
         context, GradientRows<T>{gradient, pre, before, partials, static_cast<int>(m), static_cast<int>(n), quads});
   }
   if (op.grad_bias.wanted && n > 0)
-    start_add_partial_rows(context, partials, op.blocks(), n, op.grad_bias.data<float>());
+    start_add_partial_rows(context, partials, op.blocks(), n, op.grad_bias.data<float>(), op.grad_bias.adds);
 }
 
 }  // namespace
@@ -97,7 +100,7 @@ void run(LinearBackward& op, const Context& context) {
   if (op.preactivation.given() || op.grad_bias.wanted) {
     void* const before = op.preactivation.given() ? scratch + at.gradient : nullptr;
     float* const partials = reinterpret_cast<float*>(scratch + at.partials);
-    with_real(op.name, op.x.dtype(),
+    with_real(op.name, op.dtype(),
               [&](auto t) { through_epilogue<decltype(t)>(op, context, static_cast<decltype(t)*>(before), partials); });
     if (before) gradient = before;
   }
@@ -106,11 +109,17 @@ void run(LinearBackward& op, const Context& context) {
     g.a = gradient, g.b = op.weight.tensor.data();
     g.c = op.grad_x.wanted ? op.grad_x.tensor.data() : scratch + at.grad_x;
     g.gate = op.input_preactivation.data<void>(), g.column_sums = op.grad_input_bias.data<float>();
+    g.accumulate_sums = op.grad_input_bias.adds;
     gemm(context, g, scratch);
   }
   if (op.grad_weight.wanted) {
     Gemm g = weight_product(op);
-    g.a = gradient, g.b = op.x.tensor.data(), g.c = op.grad_weight.tensor.data();
+    g.a = gradient, g.b = op.x.data<void>(), g.c = op.grad_weight.tensor.data();
+    if (op.needs_activation()) {
+      start_unary(context, UnaryKind::gelu, op.dtype(), op.input_preactivation.tensor.data(), scratch + at.activation,
+                  op.input().elements());
+      g.b = scratch + at.activation;
+    }
     gemm(context, g, scratch);
   }
 }

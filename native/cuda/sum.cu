@@ -11,10 +11,16 @@
 namespace videomae::cuda {
 namespace {
 
+/// Leaves a finished sum in y, or adds it to what y holds.
+template <class To>
+__device__ __forceinline__ void settle(To& y, float sum, bool accumulate) {
+  y = from_float<To>(accumulate ? cuda::to_float(y) + sum : sum);
+}
+
 /// A warp a result: y[row] of rows = outer * blocks.
 template <int width, class From, class To>
 __global__ void sum_runs(const From* x, To* y, int64_t n, int64_t block, Divisor blocks, int64_t x_distance,
-                         int64_t y_distance, int64_t rows) {
+                         int64_t y_distance, int64_t rows, bool accumulate) {
   const int64_t row = thread_number() / 32;
   if (row >= rows) return;
   int64_t piece = row;
@@ -31,13 +37,13 @@ __global__ void sum_runs(const From* x, To* y, int64_t n, int64_t block, Divisor
 #pragma unroll
   for (int j = 1; j < width; ++j) sum += sums.at[j];
   sum = warp_sum(sum);
-  if (threadIdx.x % 32 == 0) y[outer * y_distance + piece] = from_float<To>(sum);
+  if (threadIdx.x % 32 == 0) settle(y[outer * y_distance + piece], sum, accumulate);
 }
 
 /// A block 32 runs of columns; thread (lane, run) takes every `lanes`-th row.
 template <int width, class From, class To>
 __global__ void sum_columns(const From* x, To* y, int64_t n, int64_t inner, int64_t block, Divisor blocks,
-                            Divisor tiles, int64_t x_distance, int64_t y_distance) {
+                            Divisor tiles, int64_t x_distance, int64_t y_distance, bool accumulate) {
   const int lanes = static_cast<int>(blockDim.x) / 32, lane = static_cast<int>(threadIdx.x) / 32;
   int64_t tile = blockIdx.x;
   int64_t piece = tiles.split(tile);
@@ -60,7 +66,7 @@ __global__ void sum_columns(const From* x, To* y, int64_t n, int64_t inner, int6
   for (int c = static_cast<int>(threadIdx.x); c < 32 * width && first + c < inner; c += static_cast<int>(blockDim.x)) {
     float sum = shared[c];
     for (int i = 1; i < lanes; ++i) sum += shared[i * 32 * width + c];
-    y[outer * y_distance + piece * inner + first + c] = from_float<To>(sum);
+    settle(y[outer * y_distance + piece * inner + first + c], sum, accumulate);
   }
 }
 
@@ -77,7 +83,7 @@ void start_stage(const Context& context, const SumStage& stage) {
     constexpr int width = decltype(w)::value;
     if (s.inner == 1) {
       launch_threads(context, sum_runs<width, From, To>, rows * 32, x, y, s.n, s.block, Divisor(s.blocks()),
-                     stage.x_distance, stage.y_distance, rows);
+                     stage.x_distance, stage.y_distance, rows, stage.accumulate);
       return;
     }
     const int64_t tiles = ceil_div(s.inner, 32 * width);
@@ -85,7 +91,7 @@ void start_stage(const Context& context, const SumStage& stage) {
     const unsigned threads = std::min(s.n, s.block) > 64 ? 1024 : 256;
     launch(context, sum_columns<width, From, To>,
            Launch{dim3(static_cast<unsigned>(rows * tiles)), dim3(threads), threads * width * sizeof(float)}, x, y, s.n,
-           s.inner, s.block, Divisor(s.blocks()), Divisor(tiles), stage.x_distance, stage.y_distance);
+           s.inner, s.block, Divisor(s.blocks()), Divisor(tiles), stage.x_distance, stage.y_distance, stage.accumulate);
   });
 }
 

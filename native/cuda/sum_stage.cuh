@@ -14,6 +14,7 @@ struct SumStage {
   void* y;
   DType to;                        // f32 or bf16
   int64_t x_distance, y_distance;  // elements from one entry of the outer axis to the next
+  bool accumulate = false;         // the sums are added to what y holds
 
   /// A stage between contiguous tensors.
   static SumStage contiguous(const Sum::Stage& s, const void* x, DType from, void* y, DType to) {

@@ -1,6 +1,7 @@
 // Element-wise functions: one pass of memory. Which function is asked once for a run of elements.
 #include "cuda/elements.cuh"
 #include "cuda/gelu.cuh"
+#include "cuda/unary.cuh"
 
 namespace videomae::cuda {
 namespace {
@@ -93,17 +94,19 @@ __global__ void unary_backward(int kind, const T* grad_y, const T* v, T* grad_x,
 
 }  // namespace
 
-void run(Unary& op, const Context& context) {
-  with_real(op.name, op.x.dtype(), [&](auto t) {
+void start_unary(const Context& context, int kind, DType dtype, const void* x, void* y, int64_t count) {
+  with_real(Unary::name, dtype, [&](auto t) {
     using T = decltype(t);
-    const T* x = op.x.data<T>();
-    T* y = op.y.data<T>();
-    const int64_t count = op.x.elements();
     with_width<T>(aligned(16, {x, y}), [&](auto w) {
       constexpr int width = decltype(w)::value;
-      launch_threads(context, unary_forward<width, T>, ceil_div(count, width), op.kind.value, x, y, count);
+      launch_threads(context, unary_forward<width, T>, ceil_div(count, width), kind, static_cast<const T*>(x),
+                     static_cast<T*>(y), count);
     });
   });
+}
+
+void run(Unary& op, const Context& context) {
+  start_unary(context, op.kind.value, op.x.dtype(), op.x.tensor.data(), op.y.tensor.data(), op.x.elements());
 }
 
 void run(UnaryBackward& op, const Context& context) {

@@ -68,15 +68,26 @@ struct OperandCheck {
   void operator()(const char* operand, InList& x) {
     for (const Tensor& t : x.tensors) one(operand, t);
   }
+  void operator()(const char* operand, AddedOut& y) {
+    if (y.adds) one(operand, y.tensor);
+  }
   template <class Other>
   void operator()(const char*, Other&) {}
 };
 
+/// Makes the outputs, and checks what an output is added to.
 struct OutputAllocation {
+  const char* op;
   Device device;
   void operator()(const char*, Out& y) { y.tensor = Tensor::empty(y.shape, y.dtype, device); }
   void operator()(const char*, OptionalOut& y) {
     if (y.wanted) y.tensor = Tensor::empty(y.shape, y.dtype, device);
+  }
+  void operator()(const char* output, AddedOut& y) {
+    if (!y.adds) return (*this)(output, static_cast<OptionalOut&>(y));
+    const std::string wanted = y.wanted ? std::string(name_of(y.dtype)) + y.shape.text() : "nothing";
+    check(y.wanted && y.tensor.dtype() == y.dtype && y.tensor.shape() == y.shape, op,
+          wanted + " to add " + output + " to", y.tensor.text());
   }
   template <class Other>
   void operator()(const char*, Other&) {}
@@ -96,6 +107,7 @@ struct OperandHold {
   }
   void operator()(const char*, Out& y) { hold_touched(y.tensor, false); }
   void operator()(const char*, OptionalOut& y) { hold_touched(y.tensor, false); }
+  void operator()(const char*, AddedOut& y) { hold_touched(y.tensor, y.adds); }
   template <class Other>
   void operator()(const char*, Other&) {}
 };
@@ -103,6 +115,9 @@ struct OperandHold {
 /// Says of what an op has changed in place that it has changed.
 struct MarkWritten {
   void operator()(const char*, InOut& x) { x.tensor.mark_written(); }
+  void operator()(const char*, AddedOut& y) {
+    if (y.adds) y.tensor.mark_written();
+  }
   template <class Other>
   void operator()(const char*, Other&) {}
 };
@@ -115,10 +130,10 @@ void execute(Op& op) {
   const Device device = operands.device;
   check_step(device, Op::name);
   op.infer();
-  OutputAllocation outputs{device};
+  OutputAllocation outputs{Op::name, device};
   op.visit(outputs);
   std::shared_ptr<Block> scratch;
-  if (const size_t bytes = workspace_of(device, id, &op)) scratch = allocate(bytes, device);
+  if (const size_t bytes = workspace_of(device, id, &op)) scratch = allocate(bytes, device, Purpose::scratch);
   if (rehearsing()) return;  // memory is counted, and nothing is computed
   if (recording()) {
     OperandHold hold;

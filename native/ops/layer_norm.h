@@ -67,12 +67,12 @@ struct LayerNorm {
 /// residual is gradX; what reached its sum by another way, gradSum, is added to it.
 struct LayerNormBackward {
   static constexpr const char* name = "layerNormBackward";
-  In grad_y, x;                        // (..., D)
-  In weight;                           // (D), wide
-  In mean, rstd;                       // (rows), wide
-  OptionalIn grad_sum;                 // (..., D)
-  OptionalOut grad_x;                  // (..., D)
-  OptionalOut grad_weight, grad_bias;  // (D), wide
+  In grad_y, x;                     // (..., D)
+  In weight;                        // (D), wide
+  In mean, rstd;                    // (rows), wide
+  OptionalIn grad_sum;              // (..., D)
+  OptionalOut grad_x;               // (..., D)
+  AddedOut grad_weight, grad_bias;  // (D), wide
 
   static constexpr int64_t rows_per_block = 64;
 
@@ -113,7 +113,10 @@ struct LayerNormBackward {
       for (bool sum : {false, true}) {
         LayerNormBackward op{draw.real({rows, width}), draw.real({rows, width}), draw.wide({width}),
                              draw.wide({rows}, -0.1, 0.1), draw.wide({rows}, 0.9, 1.1)};
-        if (sum) op.grad_sum.tensor = draw.real({rows, width}).tensor;
+        if (sum) {
+          op.grad_sum.tensor = draw.real({rows, width}).tensor;
+          op.grad_weight.add_to(draw.wide({width}).tensor), op.grad_bias.add_to(draw.wide({width}).tensor);
+        }
         list.push_back(op);
       }
     return list;

@@ -83,6 +83,15 @@ struct OptionalOut : Out {
   }
 };
 
+/// An optional output that may be added to a tensor of the caller's, instead of being made: the gradient of a
+/// parameter. Its sum is finished, in the wide type, before it is added. What it is added to must be no other operand.
+struct AddedOut : OptionalOut {
+  bool adds = false;  // to what `tensor` holds
+
+  /// Adds it to y.
+  void add_to(const Tensor& y) { tensor = y, adds = true; }
+};
+
 /// A choice by name: `kind.value` is the index of the chosen word in `words`.
 struct Choice {
   std::vector<const char*> words;

@@ -73,7 +73,7 @@ inline std::vector<std::string> instruction_sets() {
     try {
       set_instruction_set(name);
       names.push_back(name);
-    } catch (const Error&) {
+    } catch (const Error&) {  // this processor has not got it
     }
   }
   return names;

@@ -3,7 +3,7 @@
 // infinity, in the middle of the first operand. And the bits of every output are the same, in f64 too, for 1, 2 and 3
 // threads and for two different patterns left in the memory that outputs and scratch reuse (an element that a kernel
 // does not write, or scratch that it reads before writing, shows up as a difference). Leaving out an output that is not
-// wanted must not change the others.
+// wanted must not change the others. What an op adds to a tensor has the bits of what it makes, added afterwards.
 //
 // With `--device emu` (or cuda) it is that device's kernels, held to the CPU's f64 ones; f64 itself is left out.
 //
@@ -46,6 +46,7 @@ struct Variant {
   int threads = 1;
   int pattern = 0xA5;             // left in memory that is reused
   int left_out = -1;              // the output that is not wanted, among those that may be left out
+  bool added_after = false;       // outputs that the op would add to a tensor are made, and added by the test
   bool shifted = false;           // operands begin one element further on
   std::optional<double> planted;  // in the middle of the first real operand
   Device device{};                // whose kernels run
@@ -82,8 +83,35 @@ struct Arrange {
   void operator()(const char*, InList& xs) {
     for (Tensor& t : xs.tensors) one(t);
   }
+  void operator()(const char*, AddedOut& y) {
+    if (y.adds) one(y.tensor);
+  }
   template <class Other>
   void operator()(const char*, Other&) {}
+};
+
+/// Makes the op make what it would add, and adds it when the op has run.
+struct AddAfter {
+  std::vector<std::pair<AddedOut*, Tensor>> held;
+
+  void operator()(const char*, AddedOut& y) {
+    if (!y.adds) return;
+    held.push_back({&y, y.tensor});
+    y.adds = false, y.tensor = Tensor();
+  }
+  template <class Other>
+  void operator()(const char*, Other&) {}
+
+  void finish() {
+    for (auto& [y, to] : held)
+      with_element(to.dtype(), [&, made = y->tensor, sum = to](auto type) {
+        using T = decltype(type);
+        std::vector<T> a(static_cast<size_t>(made.elements())), b(a.size());
+        copy_from(a.data(), made), copy_from(b.data(), sum);
+        for (size_t i = 0; i < a.size(); ++i) b[i] = convert<T>(convert<double>(b[i]) + convert<double>(a[i]));
+        copy_to(made, b.data());
+      });
+  }
 };
 
 /// Leaves a pattern in the memory that the op's outputs will be given.
@@ -95,6 +123,9 @@ struct Poison {
   void operator()(const char* field, OptionalOut& y) {
     if (y.wanted) (*this)(field, static_cast<Out&>(y));
   }
+  void operator()(const char* field, AddedOut& y) {
+    if (!y.adds) (*this)(field, static_cast<OptionalOut&>(y));
+  }
   void operator()(const char*, Out& y) {
     held.push_back(Tensor::empty(y.shape, y.dtype, device));
     copy_to(held.back(), std::vector<char>(held.back().bytes(), static_cast<char>(pattern)).data());
@@ -102,6 +133,16 @@ struct Poison {
   template <class Other>
   void operator()(const char*, Other&) {}
 };
+
+/// Leaves a pattern in the scratch memory that the op will be given.
+void poison_scratch(size_t bytes, const Variant& variant) {
+  const std::shared_ptr<Block> scratch = allocate(bytes, variant.device, Purpose::scratch);
+  const std::vector<char> pattern(bytes, static_cast<char>(variant.pattern));
+  if (variant.device.is_cpu())
+    std::memcpy(scratch->data, pattern.data(), bytes);
+  else
+    Accelerator::of(variant.device).upload(scratch->data, pattern.data(), bytes);
+}
 
 /// Collects the outputs of an op and whatever it may have changed in place.
 struct Collect {
@@ -115,6 +156,7 @@ struct Collect {
   void operator()(const char* field, OptionalOut& y) {
     if (y.wanted) add(field, y.tensor);
   }
+  void operator()(const char* field, AddedOut& y) { (*this)(field, static_cast<OptionalOut&>(y)); }
   void operator()(const char* field, InOut& y) { add(field, y.tensor); }
   template <class Other>
   void operator()(const char*, Other&) {}
@@ -126,16 +168,13 @@ struct LeaveOut {
   void operator()(const char*, OptionalOut& y) {
     if (count++ == which) y.wanted = false;
   }
+  void operator()(const char* field, AddedOut& y) {
+    (*this)(field, static_cast<OptionalOut&>(y));
+    y.adds = y.adds && y.wanted;
+  }
   template <class Other>
   void operator()(const char*, Other&) {}
 };
-
-/// What is poisoned as scratch memory of so many bytes.
-Out& workspace_like(size_t bytes) {
-  static Out scratch;
-  scratch.set({static_cast<int64_t>(bytes)}, DType::u8);
-  return scratch;
-}
 
 using Results = std::vector<std::vector<Result>>;  // [case][output]
 
@@ -151,14 +190,17 @@ Results run_cases(DType real, DType exact, const Variant& variant = {}) {
     op.visit(arrange);
     LeaveOut leave_out{variant.left_out};
     op.visit(leave_out);
+    AddAfter add_after;
+    if (variant.added_after) op.visit(add_after);
     op.infer();
     {
       Poison poison{variant.pattern, variant.device, {}};
       op.visit(poison);
       const size_t bytes = workspace_of(variant.device, IdOf<Op>::value, &op);
-      if (bytes > 0) poison(op.name, workspace_like(bytes));
+      if (bytes > 0) poison_scratch(bytes, variant);
     }
     execute(op);
+    add_after.finish();
     Collect collect;
     op.visit(collect);
     all.push_back(std::move(collect.results));
@@ -201,6 +243,8 @@ void check_repeats(DType real, Failures& failures) {
   if (tested.is_cpu())
     repeats.insert(repeats.end(), {{"differs between 1 and 2 threads", {2}}, {"differs between 1 and 3 threads", {3}}});
   for (int k = 0; k < optional.count; ++k) repeats.push_back({"changes when another output is left out", {1, 0x5B, k}});
+  repeats.push_back({"is another sum when it is made and then added", {}});
+  repeats.back().variant.added_after = true;
   for (Repeat& repeat : repeats) repeat.variant.device = tested;
   Variant plain;
   plain.device = tested;

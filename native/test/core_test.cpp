@@ -98,6 +98,29 @@ void allocator() {
   CHECK(memory_statistics().cached == 0);
 }
 
+void scratch_memory() {
+  empty_cache();
+  const MemoryStatistics before = memory_statistics();
+  const auto scratch = [](size_t bytes) { return allocate(bytes, {}, Purpose::scratch); };
+  void* const large = scratch(1 << 20)->data;
+  const uint64_t asked = memory_statistics().system;
+  {
+    const auto small = scratch(1000);
+    CHECK(small->data == large && small->bytes == 1000);
+    CHECK(memory_statistics().live == before.live + 1024);  // what is asked for, not what serves it
+    CHECK(memory_statistics().cached == before.cached + (1 << 20) - 1024);
+    const auto other = scratch(2000);  // two ops at a time
+    CHECK(other->data != large);
+  }
+  CHECK(memory_statistics().system == asked + 1);
+  { const auto larger = scratch(1 << 21); }  // what was too small has gone back
+  CHECK(memory_statistics().cached == before.cached + (1 << 21));
+  CHECK(memory_statistics().live == before.live);
+  CHECK(allocate(1 << 21)->data != nullptr && memory_statistics().system == asked + 3);  // tensors have their own
+  empty_cache();
+  CHECK(memory_statistics().cached == 0);
+}
+
 void peak() {
   reset_peak();
   const size_t live = memory_statistics().live;
@@ -351,6 +374,7 @@ int main() {
   run_case("tensors", tensors);
   run_case("views", views);
   run_case("allocator", allocator);
+  run_case("scratch_memory", scratch_memory);
   run_case("peak", peak);
   run_case("exhausted memory", exhausted_memory);
   run_case("arena replays", arena_replays);

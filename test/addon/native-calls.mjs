@@ -10,6 +10,12 @@ export function nativeCalls({ real, ints, bytes, f64, bf16, pick, chance }) {
   const maybe = (make) => (chance(0.5) ? make() : undefined);
   const skip = (...names) => (chance(0.3) ? names.filter(() => chance(0.5)) : undefined);
   const kind = (...words) => pick(words);
+  /** Names of outputs to skip, and for some of the others a tensor to add to. */
+  const sums = (shapes, ...more) => {
+    const skipped = skip(...Object.keys(shapes), ...more);
+    const added = Object.entries(shapes).filter(([name]) => !skipped?.includes(name) && chance(0.5));
+    return { ...Object.fromEntries(added.map(([name, shape]) => [name, real(shape)])), skip: skipped };
+  };
 
   const norm = () => [size(), some()];
   const packed = () => ({ b: size(), n: some(), h: pick([1, 2, 3]), k: pick([1, 5, 16, 64, 88, 128]) });
@@ -37,7 +43,7 @@ export function nativeCalls({ real, ints, bytes, f64, bf16, pick, chance }) {
     layerNormBackward: () => {
       const [n, d] = norm();
       const vectors = { weight: real([d]), mean: real([n]), rstd: real([n]) };
-      return { gradY: real([n, d]), x: real([n, d]), ...vectors, skip: skip("gradX", "gradWeight", "gradBias") };
+      return { gradY: real([n, d]), x: real([n, d]), ...vectors, ...sums({ gradWeight: [d], gradBias: [d] }, "gradX") };
     },
     linear: () => {
       const [n, i, o] = [size(), size(), size()];
@@ -46,9 +52,10 @@ export function nativeCalls({ real, ints, bytes, f64, bf16, pick, chance }) {
     },
     linearBackward: () => {
       const [n, i, o] = [size(), size(), size()];
-      const operands = { gradY: real([n, o]), x: real([n, i]), weight: real([o, i]) };
-      const preactivation = maybe(() => real([n, o]));
-      return { ...operands, preactivation, skip: skip("gradX", "gradWeight", "gradBias") };
+      const operands = { gradY: real([n, o]), weight: real([o, i]), preactivation: maybe(() => real([n, o])) };
+      const shapes = { gradWeight: [o, i], gradBias: [o] };
+      if (chance(0.5)) return { ...operands, x: real([n, i]), ...sums(shapes, "gradX") };
+      return { ...operands, inputPreactivation: real([n, i]), ...sums({ ...shapes, gradInputBias: [i] }, "gradX") };
     },
     attention: () => {
       const { b, n, h, k } = packed();

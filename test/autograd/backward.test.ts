@@ -1,15 +1,18 @@
 // The tape: what a backward pass gives, what it refuses, and when it lets go of memory.
 import { describe, expect, it } from "vitest";
 import { backward } from "#lib/autograd/backward.js";
+import { checkpoint } from "#lib/autograd/checkpoint.js";
 import { defineOp } from "#lib/autograd/define-op.js";
 import { gradEnabled, noGrad, withGrad } from "#lib/autograd/grad-mode.js";
 import { VideomaeError } from "#lib/errors.js";
 import { add, mul, sub } from "#lib/ops/binary.js";
+import { cast } from "#lib/ops/cast.js";
 import { linear } from "#lib/ops/linear.js";
 import { reshape } from "#lib/ops/reshape.js";
 import { sum } from "#lib/ops/sum.js";
 import { exp, sigmoid, square } from "#lib/ops/unary.js";
 import { memory, resetPeakMemory } from "#lib/tensor/memory.js";
+import { nativeOp } from "#lib/tensor/native-op.js";
 import { scope } from "#lib/tensor/scope.js";
 import { keep, Tensor } from "#lib/tensor/tensor.js";
 import { checkGradient } from "../ops/check-gradient.js";
@@ -244,22 +247,93 @@ describe("defineOp", () => {
     checkGradient((x) => square(swish(mul(x, 2))), [{ shape: [5] }]);
   });
 
-  it("tells the product whose gradients are needed: lists in place, absent tensors left out", () =>
+  it("tells the product whose gradients are needed: lists in place, undefined as an absent tensor", () =>
     leavesNothing(() => {
       let told: readonly boolean[] = [];
       const op = defineOp("op", (_save, _list: Tensor[], _absent: Tensor | undefined, scale: number, last: Tensor) => [
         mul(last, scale),
         (gradY, needs) => {
           told = needs;
-          return [undefined, undefined, mul(gradY, scale)];
+          return [undefined, undefined, undefined, mul(gradY, scale)];
         },
       ]);
       const [a, b, c] = [leaf(1), leaf(1), leaf(1)];
       b.requiresGrad = false;
       backward(sum(op([a, b], undefined, 3, c)));
-      expect(told).toEqual([true, false, true]);
+      expect(told).toEqual([true, false, false, true]);
       expect([gradient(a), gradient(b), gradient(c)]).toEqual([undefined, undefined, [3]]);
     }));
+
+  it("offers the gradient of a leaf to add to, where no other gradient of the op goes there", () =>
+    leavesNothing(() => {
+      let offered: (Tensor | undefined)[] = [];
+      const op = defineOp("op", (_save, a: Tensor, b: Tensor, c: Tensor) => [
+        add(a, add(b, c)),
+        (gradY, needs, into) => {
+          offered = needs.map((_, i) => into(i));
+          return needs.map((needed, i) => {
+            const slot = into(i);
+            if (slot === undefined) return needed ? gradY : undefined;
+            nativeOp("accumulate", { y: slot, x: gradY });
+            return undefined;
+          });
+        },
+      ]);
+      const [a, tied, fixed] = [leaf(1, 2), leaf(1, 2), leaf(1, 2)];
+      fixed.requiresGrad = false;
+      backward(sum(op(a, mul(a, 3), fixed)));
+      expect(offered).toEqual([a.grad, undefined, undefined]);
+      expect(gradient(a)).toEqual([4, 4]);
+      backward(sum(op(tied, tied, a)));
+      expect(offered).toEqual([undefined, undefined, a.grad]);
+      expect([gradient(tied), gradient(a)]).toEqual([
+        [2, 2],
+        [5, 5],
+      ]);
+      const narrow = Tensor.fromArray([1, 2], [2], "bf16"); // its gradient is rounded when it is complete
+      narrow.requiresGrad = true;
+      const widen = defineOp("widen", (_save, x: Tensor) => [
+        cast(x, "f64"),
+        (gradY, _needs, into) => {
+          offered = [into(0)];
+          return [gradY];
+        },
+      ]);
+      backward(sum(widen(narrow)));
+      expect(offered).toEqual([undefined]);
+      expect(narrow.grad?.dtype).toBe("bf16");
+    }));
+
+  it("makes a result again, in place of keeping it, for every op that needs it", () => {
+    let made = 0;
+    const count = 10_000;
+    const doubled = defineOp("doubled", (save, x: Tensor) => {
+      const saved = save({ x });
+      return [
+        mul(x, 2),
+        (gradY) => [mul(gradY, 2)],
+        () => {
+          made++;
+          return mul(saved().x, 2);
+        },
+      ];
+    });
+    using x = leaf(...new Array<number>(count).fill(0.5));
+    leavesNothing(() => {
+      const { live } = memory();
+      const loss = scope(() => {
+        const y = doubled(doubled(x)); // 4 x: neither is kept
+        return keep(sum(add(square(y), checkpoint(square, y)))); // 32 x^2
+      });
+      expect(memory().live - live).toBeLessThan(count * 8);
+      expect(made).toBe(0);
+      backward(loss);
+      expect(made).toBe(4); // twice each: one for each square
+      expect(gradient(x)?.every((g) => g === 64 * 0.5)).toBe(true);
+      x.grad?.dispose();
+      x.grad = undefined;
+    });
+  });
 
   it("may return its input: the result is a tensor of its own", () =>
     leavesNothing(() => {
