@@ -129,7 +129,14 @@ export { type CosineScheduleOptions, cosineSchedule, type Schedule, scaleLearnin
 export { type CleanList, writeCleanList } from "./survey/clean-list.js";
 export { type SurveySummary, summarize } from "./survey/summary.js";
 export { type Survey, type SurveyedEntry, type SurveyOptions, survey } from "./survey/survey.js";
-export { type DeviceDescription, type DeviceList, devices, synchronize } from "./tensor/devices.js";
+export {
+  type DeviceDescription,
+  type DeviceList,
+  devices,
+  type MatrixLibrary,
+  matrixLibrary,
+  synchronize,
+} from "./tensor/devices.js";
 export type { Device, DType } from "./tensor/dtype.js";
 export {
   emptyCache,

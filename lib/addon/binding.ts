@@ -55,6 +55,15 @@ export interface NativeDevice {
   readonly memory?: number;
 }
 
+/** The library that makes plain matrix products. */
+export interface NativeMatrixLibrary {
+  /** With its version; empty where there is none. */
+  readonly name: string;
+  readonly file: string;
+  /** Why there is none. */
+  readonly reason: string;
+}
+
 /** Native memory in bytes. */
 export interface NativeMemory {
   readonly live: number;
@@ -87,6 +96,8 @@ interface Binding {
   dispose(x: Handle): void;
   describe(x: Handle): { shape: number[]; dtype: string; device: string };
   devices(kind: string): NativeDevice[];
+  /** Of a device other than the CPU. */
+  matrixLibrary(device: string): NativeMatrixLibrary;
   synchronize(device: string): void;
   memory(device: string): NativeMemory;
   resetPeak(device: string): void;

@@ -2,23 +2,18 @@
 import { Command } from "commander";
 import { evaluationClips } from "../eval/clips.js";
 import { evaluateHeldOut, type HeldOutReport, type Ratio } from "../eval/held-out.js";
-import { openRun } from "./open-run.js";
+import { addRunOptions, openRun, type RunFlags } from "./open-run.js";
 import { parseNumber } from "./values.js";
 
-interface EvaluateOptions {
-  readonly weights: string;
+interface EvaluateOptions extends RunFlags {
   readonly root?: string;
-  readonly stride?: number;
   readonly limit?: number;
   readonly json?: boolean;
 }
 
 export function evaluateCommand(): Command {
-  return new Command("evaluate")
-    .argument("<clips>", "a folder of clips, or a list file")
-    .requiredOption("--weights <path>", "a checkpoint, or the folder of a run")
+  return addRunOptions(new Command("evaluate").argument("<clips>", "a folder of clips, or a list file"))
     .option("--root <folder>", "folder that relative paths of a list file start from")
-    .option("--stride <frames>", "video frames from one clip frame to the next (default: the run's)", parseNumber)
     .option("--limit <count>", "at most so many clips", parseNumber)
     .option("--json", "print JSON")
     .action(evaluate);

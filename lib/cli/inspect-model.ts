@@ -2,14 +2,15 @@
 // the memory that pre-training takes.
 import { Command } from "commander";
 import { type PretrainRunConfig, parsePretrainConfig } from "../config/pretrain-config.js";
-import { machineLimits, memoryLimit } from "../machine/limits.js";
 import { dualMask } from "../masking/dual-mask.js";
 import { multiplyAdds } from "../models/multiply-adds.js";
 import { modelName, parameterCount, parameterShapes, resolvePretrainConfig, tokenGrid } from "../models/sizes.js";
-import { forecastMemory, type MemoryForecast } from "../train/memory-forecast.js";
+import { type ComputeOptions, computeOf } from "../train/compute.js";
+import { forecastMemory, type MemoryForecast, memoryOf } from "../train/memory-forecast.js";
+import { addComputeOptions } from "./compute-options.js";
 import { bytesText, parseNumber } from "./values.js";
 
-interface InspectOptions {
+interface InspectOptions extends ComputeOptions {
   readonly image?: number;
   readonly frames?: number;
   readonly patch?: number;
@@ -26,7 +27,7 @@ interface InspectOptions {
 }
 
 export function inspectModelCommand(): Command {
-  return new Command("model")
+  const model = new Command("model")
     .description("parameters, tokens, multiply-adds of a model, and the memory its pre-training takes")
     .argument("<size>", "small, base, large, huge, giant, or S, B, L, H, g")
     .option("--image <pixels>", "side of the input", parseNumber)
@@ -39,7 +40,8 @@ export function inspectModelCommand(): Command {
     .option("--batch-size <videos>", "videos in a batch", parseNumber, 8)
     .option("--views <count>", "clips taken from a video", parseNumber, 1)
     .option("--accumulate <batches>", "batches added up before an update", parseNumber, 1)
-    .option("--workers <count>", "threads that decode clips", parseNumber, 2)
+    .option("--workers <count>", "threads that decode clips", parseNumber, 2);
+  return addComputeOptions(model)
     .option("--parameters", "list every parameter with its shape")
     .option("--json", "print JSON")
     .action(inspectModel);
@@ -63,7 +65,8 @@ function inspectModel(size: string, options: InspectOptions): void {
     memory: {
       kept: forecastMemory({ ...run, recompute: false }),
       recomputed: forecastMemory({ ...run, recompute: true }),
-      limit: memoryLimit(machineLimits()),
+      limit: memoryOf("cpu"),
+      deviceLimit: memoryOf(computeOf(run).device),
     },
   };
   if (json) {
@@ -93,33 +96,57 @@ function inspectModel(size: string, options: InspectOptions): void {
   }
 }
 
-/** Parts of a forecast as a table says them. */
-const rows = [
+/** Parts of a forecast as a table says them: of tensors, and of the rest of the process. */
+const tensorRows = [
   ["parameters", "parameters"],
   ["gradients", "gradients"],
   ["optimizer", "optimiser"],
   ["tables", "tables, rounding"],
   ["activations", "activations"],
   ["peak", "tensors at most"],
+] as const;
+const deviceRows = [["onDevice", "device at most"]] as const;
+const pinnedRows = [["pinned", "pinned buffers"]] as const;
+const loaderRows = [
   ["loader", "loader buffers"],
   ["workers", "loader threads"],
+] as const;
+const processRows = [
   ["process", "program"],
-  ["total", "process at most"],
-] as const satisfies readonly (readonly [keyof MemoryForecast, string])[];
+  ["host", "process at most"],
+] as const;
+
+interface Forecasts {
+  readonly kept: MemoryForecast;
+  readonly recomputed: MemoryForecast;
+  readonly limit: number | undefined;
+  readonly deviceLimit: number | undefined;
+}
 
 function printMemory(
   { batchSize, views, accumulate, workers, decoderMask }: PretrainRunConfig,
-  { kept, recomputed, limit }: { kept: MemoryForecast; recomputed: MemoryForecast; limit: number | undefined },
+  { kept, recomputed, limit, deviceLimit }: Forecasts,
 ): void {
+  const { device, rehearsedOn } = kept;
   const masking = decoderMask === "none" ? "encoder-only" : "dual";
   console.log(
     `memory of pre-training, ${masking} masking, ${batchSize} videos x ${views} views, accumulate ${accumulate}, ${workers} workers:`,
   );
   console.log(`  ${"".padEnd(18)} ${"kept".padStart(10)}  ${"--recompute".padStart(11)}`);
-  for (const [key, title] of rows) {
+  const elsewhere = device !== "cpu";
+  for (const [key, title] of [
+    ...tensorRows,
+    ...(elsewhere ? deviceRows : []),
+    ...loaderRows,
+    ...(elsewhere ? pinnedRows : []),
+    ...processRows,
+  ]) {
     console.log(
       `  ${title.padEnd(18)} ${bytesText(kept[key]).padStart(10)}  ${bytesText(recomputed[key]).padStart(11)}`,
     );
   }
   if (limit !== undefined) console.log(`  this machine allows ${bytesText(limit)}`);
+  if (!elsewhere) return;
+  if (deviceLimit !== undefined) console.log(`  ${device} has ${bytesText(deviceLimit)}`);
+  if (rehearsedOn !== device) console.log(`  there is no ${device} here: scratch memory is that of kernels of the CPU`);
 }

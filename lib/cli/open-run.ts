@@ -1,13 +1,30 @@
-// The weights that a command is given: a checkpoint, or the folder of a run.
+// The weights that a command is given: a checkpoint, or the folder of a run; and what computes with them.
 import { statSync } from "node:fs";
+import type { Command } from "commander";
 import type { DecoderName } from "../data/find-decoder.js";
 import type { ClipOptions } from "../data/loader.js";
 import { VideomaeError } from "../errors.js";
 import { latestCheckpoint } from "../io/checkpoint-folder.js";
 import type { DualMask } from "../masking/dual-mask.js";
 import type { PretrainModel } from "../models/pretrain.js";
+import { type ComputeOptions, computeOf, openDevice } from "../train/compute.js";
 import { masksOf } from "../train/pretrain.js";
 import { loadPretrainModel } from "../train/pretrain-state.js";
+import { addComputeOptions } from "./compute-options.js";
+import { parseNumber } from "./values.js";
+
+/** Options of every command that opens a run. */
+export interface RunFlags extends ComputeOptions {
+  readonly weights: string;
+  readonly stride?: number;
+}
+
+export function addRunOptions(command: Command): Command {
+  command
+    .requiredOption("--weights <path>", "a checkpoint, or the folder of a run")
+    .option("--stride <frames>", "video frames from one clip frame to the next (default: the run's)", parseNumber);
+  return addComputeOptions(command);
+}
 
 /** A model with its weights, and how its run sampled. */
 export interface OpenRun {
@@ -19,9 +36,14 @@ export interface OpenRun {
   readonly decoder: DecoderName;
 }
 
-/** The model of a checkpoint or of a run's newest one, with the run's masks. */
-export function openRun({ weights, stride }: { weights: string; stride?: number }): OpenRun {
-  const { model, state } = loadPretrainModel(checkpointIn(weights));
+/**
+ * The model of a checkpoint or of a run's newest one, with the run's masks.
+ * @throws VideomaeError where there is no checkpoint, or no such device
+ */
+export function openRun({ weights, stride, ...options }: RunFlags): OpenRun {
+  const compute = computeOf(options);
+  openDevice(compute.device);
+  const { model, state } = loadPretrainModel(checkpointIn(weights), compute);
   const { stride: own, rate, pixelAspect } = state.config;
   return {
     model,

@@ -6,9 +6,8 @@ import { formatRecipe } from "../config/recipe-file.js";
 import { readJsonl } from "../log/jsonl.js";
 import { type LossPoint, writeLossPlot } from "../log/loss-plot.js";
 import { Progress } from "../log/progress.js";
-import { machineLimits, memoryLimit } from "../machine/limits.js";
 import { scaleLearningRate } from "../optim/schedule.js";
-import { forecastMemory } from "../train/memory-forecast.js";
+import { forecastMemory, memoryOf } from "../train/memory-forecast.js";
 import { pretrain } from "../train/pretrain.js";
 import { interruptible } from "./interrupt.js";
 import { configOf, pretrainOptions } from "./pretrain-options.js";
@@ -79,18 +78,26 @@ function introduce(config: PretrainRunConfig): { lines: string[]; warning: strin
   const { batchSize, accumulate, views, lr, recompute } = config;
   const videos = batchSize * accumulate;
   const peakRate = Number(scaleLearningRate(lr, videos).toPrecision(6));
-  const { peak, total } = forecastMemory(config);
-  const limit = memoryLimit(machineLimits());
-  const allowed = limit === undefined ? "" : `; this machine allows ${bytesText(limit)}`;
-  const memory = `memory: about ${bytesText(total)}, of which ${bytesText(peak)} for tensors${allowed}`;
+  const { device, peak, host, onDevice } = forecastMemory(config);
+  const limits = { host: memoryOf("cpu"), device: memoryOf(device) };
+  const allows = (limit: number | undefined, who: string) =>
+    limit === undefined ? "" : `; ${who} ${bytesText(limit)}`;
+  const ofMachine = allows(limits.host, "this machine allows");
+  const memory =
+    device === "cpu"
+      ? `memory: about ${bytesText(host)}, of which ${bytesText(peak)} for tensors${ofMachine}`
+      : `memory: about ${bytesText(onDevice)} of ${device}${allows(limits.device, "it has")}; about ${bytesText(host)} of the host${ofMachine}`;
   const lines = [
     formatRecipe(config).trimEnd(),
     `an update: ${videos} videos (${batchSize} x ${accumulate}), ${videos * views} clips; peak learning rate ${peakRate}`,
     memory,
   ];
-  if (limit === undefined || total <= limit) return { lines, warning: undefined };
+  const fits = (bytes: number, limit: number | undefined) => limit === undefined || bytes <= limit;
+  const onHost = fits(host, limits.host);
+  if (onHost && (device === "cpu" || fits(onDevice, limits.device))) return { lines, warning: undefined };
   const advice = `${recompute ? "give" : "give --recompute, or"} a smaller --batch-size with a larger --accumulate`;
-  return { lines, warning: `warning: ${memory}, so the run may be killed: ${advice}` };
+  const consequence = onHost ? "the run may find no memory there" : "the run may be killed";
+  return { lines, warning: `warning: ${memory}, so ${consequence}: ${advice}` };
 }
 
 function lossPoints(log: string): LossPoint[] {

@@ -6,23 +6,18 @@ import { VideomaeError } from "../errors.js";
 import { evaluationClips } from "../eval/clips.js";
 import { renderReconstruction, writeSheet } from "../eval/picture.js";
 import { reconstructionPanels } from "../eval/reconstruct.js";
-import { openRun } from "./open-run.js";
+import { addRunOptions, openRun, type RunFlags } from "./open-run.js";
 import { parseNumber } from "./values.js";
 
-interface ReconstructOptions {
-  readonly weights: string;
+interface ReconstructOptions extends RunFlags {
   readonly out: string;
-  readonly stride?: number;
   readonly mask: number;
   readonly fps: number;
 }
 
 export function reconstructCommand(): Command {
-  return new Command("reconstruct")
-    .argument("<clip>", "a video")
-    .requiredOption("--weights <path>", "a checkpoint, or the folder of a run")
+  return addRunOptions(new Command("reconstruct").argument("<clip>", "a video"))
     .option("--out <file>", "the animation, .webp; a .png sheet is written beside it", "reconstruction.webp")
-    .option("--stride <frames>", "video frames from one clip frame to the next (default: the run's)", parseNumber)
     .option("--mask <number>", "which of the fixed masks to use", parseNumber, 0)
     .option("--fps <rate>", "frames a second of the animation", parseNumber, 8)
     .action(reconstruct);

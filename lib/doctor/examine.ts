@@ -14,7 +14,7 @@ import {
   loadKernels,
 } from "./compute.js";
 import type { Finding } from "./finding.js";
-import { examineGpus, findDevices } from "./gpus.js";
+import { examineGpus, examineMatrixLibrary, findDevices, findMatrixLibrary } from "./gpus.js";
 import { examineDecoders, examineSharp, findBackends } from "./video.js";
 
 /**
@@ -26,6 +26,7 @@ export async function examineMachine({ data }: { data?: string } = {}): Promise<
   const cpu = processor(files);
   const limits = machineLimits(files);
   const kernels = await loadKernels();
+  const devices = await findDevices();
   const findings = [
     examineNode(),
     examineLibc(),
@@ -36,7 +37,8 @@ export async function examineMachine({ data }: { data?: string } = {}): Promise<
     examineMemory(limits),
     examineDecoders(await findBackends()),
     await examineSharp(),
-    examineGpus(await findDevices(), files),
+    examineGpus(devices, files),
+    examineMatrixLibrary(await findMatrixLibrary(devices)),
   ];
   if (data === undefined) return findings;
   try {

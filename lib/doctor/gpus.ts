@@ -1,9 +1,9 @@
-// NVIDIA GPUs: those that can be used, as the CUDA plug-in describes them, or its own reason why there is none; and what
-// the driver, its devices and its library look like from outside.
+// NVIDIA GPUs: those that can be used, as the CUDA plug-in describes them, or its own reason why there is none; what
+// the driver, its devices and its library look like from outside; and the library that makes matrix products on them.
 
 import { MachineFiles } from "../machine/machine-files.js";
-import type { DeviceList } from "../tensor/devices.js";
-import { type Finding, fine } from "./finding.js";
+import type { DeviceList, MatrixLibrary } from "../tensor/devices.js";
+import { type Finding, fine, reasonOf } from "./finding.js";
 
 const LIBRARY_FOLDERS = [
   ...["usr/lib/x86_64-linux-gnu", "usr/lib64", "usr/lib", "lib/x86_64-linux-gnu"],
@@ -14,6 +14,36 @@ const LIBRARY_FOLDERS = [
 export async function findDevices(): Promise<DeviceList | undefined> {
   const { devices } = await import("../tensor/devices.js").catch(() => ({ devices: undefined }));
   return devices?.();
+}
+
+/** The library of matrix products, or why it cannot be had; undefined where no GPU can be used. */
+export async function findMatrixLibrary(
+  found: DeviceList | undefined,
+): Promise<MatrixLibrary | { readonly failed: string } | undefined> {
+  const gpu = found?.devices.find(({ device }) => device !== "cpu");
+  if (gpu === undefined) return undefined;
+  const { matrixLibrary } = await import("../tensor/devices.js");
+  try {
+    return matrixLibrary(gpu.device);
+  } catch (error) {
+    return { failed: reasonOf(error) };
+  }
+}
+
+export function examineMatrixLibrary(
+  library: MatrixLibrary | { readonly failed: string } | undefined,
+  asked = process.env.VIDEOMAE_CUBLASLT,
+): Finding {
+  const check = "matrix library";
+  const details = { library, asked };
+  if (library === undefined) return fine(check, "not needed without a GPU", details);
+  if ("file" in library) return fine(check, `${library.name}, ${library.file}`, details);
+  const own = "none: the package's own kernels make all products";
+  return {
+    ...{ check, status: "warning", found: own, cause: "failed" in library ? library.failed : library.reason },
+    fix: asked ? "unset VIDEOMAE_CUBLASLT" : "install cuBLAS 13, or name its folder in VIDEOMAE_CUBLASLT",
+    details,
+  };
 }
 
 export function examineGpus(

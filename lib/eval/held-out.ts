@@ -59,7 +59,8 @@ function clipTokens(model: PretrainModel, clip: Uint8Array, seen: Int32Array, re
       const prediction = model.forward(video, { visible, decoded });
       const targets = model.targets(video, { visible, decoded });
       const losses = tokenLosses(prediction, targets).readSync();
-      const zeroLosses = tokenLosses(Tensor.zeros(prediction.shape), targets).readSync();
+      const { shape, dtype, device } = prediction;
+      const zeroLosses = tokenLosses(Tensor.zeros(shape, dtype, device), targets).readSync();
       const raw = pixelTargets(video, decoded, { tubelet: targets.tubelet, patch: targets.patch, normalize: false });
       const contrasts = deviations(raw.readSync(), rebuilt.length);
       const sees = new Set(seen);

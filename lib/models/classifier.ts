@@ -12,6 +12,7 @@ import { PatchEmbedding } from "../nn/patch-embedding.js";
 import { positionTable } from "../nn/position-table.js";
 import { widened } from "../ops/cast.js";
 import { dropout } from "../ops/dropout.js";
+import { windowOf } from "../ops/embed-visible.js";
 import { reshape } from "../ops/reshape.js";
 import { slice } from "../ops/slice.js";
 import { mean } from "../ops/sum.js";
@@ -21,7 +22,7 @@ import { scope } from "../tensor/scope.js";
 import { keep, Tensor } from "../tensor/tensor.js";
 import { type ClassifierConfig, classifierFields, resolveClassifierConfig } from "./classifier-config.js";
 import { dropPathRates, runBlocks } from "./encoder.js";
-import { checkModelDtype, type ModelOptions } from "./pretrain.js";
+import { checkModelDtype, type ModelOptions, type VideoView } from "./pretrain.js";
 import { mlpHidden, publishedGrid, tokenGrid } from "./sizes.js";
 
 /** Linear weights begin at N(0, 0.02), cut off at the absolute values 2: at no multiple of it that ever occurs. */
@@ -72,8 +73,8 @@ export class ClassifierModel extends Module {
    * @param video  u8 (B, T, S, S, 3) as decoded, or floating (B, 3, T, S, S) normalised
    * @returns (B, N, D)
    */
-  tokens(video: Tensor): Tensor {
-    return scope(() => keep(this.#tokenNorm(this.#encoded(video))));
+  tokens(video: Tensor, view: VideoView = {}): Tensor {
+    return scope(() => keep(this.#tokenNorm(this.#encoded(video, view))));
   }
 
   /**
@@ -81,9 +82,9 @@ export class ClassifierModel extends Module {
    * @param video  u8 (B, T, S, S, 3) as decoded, or floating (B, 3, T, S, S) normalised
    * @returns (B, D)
    */
-  features(video: Tensor): Tensor {
+  features(video: Tensor, view: VideoView = {}): Tensor {
     return scope(() => {
-      const xBND = this.#encoded(video);
+      const xBND = this.#encoded(video, view);
       const first = this.config.pooling === "first-token";
       const pooled = this.#tokenNorm(widened(first ? slice(xBND, 1, 0, 1) : xBND)); // (B, 1, D) or (B, N, D)
       const [clips, , width] = pooled.shape;
@@ -94,9 +95,10 @@ export class ClassifierModel extends Module {
 
   /**
    * The class scores, before any softmax: (B, K), f32 in a bf16 model.
+   * @param video  u8 (B, T, S, S, 3) as decoded, or floating (B, 3, T, S, S) normalised; larger with windows
    * @throws VideomaeError when the model has no head
    */
-  forward(video: Tensor): Tensor {
+  forward(video: Tensor, view: VideoView = {}): Tensor {
     const { head } = this;
     if (head === undefined) {
       throw new VideomaeError({
@@ -107,16 +109,18 @@ export class ClassifierModel extends Module {
       });
     }
     return scope(() => {
-      const pooled = this.features(video);
+      const pooled = this.features(video, view);
       const probability = this.training ? this.config.headDropout : 0;
       return keep(head.forward(dropout(pooled, probability, { path: "head" })));
     });
   }
 
   /** Every token after the last block: (B, N, D). */
-  #encoded(video: Tensor): Tensor {
+  #encoded(video: Tensor, { window }: VideoView): Tensor {
     const input = moved(video, this.device);
-    const embedded = this.patchEmbed.forward(input, this.#allTokens(video.shape[0]), this.#position);
+    const tokens = this.#allTokens(video.shape[0]);
+    const windows = windowOf(window && moved(window, this.device), this.config.image);
+    const embedded = this.patchEmbed.forward(input, tokens, this.#position, windows);
     return runBlocks(this.blocks.items, embedded, this.#recompute);
   }
 

@@ -5,6 +5,7 @@ import { LayerNorm } from "../nn/layer-norm.js";
 import { Module } from "../nn/module.js";
 import { ModuleList } from "../nn/module-list.js";
 import { PatchEmbedding } from "../nn/patch-embedding.js";
+import type { ClipWindow } from "../ops/embed-visible.js";
 import { scope } from "../tensor/scope.js";
 import { keep, type Tensor } from "../tensor/tensor.js";
 import { mlpHidden, type PretrainConfig } from "./sizes.js";
@@ -47,11 +48,12 @@ export class Encoder extends Module {
    * @param video  u8 (B, T, S, S, 3) or normalised floating (B, 3, T, S, S)
    * @param visible  i32 (B, V)
    * @param position  (N, D)
+   * @param window  what of each video is the clip; by default all
    * @returns (B, V, D)
    */
-  forward(video: Tensor, visible: Tensor, position: Tensor): Tensor {
+  forward(video: Tensor, visible: Tensor, position: Tensor, window?: ClipWindow): Tensor {
     return scope(() => {
-      const embedded = this.patchEmbed.forward(video, visible, position);
+      const embedded = this.patchEmbed.forward(video, visible, position, window);
       return keep(this.norm.forward(runBlocks(this.blocks.items, embedded, this.#recompute)));
     });
   }

@@ -6,6 +6,7 @@ import { Linear } from "../nn/linear.js";
 import { type MaterializeOptions, Module, type Parameter, type RealType } from "../nn/module.js";
 import { type PositionMode, positionTable } from "../nn/position-table.js";
 import { assembleDecoder } from "../ops/assemble-decoder.js";
+import { windowOf } from "../ops/embed-visible.js";
 import { maskedPixelLoss, type PixelLossTargets } from "../ops/masked-pixel-loss.js";
 import { moved } from "../ops/to-device.js";
 import type { Device } from "../tensor/dtype.js";
@@ -20,6 +21,18 @@ export interface TokenMasks {
   readonly visible: Tensor;
   readonly decoded: Tensor;
 }
+
+/** Where in larger videos the clips of a batch lie. */
+export interface VideoView {
+  /**
+   * i32 (B, 3): the first row and column of the square of the model's image size that is the clip, and 1 where it is mirrored.
+   * Without it the videos are of that size.
+   */
+  readonly window?: Tensor;
+}
+
+/** The masks of a batch, and its windows. */
+export interface MaskedView extends TokenMasks, VideoView {}
 
 /** How a model is made, besides its configuration. */
 export interface ModelOptions {
@@ -70,27 +83,29 @@ export class PretrainModel extends Module {
    * What the encoder makes of the visible tokens, after its last normalisation.
    * @param video  u8 (B, T, S, S, 3) as decoded, or floating (B, 3, T, S, S) normalised by the ImageNet statistics
    * @param visible  i32 (B, V)
+   * @param window  as in MaskedView, for larger videos
    * @returns (B, V, D)
    */
-  encode(video: Tensor, visible: Tensor): Tensor {
+  encode(video: Tensor, visible: Tensor, window?: Tensor): Tensor {
     return scope(() => {
       const [clips, tokens] = [moved(video, this.device), moved(visible, this.device)];
-      return keep(this.encoder.forward(clips, tokens, this.#positions.encoder));
+      const view = windowOf(window && moved(window, this.device), this.config.image);
+      return keep(this.encoder.forward(clips, tokens, this.#positions.encoder, view));
     });
   }
 
   /** The prediction of every token in `decoded`: (B, R, 3·tubelet·patch²), columns (dt, dy, dx, channel). */
-  forward(video: Tensor, masks: TokenMasks): Tensor {
+  forward(video: Tensor, masks: MaskedView): Tensor {
     return scope(() => {
-      const { visible, decoded } = this.#here(masks);
-      const z = this.encoderToDecoder.forward(this.encode(video, visible)); // (B, V, D_d)
+      const { visible, decoded, window } = this.#here(masks);
+      const z = this.encoderToDecoder.forward(this.encode(video, visible, window)); // (B, V, D_d)
       const x = assembleDecoder(z, this.maskToken.value, this.#positions.decoder, visible, decoded);
       return keep(this.decoder.forward(x, decoded.shape[1]));
     });
   }
 
   /** The pre-training loss of a batch, a scalar. */
-  loss(video: Tensor, masks: TokenMasks): Tensor {
+  loss(video: Tensor, masks: MaskedView): Tensor {
     return scope(() => {
       const clips = moved(video, this.device);
       const tokens = this.#here(masks);
@@ -99,14 +114,17 @@ export class PretrainModel extends Module {
   }
 
   /** What the loss compares a prediction with, on the model's device. */
-  targets(video: Tensor, masks: TokenMasks): PixelLossTargets {
+  targets(video: Tensor, masks: MaskedView): PixelLossTargets {
     const { tubelet, patch, normalizeTarget: normalize } = this.config;
-    return { video: moved(video, this.device), ...this.#here(masks), tubelet, patch, normalize };
+    const { visible, decoded, window } = this.#here(masks);
+    const clips = { video: moved(video, this.device), ...windowOf(window, this.config.image) };
+    return { ...clips, visible, decoded, tubelet, patch, normalize };
   }
 
   /** The indices, on the model's device. */
-  #here({ visible, decoded }: TokenMasks): TokenMasks {
-    return { visible: moved(visible, this.device), decoded: moved(decoded, this.device) };
+  #here({ visible, decoded, window }: MaskedView): MaskedView {
+    const masks = { visible: moved(visible, this.device), decoded: moved(decoded, this.device) };
+    return window === undefined ? masks : { ...masks, window: moved(window, this.device) };
   }
 
   override dispose(): void {

@@ -1,5 +1,5 @@
 // Cube embedding (spec 1.3): a convolution whose kernel equals its stride, done as one product over visible tokens.
-import { embedVisible } from "../ops/embed-visible.js";
+import { type ClipWindow, embedVisible } from "../ops/embed-visible.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { type Initializer, uniform } from "./initializers.js";
 import { Module, type Parameter } from "./module.js";
@@ -29,9 +29,10 @@ export class PatchEmbedding extends Module {
    * @param video  u8 (B, T, S, S, 3) or normalised floating (B, 3, T, S, S)
    * @param visible  i32 (B, V)
    * @param position  (N, D)
+   * @param window  what of each video is the clip; by default all
    * @returns (B, V, D)
    */
-  forward(video: Tensor, visible: Tensor, position: Tensor): Tensor {
-    return embedVisible(video, visible, this.proj.weight.operand, this.proj.bias.value, position);
+  forward(video: Tensor, visible: Tensor, position: Tensor, window?: ClipWindow): Tensor {
+    return embedVisible(video, visible, this.proj.weight.operand, this.proj.bias.value, position, window);
   }
 }

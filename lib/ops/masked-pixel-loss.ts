@@ -2,10 +2,11 @@
 import { defineOp } from "../autograd/define-op.js";
 import { nativeOp } from "../tensor/native-op.js";
 import type { Tensor } from "../tensor/tensor.js";
+import type { ClipWindow } from "./embed-visible.js";
 
 /** The clips and masks a loss is about. */
-export interface PixelLossTargets {
-  /** u8 (B, T, H, W, 3) or floating, normalised (B, 3, T, H, W). */
+export interface PixelLossTargets extends ClipWindow {
+  /** u8 (B, T, H, W, 3) or floating, normalised (B, 3, T, H, W); seen through a window where there is one. */
   readonly video: Tensor;
   /** i32 (B, R): the token each row of the prediction is about. */
   readonly decoded: Tensor;
@@ -18,12 +19,12 @@ export interface PixelLossTargets {
 }
 
 const apply = defineOp("maskedPixelLoss", (save, prediction: Tensor, targets: PixelLossTargets) => {
-  const { video, decoded, visible, tubelet, patch, normalize = true } = targets;
-  const attributes = { tubelet, patch, normalize };
-  const { loss, weight } = nativeOp("maskedPixelLoss", { prediction, video, decoded, visible, ...attributes }, [
+  const { video, decoded, visible, window, side, tubelet, patch, normalize = true } = targets;
+  const attributes = { side, tubelet, patch, normalize };
+  const { loss, weight } = nativeOp("maskedPixelLoss", { prediction, video, decoded, visible, window, ...attributes }, [
     "tokenLoss",
   ]);
-  const saved = save({ prediction, video, decoded, visible, weight });
+  const saved = save({ prediction, video, decoded, visible, window, weight });
   return [
     loss,
     (gradLoss) => [nativeOp("maskedPixelLossBackward", { gradLoss, ...saved(), ...attributes }).gradPrediction],
@@ -59,8 +60,8 @@ export function tokenLosses(prediction: Tensor, targets: PixelLossTargets): Tens
 export function pixelTargets(
   video: Tensor,
   decoded: Tensor,
-  options: { tubelet: number; patch: number; normalize?: boolean; dtype?: "f32" | "f64" },
+  options: ClipWindow & { tubelet: number; patch: number; normalize?: boolean; dtype?: "f32" | "f64" },
 ): Tensor {
-  const { tubelet, patch, normalize = true, dtype = "f32" } = options;
-  return nativeOp("pixelTargets", { video, decoded, tubelet, patch, normalize, f64: dtype === "f64" }).y;
+  const { dtype = "f32", ...attributes } = options;
+  return nativeOp("pixelTargets", { video, decoded, ...attributes, f64: dtype === "f64" }).y;
 }

@@ -2,6 +2,7 @@
 import { binding, type NativeDevice } from "../addon/binding.js";
 import { VideomaeError } from "../errors.js";
 import type { Device } from "./dtype.js";
+import { sameDevice } from "./tensor.js";
 
 /** A device that tensors can be on. */
 export interface DeviceDescription {
@@ -21,6 +22,21 @@ export interface DeviceList {
   readonly noGpu?: VideomaeError;
 }
 
+/** What makes plain matrix products on a device: a library that was found, or the package's own kernels. */
+export type MatrixLibrary =
+  | { readonly name: string; readonly file: string }
+  | { readonly name: "none"; readonly reason: string };
+
+/**
+ * Looks for the library of matrix products, which is opened and stays.
+ * @throws VideomaeError when VIDEOMAE_CUBLASLT asks for one that is not there, and where there is no such device
+ */
+export function matrixLibrary(device: Device): MatrixLibrary {
+  if (device === "cpu") return { name: "none", reason: "the CPU does without" };
+  const { name, file, reason } = binding.matrixLibrary(device);
+  return name === "" ? { name: "none", reason } : { name, file };
+}
+
 /** Looks for devices. None is opened: that happens when one is first used. */
 export function devices(): DeviceList {
   const cpu = binding.devices("cpu").map(described);
@@ -29,6 +45,19 @@ export function devices(): DeviceList {
   } catch (error) {
     if (!(error instanceof VideomaeError)) throw error;
     return { devices: cpu, noGpu: error };
+  }
+}
+
+/** A device by its name; undefined where there is no such device. */
+export function describeDevice(device: Device): DeviceDescription | undefined {
+  try {
+    return binding
+      .devices(device)
+      .map(described)
+      .find((one) => sameDevice(one.device, device));
+  } catch (error) {
+    if (!(error instanceof VideomaeError)) throw error;
+    return undefined;
   }
 }
 

@@ -4,13 +4,16 @@ import type { RealType } from "../nn/module.js";
 import type { Device } from "../tensor/dtype.js";
 import { Tensor } from "../tensor/tensor.js";
 
+/** What a user asks for. */
+export type ComputeOptions = Pick<PretrainRunConfig, "device" | "dtype">;
+
 export interface Compute {
   readonly device: Device;
   readonly dtype: Exclude<RealType, "f64">;
 }
 
-/** Decides what a run's options leave open. */
-export function computeOf({ device, dtype }: Pick<PretrainRunConfig, "device" | "dtype">): Compute {
+/** Decides what options leave open. */
+export function computeOf({ device, dtype }: ComputeOptions): Compute {
   const chosen = device === "auto" ? "cpu" : device;
   return { device: chosen, dtype: dtype !== "auto" ? dtype : chosen.startsWith("cuda") ? "bf16" : "f32" };
 }

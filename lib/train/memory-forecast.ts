@@ -1,11 +1,14 @@
 // What memory a run will take, before it takes any: the run's own model, optimiser and steps are rehearsed (see
 // `rehearse`), so every activation, gradient and scratch buffer of the code is counted as it would be allocated. What
-// lies outside the tensors is added: the process itself, and the loader's buffers and threads. Costs a few milliseconds a
-// block of the model.
+// lies outside the tensors is added: the process itself, and the loader's buffers and threads. Tensors are on the run's
+// device, all else is of the host. Costs a few milliseconds a block of the model.
 
 import type { PretrainRunConfig } from "../config/pretrain-config.js";
 import { batchesAhead } from "../data/loader-options.js";
+import { machineLimits, memoryLimit } from "../machine/limits.js";
 import { AdamW, parameterGroups } from "../optim/adamw.js";
+import { describeDevice } from "../tensor/devices.js";
+import type { Device } from "../tensor/dtype.js";
 import { emptyCache, memory, rehearse } from "../tensor/memory.js";
 import { Tensor } from "../tensor/tensor.js";
 import { computeOf } from "./compute.js";
@@ -14,6 +17,13 @@ import { trainingSteps } from "./training-steps.js";
 
 /** Bytes that a run will take, by what takes them. */
 export interface MemoryForecast {
+  /** Where parameters and activations are. */
+  readonly device: Device;
+  /**
+   * Where the run was rehearsed: on its device, or on the CPU where that is not there. What kernels need besides their operands
+   * is then that of the CPU's.
+   */
+  readonly rehearsedOn: Device;
   readonly parameters: number;
   readonly gradients: number;
   /** The bf16 copies of a bf16 model's parameters. */
@@ -24,16 +34,20 @@ export interface MemoryForecast {
   readonly tables: number;
   /** The batch, what the forward pass keeps for the backward pass, gradients of activations, and scratch memory. */
   readonly activations: number;
-  /** What `memory().peak` will be: the sum of the above. */
+  /** What `memory(device).peak` will be: the sum of the above. */
   readonly peak: number;
   /** Shared buffers of the loader. */
   readonly loader: number;
   /** Threads that decode: their engine, decoder and frames, for videos of ordinary size. */
   readonly workers: number;
-  /** The program itself. */
+  /** Memory of the host that a device reads batches from; 0 on the CPU. */
+  readonly pinned: number;
+  /** The program itself, without what a device's driver adds to it. */
   readonly process: number;
   /** What the process will hold at most (its resident set). */
-  readonly total: number;
+  readonly host: number;
+  /** What tensors will take of the device at most, its driver's own memory not counted; 0 on the CPU. */
+  readonly onDevice: number;
 }
 
 // Measured on Linux with Node 20: the resident set of a run of `vit-tiny` without its tensors, and what each thread that
@@ -49,25 +63,34 @@ const DECODED_COPIES = 3;
  * @throws VideomaeError for a model or masks that cannot be
  */
 export function forecastMemory(config: PretrainRunConfig): MemoryForecast {
-  const tensors = rehearse(() => rehearseRun(config));
-  const { batchBytes, frames, reserved, ...parts } = tensors;
+  const { device } = computeOf(config);
+  const rehearsedOn = memoryOf(device) === undefined ? "cpu" : device;
+  const { batchBytes, frames, reserved, onHost, ...parts } = rehearse(() => rehearseRun(config, rehearsedOn));
   const loader = (1 + batchesAhead(config.workers, config.batchSize)) * batchBytes;
   const decoded = DECODED_COPIES * frames * VIDEO_PIXELS * 3;
   const workers = config.workers * WORKER_BYTES + Math.max(1, config.workers) * decoded;
+  // Every compiled step has two sets of staging buffers (native/core/staging.h), and accumulation has two steps.
+  const pinned = device === "cpu" ? 0 : 2 * Math.min(config.accumulate, 2) * batchBytes;
   // The first steps run without a plan, so more was reserved than a planned step uses. A checkpoint takes no more: it is
   // written tensor by tensor.
-  return { ...parts, loader, workers, process: PROCESS_BYTES, total: reserved + loader + workers + PROCESS_BYTES };
+  const [onDevice, tensors] = device === "cpu" ? [0, reserved] : [reserved, onHost];
+  const host = tensors + loader + workers + pinned + PROCESS_BYTES;
+  return { device, rehearsedOn, ...parts, loader, workers, pinned, process: PROCESS_BYTES, host, onDevice };
 }
 
-function rehearseRun(config: PretrainRunConfig) {
-  // On another device the scratch memory of kernels is other than the CPU's; all else is the same.
-  using model = modelOf({ ...config, ...computeOf(config), device: "cpu" });
+/** Bytes that a run can have: of the machine, within its control groups, or of a GPU. Undefined: not known. */
+export function memoryOf(device: Device): number | undefined {
+  return device === "cpu" ? memoryLimit(machineLimits()) : describeDevice(device)?.memory;
+}
+
+function rehearseRun(config: PretrainRunConfig, device: Device) {
+  using model = modelOf({ ...config, ...computeOf(config), device });
   const { visible, decoded } = masksOf(config, model).counts;
   const parameters = model.namedParameters().reduce((sum, [, { value }]) => sum + 4 * value.size, 0);
   const copies = computeOf(config).dtype === "bf16" ? parameters / 2 : 0;
   using optimizer = new AdamW(parameterGroups(model));
-  emptyCache();
-  const before = memory().live;
+  emptyCache(device);
+  const before = memory(device).live;
 
   const { frames, image } = model.config;
   const batch = config.batchSize * config.views;
@@ -93,9 +116,9 @@ function rehearseRun(config: PretrainRunConfig) {
     for (let i = 0; i < Math.min(config.accumulate - 1, 2); i++) run((x) => steps.accumulate(x, undefined));
     run((x) => steps.update(x, { learningRate: config.lr, weightDecay: config.weightDecay }));
   }
-  const { peak, reserved } = memory();
+  const { peak, reserved } = memory(device);
   const tables = before - 4 * parameters - copies;
   const activations = peak - before;
   const states = { parameters, gradients: parameters, copies, optimizer: 2 * parameters };
-  return { ...states, tables, activations, peak, batchBytes, frames, reserved };
+  return { ...states, tables, activations, peak, batchBytes, frames, reserved, onHost: memory().reserved };
 }

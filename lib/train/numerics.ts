@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import type { PretrainRunConfig } from "../config/pretrain-config.js";
 import { findDecoder } from "../data/find-decoder.js";
+import { matrixLibrary } from "../tensor/devices.js";
 import { instructionSet } from "../tensor/memory.js";
 import { computeOf } from "./compute.js";
 
@@ -16,6 +17,8 @@ export interface Numerics {
   readonly device: string;
   /** What activations and matrix products are in. */
   readonly dtype: string;
+  /** The library of matrix products with its version, "cuBLASLt 13.1.1"; "none" where the package's own kernels make all. */
+  readonly matrixLibrary: string;
 }
 
 /** The numerics of a run in this process, with what its choices come to here. */
@@ -26,5 +29,7 @@ export async function numericsOf(config: Pick<PretrainRunConfig, "decoder" | "de
     () => "none",
   );
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  return { package: version, instructionSet: instructionSet(), decoder: found, ...computeOf(config) };
+  const compute = computeOf(config);
+  const { name } = matrixLibrary(compute.device);
+  return { package: version, instructionSet: instructionSet(), decoder: found, ...compute, matrixLibrary: name };
 }

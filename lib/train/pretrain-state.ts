@@ -12,6 +12,7 @@ import { type PretrainConfig, parameterShapes, resolvePretrainConfig } from "../
 import type { AdamW } from "../optim/adamw.js";
 import type { CosineScheduleOptions } from "../optim/schedule.js";
 import type { SaveRecord } from "./checkpoint-saver.js";
+import type { Compute } from "./compute.js";
 import type { GuardState } from "./guards.js";
 import type { Numerics } from "./numerics.js";
 
@@ -76,7 +77,8 @@ const stateSchema = z.object({
   logBytes: count,
   numerics: z.object({
     ...{ package: text, instructionSet: text, decoder: text },
-    ...{ device: text.default("cpu"), dtype: text.default("f32") }, // what they were before there was a choice
+    // What they were before there was a choice.
+    ...{ device: text.default("cpu"), dtype: text.default("f32"), matrixLibrary: text.default("none") },
   }),
 });
 
@@ -225,12 +227,18 @@ export function restorePretrainState(
   return { ...state, path: checkpoint.path };
 }
 
-/** A model with a checkpoint's weights, for evaluation. The caller disposes of it. */
-export function loadPretrainModel(path: string): { model: PretrainModel; state: PretrainState } {
+/**
+ * A model with a checkpoint's weights, for evaluation. The caller disposes of it.
+ * @param compute  where the model is and in what it computes, whatever the run did: by default the CPU, in f32
+ */
+export function loadPretrainModel(
+  path: string,
+  compute: Partial<Compute> = {},
+): { model: PretrainModel; state: PretrainState } {
   using checkpoint = openCheckpoint(path);
   const state = pretrainStateOf(checkpoint);
   checkShapes(checkpoint, state.model);
-  const model = new PretrainModel(state.model, { position: state.config.position });
+  const model = new PretrainModel(state.model, { ...compute, position: state.config.position, initialize: false });
   try {
     model.load(new Map(checkpoint.names("model").map((name) => [name, checkpoint.read("model", name)])));
   } catch (error) {

@@ -28,6 +28,19 @@ Value devices(const CallbackInfo& info) {
   return list;
 }
 
+/// The library that makes plain matrix products on a kind of device: { name, file, reason }.
+Value matrix_library(const CallbackInfo& info) {
+  const Device device = to_device(info[0], "matrixLibrary");
+  check(!device.is_cpu(), "matrixLibrary", "a device other than the CPU", "cpu");
+  PluginMatrixLibrary library;
+  call_plugin(plugin_of(device.kind).matrix_library, &library);
+  Napi::Object o = Napi::Object::New(info.Env());
+  o.Set("name", library.name);
+  o.Set("file", library.file);
+  o.Set("reason", library.reason);
+  return o;
+}
+
 Value synchronize(const CallbackInfo& info) {
   const Device device = to_device(info[0], "synchronize");
   if (!device.is_cpu() && !rehearsing()) Accelerator::of(device).synchronize();
@@ -67,6 +80,7 @@ Value rehearse(const CallbackInfo& info) {
 
 void define_devices(Napi::Object exports) {
   define<devices>(exports, "devices");
+  define<matrix_library>(exports, "matrixLibrary");
   define<synchronize>(exports, "synchronize");
   define<memory>(exports, "memory");
   define<reset_peak_memory>(exports, "resetPeak");

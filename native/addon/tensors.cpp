@@ -3,6 +3,8 @@
 
 #include "addon/arguments.h"
 #include "addon/functions.h"
+#include "addon/readings.h"
+#include "addon/script_arrays.h"
 #include "core/accelerator.h"
 #include "core/graph.h"
 #include "ops/execute.h"
@@ -12,53 +14,6 @@ namespace {
 
 using Napi::CallbackInfo;
 using Napi::Value;
-
-/// The script array type that holds a dtype's elements; bf16 travels as its bits.
-napi_typedarray_type array_type(DType t) {
-  switch (t) {
-    case DType::f64:
-      return napi_float64_array;
-    case DType::f32:
-      return napi_float32_array;
-    case DType::bf16:
-      return napi_uint16_array;
-    case DType::i32:
-      return napi_int32_array;
-    default:
-      return napi_uint8_array;
-  }
-}
-
-const char* array_name(DType t) {
-  switch (t) {
-    case DType::f64:
-      return "Float64Array";
-    case DType::f32:
-      return "Float32Array";
-    case DType::bf16:
-      return "Uint16Array";
-    case DType::i32:
-      return "Int32Array";
-    default:
-      return "Uint8Array";
-  }
-}
-
-/// The bytes of a script array that must hold exactly the elements of `t`. ArrayBuffer and SharedArrayBuffer both.
-void* array_bytes(const Value& value, const Tensor& t, const char* op) {
-  const std::string expected = std::string(array_name(t.dtype())) + " of " + std::to_string(t.elements()) + " elements";
-  if (!value.IsTypedArray()) throw Error(op, expected, kind_of(value));
-  napi_typedarray_type type;
-  size_t length;
-  void* data;
-  if (napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok)
-    throw Error(op, expected, "an array that cannot be read");
-  if (type != array_type(t.dtype()) || static_cast<int64_t>(length) != t.elements())
-    throw Error(op, expected + " for " + t.text(),
-                (type == array_type(t.dtype()) ? array_name(t.dtype()) : std::string("another array type")) + " of " +
-                    std::to_string(length));
-  return data;
-}
 
 /// A copy: reading further arguments may run a script that disposes of the handle's own.
 Tensor live(const Value& value, const char* op, const char* operand = "x") {
@@ -112,53 +67,6 @@ Value read_into(const CallbackInfo& info) {
   return info[1];
 }
 
-/// A download whose end is awaited on another thread.
-class Reading : public Napi::AsyncWorker {
- public:
-  Reading(const CallbackInfo& info, const Tensor& t)
-      : AsyncWorker(info.Env(), "videomae read"),
-        accelerator_(Accelerator::of(t.device())),
-        block_(accelerator_.begin_download(t.data(), t.bytes())),
-        bytes_(t.bytes()),
-        tensor_(t),
-        target_(Napi::Persistent(info[1].As<Napi::Object>())),
-        promise_(info.Env()) {}
-
-  Napi::Promise promise() const { return promise_.Promise(); }
-
-  void Execute() override {
-    try {
-      block_->wait();
-      accelerator_.report_fault();
-    } catch (const Error& error) {
-      failure_ = std::make_unique<Error>(error);
-    }
-  }
-
-  void OnOK() override {
-    if (failure_) {
-      promise_.Reject(to_script_error(Env(), *failure_).Value());
-      return;
-    }
-    const Value target = target_.Value();
-    try {
-      std::memcpy(array_bytes(target, tensor_, "read"), block_->data(), bytes_);
-      promise_.Resolve(target);
-    } catch (const Error& error) {  // the array was transferred elsewhere meanwhile
-      promise_.Reject(to_script_error(Env(), error).Value());
-    }
-  }
-
- private:
-  Accelerator& accelerator_;
-  const std::shared_ptr<PinnedMemory::Block> block_;
-  const size_t bytes_;
-  const Tensor tensor_;
-  const Napi::ObjectReference target_;
-  const Napi::Promise::Deferred promise_;
-  std::unique_ptr<Error> failure_;
-};
-
 /// A promise of the array, filled.
 Value read_later(const CallbackInfo& info) {
   const Tensor t = live(info[0], "read");
@@ -168,11 +76,7 @@ Value read_later(const CallbackInfo& info) {
     promise.Resolve(read_into(info));
     return promise.Promise();
   }
-  auto reading = std::make_unique<Reading>(info, t);
-  const Napi::Promise promise = reading->promise();
-  reading->Queue();
-  reading.release();  // it deletes itself when it is done
-  return promise;
+  return Readings::of(info.Env()).begin(t, info[1].As<Napi::Object>());
 }
 
 Value write(const CallbackInfo& info) {

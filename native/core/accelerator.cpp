@@ -99,6 +99,19 @@ std::shared_ptr<PinnedMemory::Block> Accelerator::begin_download(const void* fro
   return block;
 }
 
+void Accelerator::when_downloaded(std::shared_ptr<PinnedMemory::Block> block, std::function<void(const Error*)> done) {
+  downloads_.add([this, block = std::move(block), done = std::move(done)] {
+    try {
+      block->wait();
+      report_fault();
+    } catch (const Error& error) {
+      done(&error);
+      return;
+    }
+    done(nullptr);
+  });
+}
+
 void Accelerator::copy(void* to, const void* from, size_t bytes) {
   if (bytes == 0) return;
   const StreamLock lock(compute_stream_mutex_);

@@ -4,6 +4,7 @@
 // download(), synchronize(), an Event.
 #pragma once
 
+#include "core/download_thread.h"
 #include "core/memory_home.h"
 #include "core/pinned_memory.h"
 #include "core/plugin_loader.h"
@@ -36,6 +37,9 @@ class Accelerator {
   /// The first half of a download: starts it, and gives the block that `from` will have been copied to when
   /// block->wait() returns.
   std::shared_ptr<PinnedMemory::Block> begin_download(const void* from, size_t bytes);
+  /// The other half, without waiting here: calls `done` on the device's thread when the block has been copied to, with
+  /// what went wrong by then, or null. It must not throw.
+  void when_downloaded(std::shared_ptr<PinnedMemory::Block> block, std::function<void(const Error*)> done);
   /// Copies within the device.
   void copy(void* to, const void* from, size_t bytes);
   /// Sets every byte.
@@ -58,6 +62,7 @@ class Accelerator {
   PinnedMemory pinned_;
   std::unique_ptr<PinnedMemory::Block> fault_;
   std::recursive_mutex compute_stream_mutex_;
+  DownloadThread downloads_;
 };
 
 }  // namespace videomae

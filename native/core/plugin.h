@@ -15,7 +15,7 @@
 namespace videomae {
 
 /// Changes with every change of this file. What an op looks like in memory has a number of its own, `layout`.
-constexpr uint32_t plugin_version = 1;
+constexpr uint32_t plugin_version = 2;
 
 /// The parts of an Error (core/error.h), cut to what fits.
 struct PluginError {
@@ -28,6 +28,13 @@ struct PluginDevice {
   char name[128];         // "NVIDIA H100 80GB HBM3"
   DeviceLimits limits;    // for kernels
   uint64_t memory_bytes;  // in all
+};
+
+/// The library that makes plain matrix products; the plug-in's own kernels make those that it does not.
+struct PluginMatrixLibrary {
+  char name[64];      // "cuBLASLt 13.1.1"; empty where there is none
+  char file[512];     // where it was found
+  char reason[1024];  // why there is none
 };
 
 struct Plugin {
@@ -76,6 +83,8 @@ struct Plugin {
   bool (*workspace)(int32_t id, const void* op, size_t* bytes, PluginError*);
   bool (*run)(int32_t device, int32_t id, void* op, const void* context, PluginError*);
   const char* (*op_name)(int32_t id);
+  /// Looks for the library at the first call. Fails where the user asks for one that is not there.
+  bool (*matrix_library)(PluginMatrixLibrary*, PluginError*);
 };
 
 /// The one exported symbol: a table that lives as long as the plug-in.

@@ -32,14 +32,15 @@ void gather(const EmbedVisible& op, const TokenGrid& g) {
   using W = wide_t<T>;
   parallel_for(op.rows(), [&](int64_t row) {
     T* patch = op.patches.data<T>() + row * columns;
-    for_pixel_rows(g, row / visible, index[row], [&](int64_t c, int64_t from, int64_t to) {
+    const int64_t clip = row / visible, step = g.pixel_stride(clip);
+    for_pixel_rows(g, clip, index[row], [&](int64_t c, int64_t from, int64_t to) {
       if (g.bytes) {
         const uint8_t* pixels = op.video.data<uint8_t>() + from;
         const W mean = static_cast<W>(channel_mean[c]), std = static_cast<W>(channel_std[c]);
-        for (int64_t x = 0; x < g.patch; ++x) patch[to + x] = convert<T>((pixels[3 * x] / W{255} - mean) / std);
+        for (int64_t x = 0; x < g.patch; ++x) patch[to + x] = convert<T>((pixels[step * x] / W{255} - mean) / std);
       } else {
         const W* pixels = op.video.data<W>() + from;
-        for (int64_t x = 0; x < g.patch; ++x) patch[to + x] = convert<T>(pixels[x]);
+        for (int64_t x = 0; x < g.patch; ++x) patch[to + x] = convert<T>(pixels[step * x]);
       }
     });
   });
@@ -66,9 +67,10 @@ void scatter(const EmbedVisibleVideoGrad& op) {
   W* video = op.grad_video.data<W>();
   std::fill(video, video + op.video.elements(), W{0});
   parallel_for(g.batch, [&](int64_t b) {  // a token may be named twice: the rows of a clip are added in order
+    const int64_t step = g.pixel_stride(b);
     for (int64_t row = b * visible; row < (b + 1) * visible; ++row)
       for_pixel_rows(g, b, op.visible.data<int32_t>()[row], [&](int64_t, int64_t to, int64_t from) {
-        for (int64_t x = 0; x < g.patch; ++x) video[to + x] += widen(patches[row * columns + from + x]);
+        for (int64_t x = 0; x < g.patch; ++x) video[to + step * x] += widen(patches[row * columns + from + x]);
       });
   });
 }

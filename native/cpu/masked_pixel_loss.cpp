@@ -23,7 +23,7 @@ void build_target(const TokenGrid& g, const In& video, int64_t b, int64_t n, boo
     double* out = target + c;
     for (int64_t dt = 0; dt < g.tubelet; ++dt)
       for (int64_t dy = 0; dy < g.patch; ++dy) {
-        const int64_t from = g.offset(b, n, c, dt, dy, 0), stride = g.pixel_stride();
+        const int64_t from = g.offset(b, n, c, dt, dy, 0), stride = g.pixel_stride(b);
         for (int64_t x = 0; x < g.patch; ++x, out += 3) {
           const int64_t i = from + x * stride;
           if (g.bytes)

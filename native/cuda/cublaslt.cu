@@ -67,9 +67,9 @@ class Library {
   Library() {
     const std::string choice = variable("VIDEOMAE_CUBLASLT");
     if (!runtime::needs_driver) {
-      report_ = "cuBLASLt is not used by the emulator";
+      found_.reason = "the emulator does without";
     } else if (choice == "off") {
-      report_ = "cuBLASLt is left out: VIDEOMAE_CUBLASLT=off";
+      found_.reason = "VIDEOMAE_CUBLASLT=off";
     } else {
       open(choice);
       demanded_ = !choice.empty();
@@ -78,27 +78,29 @@ class Library {
 
   bool usable() const {
     if (!opened_ && demanded_)
-      throw Error("cuBLASLt", "the library that VIDEOMAE_CUBLASLT asks for", report_,
+      throw Error("cuBLASLt", "the library that VIDEOMAE_CUBLASLT asks for", found_.reason,
                   "unset the variable to do without it");
     return opened_;
   }
 
   bool run(const Context& context, const Gemm& g, void* workspace);
-  std::string report();
+  const CublasLtLibrary& found() const { return found_; }
+  std::string choices();
 
  private:
   void open(const std::string& choice) {
-    report_ = "no cuBLASLt:";
+    found_.reason = "no cuBLASLt:";
     for (const std::string& place : places(choice)) {
       void* const library = dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL);
       if (library == nullptr) {
-        report_ += std::string(" ") + dlerror() + ";";
+        found_.reason += std::string(" ") + dlerror() + ";";
         continue;
       }
       if (!bind(library)) continue;
       const size_t version = f_.cublasLtGetVersion();
-      report_ = "cuBLASLt " + std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
-                std::to_string(version % 100) + ", " + place;
+      const std::string digits = std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
+                                 std::to_string(version % 100);
+      found_ = {"cuBLASLt " + digits, place, ""};
       opened_ = true;
       return;
     }
@@ -108,7 +110,7 @@ class Library {
     bool all = true;
     const auto find = [&](auto& function, const char* name) {
       function = reinterpret_cast<std::decay_t<decltype(function)>>(dlsym(library, name));
-      if (function == nullptr) all = false, report_ += std::string(" no ") + name + " in it;";
+      if (function == nullptr) all = false, found_.reason += std::string(" no ") + name + " in it;";
     };
 #define FIND(name) find(f_.name, #name)
     FIND(cublasLtGetVersion), FIND(cublasLtCreate), FIND(cublasLtMatrixLayoutCreate);
@@ -125,7 +127,8 @@ class Library {
 
   Functions f_{};
   bool opened_ = false, demanded_ = false;
-  std::string report_, chosen_;
+  CublasLtLibrary found_;
+  std::string chosen_;
   std::mutex mutex_;  // of all that follows the opening
   std::map<void*, PerDevice> devices_;
 };
@@ -266,9 +269,9 @@ bool Library::run(const Context& context, const Gemm& g, void* workspace) {
   return true;
 }
 
-std::string Library::report() {
+std::string Library::choices() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return report_ + "\n" + chosen_;
+  return chosen_;
 }
 
 }  // namespace
@@ -281,6 +284,11 @@ bool cublaslt_product(const Context& context, const Gemm& g, void* workspace) {
   return library().run(context, g, workspace);
 }
 
-std::string cublaslt_report() { return library().report(); }
+const CublasLtLibrary& cublaslt_library() {
+  library().usable();
+  return library().found();
+}
+
+std::string cublaslt_choices() { return library().choices(); }
 
 }  // namespace videomae::cuda

@@ -22,8 +22,18 @@ size_t cublaslt_workspace();
 /// Starts a plain product. False when cuBLASLt is not used, or has no algorithm for it: the product is then ours.
 bool cublaslt_product(const Context& context, const Gemm& product, void* workspace);
 
-/// What was found and where, or why it is not used: "cuBLASLt 13.1.1, /usr/lib/...". Then a line for each product that
-/// it has chosen an algorithm for.
-std::string cublaslt_report();
+/// The library as it was found, or why it is not used.
+struct CublasLtLibrary {
+  std::string name;    // "cuBLASLt 13.1.1"; empty where it is not used
+  std::string file;    // "/usr/lib/..."
+  std::string reason;  // why it is not used
+};
+
+/// Looks for the library, where nothing has yet.
+/// @throws Error when it is asked for and not there
+const CublasLtLibrary& cublaslt_library();
+
+/// A line for each product that it has chosen an algorithm for.
+std::string cublaslt_choices();
 
 }  // namespace videomae::cuda

@@ -1,6 +1,8 @@
-// Patch embedding of the visible tokens on a GPU: one kernel reads their cubes, and nothing else of the clip, and
+// Patch embedding of the visible tokens on a GPU: one kernel reads their cubes, and nothing else of the video, and
 // writes the product's operand, normalised; then one product whose epilogue adds the bias and the rows of the
 // positional table.
+#include "cuda/clip_window.cuh"
+#include "cuda/elements.cuh"
 #include "cuda/gemm.h"
 #include "cuda/quad.cuh"
 
@@ -12,34 +14,38 @@ constexpr int kThreads = 128;  // a patch of 16 x 16 x 2 is as many groups of fo
 /// A clip batch and its token grid (ops/token_grid.h).
 struct Clips {
   const void* video;  // u8 (B, T, H, W, 3) or f32 (B, 3, T, H, W)
-  int64_t frame;      // pixels of a frame
-  int frames, width;
+  int64_t frame;      // pixels of a frame of the video
+  int frames, width;  // of the video
   int tubelet, patch, rows, columns, tokens;
+  ClipWindows windows;
 };
 
 Clips clips_of(const TokenGrid& g, const void* video) {
   return {video,
-          g.height * g.width,
+          g.video_height * g.video_width,
           static_cast<int>(g.frames),
-          static_cast<int>(g.width),
+          static_cast<int>(g.video_width),
           static_cast<int>(g.tubelet),
           static_cast<int>(g.patch),
           static_cast<int>(g.rows()),
           static_cast<int>(g.columns()),
-          static_cast<int>(g.tokens())};
+          static_cast<int>(g.tokens()),
+          ClipWindows::of(g)};
 }
 
 /// Up to four neighbouring pixels of one row of a cube.
 struct PixelGroup {
-  int t, y, x, count;  // in the clip
-  int column;          // in the patch's columns, of channel 0
+  int t, count;
+  int64_t first;  // in a frame of the video
+  int column;     // in the patch's columns, of channel 0
 
-  __device__ __forceinline__ PixelGroup(const Clips& clips, int token, int group) {
+  __device__ __forceinline__ PixelGroup(const Clips& clips, const ClipPlace& clip, int token, int group) {
     const int groups = (clips.patch + 3) / 4, row = group / groups, dx = group % groups * 4;
     const int dt = row / clips.patch, dy = row % clips.patch, place = token % (clips.rows * clips.columns);
     t = token / (clips.rows * clips.columns) * clips.tubelet + dt;
-    y = place / clips.columns * clips.patch + dy;
-    x = place % clips.columns * clips.patch + dx;
+    const int y = clip.top + place / clips.columns * clips.patch + dy;
+    const int x = clip.left + clip.step * (place % clips.columns * clips.patch + dx);
+    first = static_cast<int64_t>(y) * clips.width + x;
     count = clips.patch - dx < 4 ? clips.patch - dx : 4;
     column = row * clips.patch + dx;
   }
@@ -54,49 +60,66 @@ struct Normalisation {
   float scale[3], shift[3];
 };
 
-/// Three channels of up to four pixels that lie in a row.
-__device__ __forceinline__ void load_pixels(Quad (&v)[3], const uint8_t* from, int count, const Normalisation& to) {
+/// Three channels of up to four pixels that lie in a row; `step` is 1, or -1 when they lie before `from`.
+__device__ __forceinline__ void load_pixels(Quad (&v)[3], const uint8_t* from, int step, int count,
+                                            const Normalisation& to) {
   uint32_t bytes[12];
-  if (count == 4 && reinterpret_cast<uintptr_t>(from) % 4 == 0) {
-    const uint32_t* const words = reinterpret_cast<const uint32_t*>(from);
+  const uint8_t* const lowest = step > 0 ? from : from - 9;
+  if (count == 4 && reinterpret_cast<uintptr_t>(lowest) % 4 == 0) {
+    const uint32_t* const words = reinterpret_cast<const uint32_t*>(lowest);
     const uint32_t three[3] = {words[0], words[1], words[2]};
 #pragma unroll
-    for (int i = 0; i < 12; ++i) bytes[i] = three[i / 4] >> i % 4 * 8 & 255;
+    for (int i = 0; i < 12; ++i) {
+      const int back = 9 - i / 3 * 3 + i % 3;
+      bytes[i] = (step > 0 ? three[i / 4] >> i % 4 * 8 : three[back / 4] >> back % 4 * 8) & 255;
+    }
   } else {
 #pragma unroll
-    for (int i = 0; i < 12; ++i) bytes[i] = i < 3 * count ? from[i] : 0;
+    for (int i = 0; i < 12; ++i) bytes[i] = i < 3 * count ? from[step * (i / 3 * 3) + i % 3] : 0;
   }
 #pragma unroll
   for (int i = 0; i < 12; ++i) v[i % 3].at[i / 3] = static_cast<float>(bytes[i]) * to.scale[i % 3] + to.shift[i % 3];
+}
+
+/// One channel of up to four pixels that lie in a row, in either direction.
+__device__ __forceinline__ Quad load_pixels(const float* from, int step, int count) {
+  Quad quad;
+#pragma unroll
+  for (int i = 0; i < 4; ++i) quad.at[i] = i < count ? from[step * i] : 0.0f;
+  return quad;
+}
+
+__device__ __forceinline__ void store_pixels(float* to, const Quad& quad, int step, int count) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    if (i < count) to[step * i] = quad.at[i];
 }
 
 /// Block i writes row i of the operand, the cube of visible token i: columns (channel, dt, dy, dx).
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     gather_patches(Clips clips, bool bytes, Normalisation normalisation, const int32_t* visible, int visible_count,
-                   T* patches, int32_t* fault, int32_t fault_code) {
+                   T* patches, IndexCheck check) {
   const int64_t row = blockIdx.x;
   const int64_t clip = row / visible_count;
-  const int token = visible[row];
+  const int token = static_cast<int>(check(visible[row], clips.tokens));
+  const ClipPlace place = clips.windows.of_clip(clip, check);
   const int channel = clips.tubelet * clips.patch * clips.patch;
   T* const to = patches + row * (3 * channel);
   const bool whole_rows = reinterpret_cast<uintptr_t>(patches) % (4 * sizeof(T)) == 0 && clips.patch % 4 == 0;
-  const bool known = token >= 0 && token < clips.tokens;
-  if (!known && threadIdx.x == 0) *fault = fault_code;
+  const bool known = token >= 0 && place.known;
   for (int group = static_cast<int>(threadIdx.x); group < groups_of(clips); group += kThreads) {
-    const PixelGroup at(clips, known ? token : 0, group);
+    const PixelGroup at(clips, place, known ? token : 0, group);
     Quad v[3] = {};
     if (known && bytes) {
-      const int64_t pixel =
-          (clip * clips.frames + at.t) * clips.frame + static_cast<int64_t>(at.y) * clips.width + at.x;
-      load_pixels(v, static_cast<const uint8_t*>(clips.video) + 3 * pixel, at.count, normalisation);
+      const int64_t pixel = (clip * clips.frames + at.t) * clips.frame + at.first;
+      load_pixels(v, static_cast<const uint8_t*>(clips.video) + 3 * pixel, place.step, at.count, normalisation);
     } else if (known) {
       const float* const video = static_cast<const float*>(clips.video);
 #pragma unroll
       for (int c = 0; c < 3; ++c) {
         const int64_t frame = (clip * 3 + c) * clips.frames + at.t;
-        v[c] =
-            load_quad(video + frame * clips.frame + static_cast<int64_t>(at.y) * clips.width + at.x, false, at.count);
+        v[c] = load_pixels(video + frame * clips.frame + at.first, place.step, at.count);
       }
     }
 #pragma unroll
@@ -104,17 +127,23 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+/// No gradient: what of a video lies outside its window.
+__global__ void clear(float* video, int64_t elements) {
+  if (const int64_t i = thread_number(); i < elements) video[i] = 0;
+}
+
 /// Block b * N + n writes the cube of token n of clip b, whether it was visible or not: the sum of the rows that name
 /// it, in order.
 template <class T>
-__global__ void __launch_bounds__(kThreads)
-    scatter_patches(Clips clips, const T* patches, const int32_t* visible, int visible_count, float* video,
-                    int32_t* fault, int32_t fault_code) {
+__global__ void __launch_bounds__(kThreads) scatter_patches(Clips clips, const T* patches, const int32_t* visible,
+                                                            int visible_count, float* video, IndexCheck check) {
   const int token = static_cast<int>(blockIdx.x % clips.tokens);
   const int64_t clip = blockIdx.x / clips.tokens, channel = clips.tubelet * clips.patch * clips.patch;
   const int32_t* const names = visible + clip * visible_count;
+  const ClipPlace place = clips.windows.of_clip(clip, check);
+  if (!place.known) return;
   for (int group = static_cast<int>(threadIdx.x); group < groups_of(clips); group += kThreads) {
-    const PixelGroup at(clips, token, group);
+    const PixelGroup at(clips, place, token, group);
     Quad sums[3] = {};
     for (int i = 0; i < visible_count; ++i) {
       if (names[i] != token) continue;
@@ -125,13 +154,11 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int c = 0; c < 3; ++c) {
       const int64_t frame = (clip * 3 + c) * clips.frames + at.t;
-      store_quad(video + frame * clips.frame + static_cast<int64_t>(at.y) * clips.width + at.x, sums[c], false,
-                 at.count);
+      store_pixels(video + frame * clips.frame + at.first, sums[c], place.step, at.count);
     }
   }
   if (token > 0) return;
-  for (int i = static_cast<int>(threadIdx.x); i < visible_count; i += kThreads)
-    if (names[i] < 0 || names[i] >= clips.tokens) *fault = fault_code;
+  for (int i = static_cast<int>(threadIdx.x); i < visible_count; i += kThreads) check(names[i], clips.tokens);
 }
 
 Normalisation normalisation() {
@@ -157,16 +184,18 @@ void gather(const EmbedVisible& op, const Context& context) {
   const TokenGrid g = op.grid();
   launch(context, gather_patches<T>, {dim3(static_cast<unsigned>(op.rows())), dim3(kThreads)},
          clips_of(g, op.video.tensor.data()), g.bytes, normalisation(), op.visible.data<int32_t>(),
-         static_cast<int>(op.visible.shape()[1]), op.patches.data<T>(), context.fault, fault_code<EmbedVisible>());
+         static_cast<int>(op.visible.shape()[1]), op.patches.data<T>(), IndexCheck::of(op, context));
 }
 
 template <class T>
 void scatter(const EmbedVisibleVideoGrad& op, const Context& context) {
   const TokenGrid g = op.grid();
   const dim3 cubes(static_cast<unsigned>(g.batch * g.tokens()));
+  if (g.window != nullptr)
+    launch_threads(context, clear, op.video.elements(), op.grad_video.data<float>(), op.video.elements());
   launch(context, scatter_patches<T>, {cubes, dim3(kThreads)}, clips_of(g, nullptr), op.grad_patches.data<T>(),
          op.visible.data<int32_t>(), static_cast<int>(op.visible.shape()[1]), op.grad_video.data<float>(),
-         context.fault, fault_code<EmbedVisibleVideoGrad>());
+         IndexCheck::of(op, context));
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
 // The pre-training loss, a warp a reconstructed token: its target is built in registers (cuda/pixel_targets.cuh) and
 // compared with its row of the prediction, which is read once. The warps of a block add up the losses of tokens that
 // the encoder did not see, and one block adds up the blocks'. Whether a token was seen is looked up in the clip's list
-// of visible tokens. A token whose index is out of range carries no loss and no gradient.
+// of visible tokens. A token whose index is out of range, or whose clip's window is, carries no
+// loss and no gradient.
 #include "cuda/pixel_targets.cuh"
 #include "cuda/rows.cuh"
 
@@ -22,11 +23,12 @@ Tokens tokens_of(const PixelLossOperands& op) {
       op.decoded.data<int32_t>(), op.visible.data<int32_t>(), op.rows(), count, op.visible.shape()[1], Divisor(count)};
 }
 
-/// Whether the encoder saw a token. All lanes call.
-__device__ __forceinline__ bool is_visible(const Tokens& tokens, int64_t clip, int64_t token) {
+/// Whether the encoder saw a token, which is in range. All lanes call.
+__device__ __forceinline__ bool is_visible(const Tokens& tokens, int64_t clip, int64_t token, int64_t limit,
+                                           const IndexCheck& check) {
   bool found = false;
   for (int64_t i = threadIdx.x % 32; i < tokens.visible_count; i += 32)
-    found = found || tokens.visible[clip * tokens.visible_count + i] == token;
+    found |= check(tokens.visible[clip * tokens.visible_count + i], limit) == token;
   return ballot(found) != 0;
 }
 
@@ -40,9 +42,10 @@ __global__ void __launch_bounds__(32 * warps)
   float loss = 0, hidden = 0;
   if (row < tokens.rows) {
     const int64_t clip = tokens.by_clip(row), token = check(tokens.decoded[row], pixels.tokens);
+    const ClipPlace place = pixels.windows.of_clip(clip, check);
     float sum = NAN;
-    if (token >= 0) {
-      const TokenTarget<length, Video> target(pixels, clip, token);
+    if (token >= 0 && place.known) {
+      const TokenTarget<length, Video> target(pixels, clip, place, token);
       sum = 0;
       target.for_columns([&](int64_t column, const Floats<length>& values) {
         const Floats<length> predicted = load_floats<length>(prediction + row * pixels.columns + column);
@@ -53,7 +56,7 @@ __global__ void __launch_bounds__(32 * warps)
         }
       });
       sum = warp_sum(sum) / static_cast<float>(pixels.columns);
-      if (!is_visible(tokens, clip, token)) loss = sum, hidden = 1;
+      if (!is_visible(tokens, clip, token, pixels.tokens, check)) loss = sum, hidden = 1;
     }
     if (token_loss != nullptr && first_lane) token_loss[row] = sum;
   }
@@ -77,14 +80,15 @@ __global__ void __launch_bounds__(32 * warps)
   const int64_t row = thread_number() / 32;
   if (row >= tokens.rows) return;
   const int64_t clip = tokens.by_clip(row), token = check(tokens.decoded[row], pixels.tokens);
+  const ClipPlace place = pixels.windows.of_clip(clip, check);
   T* gradient = grad_prediction + row * pixels.columns;
-  if (token < 0 || is_visible(tokens, clip, token)) {
+  if (token < 0 || !place.known || is_visible(tokens, clip, token, pixels.tokens, check)) {
     for (int64_t c = threadIdx.x % 32 * length; c < pixels.columns; c += 32 * length)
       store_floats<length>(gradient + c, Floats<length>{});
     return;
   }
   const float factor = 2 * *grad_loss / (*weight * static_cast<float>(pixels.columns));
-  const TokenTarget<length, Video> target(pixels, clip, token);
+  const TokenTarget<length, Video> target(pixels, clip, place, token);
   target.for_columns([&](int64_t column, const Floats<length>& values) {
     Floats<length> result = load_floats<length>(prediction + row * pixels.columns + column);
 #pragma unroll
@@ -98,9 +102,10 @@ __global__ void __launch_bounds__(32 * warps) pixel_targets(TokenPixels<Video> p
                                                             int64_t rows, Divisor by_clip, float* y, IndexCheck check) {
   const int64_t row = thread_number() / 32;
   if (row >= rows) return;
-  const int64_t token = check(decoded[row], pixels.tokens);
-  if (token < 0) return;
-  const TokenTarget<length, Video> target(pixels, by_clip(row), token);
+  const int64_t clip = by_clip(row), token = check(decoded[row], pixels.tokens);
+  const ClipPlace place = pixels.windows.of_clip(clip, check);
+  if (token < 0 || !place.known) return;
+  const TokenTarget<length, Video> target(pixels, clip, place, token);
   target.for_columns([&](int64_t column, const Floats<length>& values) {
     store_floats<length>(y + row * pixels.columns + column, values);
   });

@@ -6,7 +6,7 @@
 // cache for the target itself.
 #pragma once
 
-#include "cuda/checked_index.cuh"
+#include "cuda/clip_window.cuh"
 #include "cuda/elements.cuh"
 #include "cuda/reduce.cuh"
 #include "cuda/walk.cuh"
@@ -37,16 +37,18 @@ struct Channels {
 template <class Video>
 struct TokenPixels {
   const Video* video;
-  int64_t frames, height, width, tubelet, patch, tokens, columns;
+  int64_t frames, height, width;  // of the video
+  int64_t tubelet, patch, tokens, columns;
   Divisor by_time, by_row;    // of a token's number: tokens of a time, of a row
   Divisor by_run, by_height;  // of a column: columns of a row of pixels, rows of pixels of a frame
+  ClipWindows windows;
   bool normalize;
 
   static TokenPixels of(const TokenGrid& g, const In& video, bool normalize) {
     return {video.data<Video>(),
             g.frames,
-            g.height,
-            g.width,
+            g.video_height,
+            g.video_width,
             g.tubelet,
             g.patch,
             g.tokens(),
@@ -55,6 +57,7 @@ struct TokenPixels {
             Divisor(g.columns()),
             Divisor(3 * g.patch),
             Divisor(g.patch),
+            ClipWindows::of(g),
             normalize};
   }
 };
@@ -64,20 +67,21 @@ template <int length, class Video>
 class TokenTarget {
  public:
   /// All lanes call.
-  __device__ __forceinline__ TokenTarget(const TokenPixels<Video>& pixels, int64_t clip, int64_t token)
-      : pixels_(pixels), clip_(clip) {
-    column_ = token;
-    const int64_t time = pixels.by_time.split(column_);
-    row_ = pixels.by_row.split(column_) * pixels.patch;
-    column_ *= pixels.patch;
-    frame_ = time * pixels.tubelet;
+  __device__ __forceinline__ TokenTarget(const TokenPixels<Video>& pixels, int64_t clip, const ClipPlace& place,
+                                         int64_t token)
+      : pixels_(pixels), step_(place.step) {
+    int64_t column = token;
+    const int64_t frame = (bytes ? clip : 3 * clip) * pixels.frames + pixels.by_time.split(column) * pixels.tubelet;
+    const int64_t row = place.top + pixels.by_row.split(column) * pixels.patch;
+    column = place.left + place.step * column * pixels.patch;
+    first_pixel_ = pixels.video + elements_of_pixel * ((frame * pixels.height + row) * pixels.width + column);
     measure();
   }
 
   /// Calls body(column, targets of the `length` columns from there on) for the lane's share of the columns.
   template <class F>
   __device__ __forceinline__ void for_columns(F&& body) const {
-    for (int64_t c = first(); c < pixels_.columns; c += 32 * length) {
+    for (int c = first(); c < pixels_.columns; c += 32 * length) {
       Floats<length> values = load(c);
       const Channels<float> mean = mean_.rotated(c % 3), scale = scale_.rotated(c % 3);
 #pragma unroll
@@ -88,25 +92,35 @@ class TokenTarget {
 
  private:
   static constexpr bool bytes = sizeof(Video) == 1;
+  static constexpr int elements_of_pixel = bytes ? 3 : 1;
 
-  __device__ __forceinline__ int64_t first() const { return threadIdx.x % 32 * length; }
+  __device__ __forceinline__ int first() const { return static_cast<int>(threadIdx.x % 32) * length; }
 
-  /// Where the first of a run of columns lies in the video.
-  __device__ __forceinline__ const Video* place(int64_t column) const {
-    int64_t inside = column;
-    int64_t y = pixels_.by_run.split(inside);
-    const int64_t frame = frame_ + pixels_.by_height.split(y);
-    const int64_t first = bytes ? clip_ * pixels_.frames : (clip_ * 3 + column % 3) * pixels_.frames;
-    const int64_t line = ((first + frame) * pixels_.height + row_ + y) * pixels_.width;
-    return pixels_.video + (bytes ? (line + column_) * 3 + inside : line + column_ + inside / 3);
+  /// The token's first pixel in the row of pixels that a column is of, in the column's channel where channels lie
+  /// apart. Leaves in `column` the place in that row.
+  __device__ __forceinline__ const Video* line_of(int& column) const {
+    const int64_t channel = bytes ? 0 : column % 3 * pixels_.frames;
+    int64_t inside = column, y = pixels_.by_run.split(inside);
+    const int64_t frame = channel + pixels_.by_height.split(y);
+    column = static_cast<int>(inside);
+    return first_pixel_ + elements_of_pixel * ((frame * pixels_.height + y) * pixels_.width);
   }
 
-  __device__ __forceinline__ Run<Video, length> load_stored(int64_t column) const {
-    return *reinterpret_cast<const Run<Video, length>*>(place(column));
+  /// A run of columns, which are of one row of pixels. Through a window none is aligned, and some run backwards.
+  __device__ __forceinline__ Run<Video, length> load_stored(int column) const {
+    const Video* const line = line_of(column);
+    if (length > 1 && !pixels_.windows.given()) return *reinterpret_cast<const Run<Video, length>*>(line + column);
+    Run<Video, length> run;
+#pragma unroll
+    for (int j = 0; j < length; ++j) {
+      const int inside = column + j, pixel = step_ * (inside / 3);
+      run.at[j] = line[bytes ? 3 * pixel + inside % 3 : pixel];
+    }
+    return run;
   }
 
   /// Pixels in the unit of their statistics: bytes from 0 to 255, or floating ones brought back to [0, 1].
-  __device__ __forceinline__ Floats<length> load(int64_t column) const {
+  __device__ __forceinline__ Floats<length> load(int column) const {
     static_assert(bytes || length == 1, "channels of floating video lie apart");
     const Run<Video, length> run = load_stored(column);
     Floats<length> values;
@@ -132,7 +146,7 @@ class TokenTarget {
   /// Bytes: exact sums of values and of squares in one pass.
   __device__ __forceinline__ void measure_channels(std::true_type) {
     Channels<uint64_t> sum{}, squares{};
-    for (int64_t c = first(); c < pixels_.columns; c += 32 * length) {
+    for (int c = first(); c < pixels_.columns; c += 32 * length) {
       const Run<Video, length> run = load_stored(c);
       Channels<uint32_t> s{}, q{};
 #pragma unroll
@@ -159,11 +173,11 @@ class TokenTarget {
   __device__ __forceinline__ void measure_channels(std::false_type) {
     const float count = static_cast<float>(pixels_.columns / 3);
     Channels<float> sum{}, squares{};
-    for (int64_t c = first(); c < pixels_.columns; c += 32)
+    for (int c = first(); c < pixels_.columns; c += 32)
       sum.add(Channels<float>{load(c).at[0], 0, 0}.rotated((3 - c % 3) % 3));
     sum = sum.over_warp();
     mean_ = {sum.red / count, sum.green / count, sum.blue / count};
-    for (int64_t c = first(); c < pixels_.columns; c += 32) {
+    for (int c = first(); c < pixels_.columns; c += 32) {
       const float d = load(c).at[0] - mean_.rotated(c % 3).red;
       squares.add(Channels<float>{d * d, 0, 0}.rotated((3 - c % 3) % 3));
     }
@@ -174,7 +188,8 @@ class TokenTarget {
   }
 
   const TokenPixels<Video>& pixels_;
-  int64_t clip_, frame_, row_, column_;  // of the token's first pixel
+  const Video* first_pixel_;  // of the token, in channel 0
+  int step_;                  // from a pixel to the next
   Channels<float> mean_{}, scale_{};
 };
 
@@ -189,9 +204,8 @@ void with_token_pixels(const TokenGrid& g, const In& video, bool normalize, std:
   }
   const auto pixels = TokenPixels<uint8_t>::of(g, video, normalize);
   const auto fits = [&](int64_t length) {
-    return 3 * g.patch % length == 0 && 3 * g.width % length == 0 &&
-           aligned(static_cast<size_t>(length), {pixels.video}) &&
-           aligned(static_cast<size_t>(length) * sizeof(T), rows);
+    return 3 * g.patch % length == 0 && aligned(static_cast<size_t>(length) * sizeof(T), rows) &&
+           (g.window != nullptr || (3 * g.width % length == 0 && aligned(static_cast<size_t>(length), {pixels.video})));
   };
   if (fits(vector_width<T>))
     body(pixels, std::integral_constant<int, vector_width<T>>{});

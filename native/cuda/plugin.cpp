@@ -5,6 +5,7 @@
 #include <cstring>
 #include <exception>
 
+#include "cuda/cublaslt.h"
 #include "cuda/kernels.h"
 #include "cuda/runtime.h"
 
@@ -80,6 +81,12 @@ const Plugin table = {
       return guarded(e, [&] { run_op(d, id, op, *static_cast<const Context*>(context)); });
     },
     name_of_op,
+    [](PluginMatrixLibrary* library, PluginError* e) {
+      return guarded(e, [&] {
+        const CublasLtLibrary& found = cublaslt_library();
+        put(library->name, found.name), put(library->file, found.file), put(library->reason, found.reason);
+      });
+    },
 };
 
 }  // namespace

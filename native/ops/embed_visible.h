@@ -15,16 +15,18 @@ struct EmbedVisible {
   In weight;                                     // (D, 3, tubelet, patch, patch)
   In bias;                                       // (D), wide
   In position;                                   // (N, D), wide
-  Out y;                                         // (B, V, D)
+  ClipWindow window;
+  Out y;        // (B, V, D)
   Out patches;  // (B * V, 3 * tubelet * patch * patch): the GEMM's operand, kept for the weight's gradient
 
   template <class V>
   void visit(V& v) {
     v("video", video), v("visible", visible), v("weight", weight), v("bias", bias), v("position", position);
+    window.visit(v);
     v("y", y), v("patches", patches);
   }
 
-  TokenGrid grid() const { return TokenGrid::of(name, video, weight.shape()[2], weight.shape()[3]); }
+  TokenGrid grid() const { return TokenGrid::of(name, video, weight.shape()[2], weight.shape()[3], window); }
   int64_t width() const { return weight.shape()[0]; }
   int64_t rows() const { return visible.elements(); }
 
@@ -53,6 +55,13 @@ struct EmbedVisible {
                         draw.ascending(2, 2, n), draw.real({d, 3, 2, patch, patch}), draw.wide({d}),
                         draw.wide({n, d})});
       }
+    for (bool bytes : {false, true})
+      for (auto [side, patch] : {std::array<int64_t, 2>{28, 14}, {32, 16}}) {
+        const int64_t n = side / patch * side / patch, height = side + 3, width = side + 6, d = 24;
+        list.push_back({bytes ? draw.bytes({2, 2, height, width, 3}) : draw.wide({2, 3, 2, height, width}),
+                        draw.ascending(2, 2, n), draw.real({d, 3, 2, patch, patch}), draw.wide({d}), draw.wide({n, d}),
+                        draw_windows(height, width, side)});
+      }
     return list;
   }
 };
@@ -64,15 +73,17 @@ struct EmbedVisibleVideoGrad {
   In visible;       // i32 (B, V)
   In video;         // wide (B, 3, T, H, W): for its shape only
   int64_t tubelet = 2, patch = 16;
+  ClipWindow window;
   Out grad_video;  // (B, 3, T, H, W)
 
   template <class V>
   void visit(V& v) {
     v("gradPatches", grad_patches), v("visible", visible), v("video", video), v("tubelet", tubelet), v("patch", patch);
+    window.visit(v);
     v("gradVideo", grad_video);
   }
 
-  TokenGrid grid() const { return TokenGrid::of(name, video, tubelet, patch); }
+  TokenGrid grid() const { return TokenGrid::of(name, video, tubelet, patch, window); }
 
   void infer() {
     check_wide(name, "video", video);
@@ -86,7 +97,9 @@ struct EmbedVisibleVideoGrad {
   size_t workspace(DeviceKind) const { return 0; }
 
   static std::vector<EmbedVisibleVideoGrad> cases(Draw& draw) {
-    return {{draw.real({4, 3 * 2 * 16}), draw.ascending(2, 2, 8), draw.wide({2, 3, 4, 8, 8}), 2, 4}};
+    return {{draw.real({4, 3 * 2 * 16}), draw.ascending(2, 2, 8), draw.wide({2, 3, 4, 8, 8}), 2, 4},
+            {draw.real({4, 3 * 2 * 36}), draw.ascending(2, 2, 8), draw.wide({2, 3, 4, 13, 17}), 2, 6,
+             draw_windows(13, 17, 12)}};
   }
 };
 

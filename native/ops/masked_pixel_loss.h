@@ -16,14 +16,16 @@ struct PixelLossOperands {
   In visible;     // i32 (B, V): what the encoder saw; its tokens carry no loss
   int64_t tubelet = 2, patch = 16;
   bool normalize = true;
+  ClipWindow window;
 
   template <class V>
   void visit(V& v) {
     v("prediction", prediction), v("video", video), v("decoded", decoded), v("visible", visible);
     v("tubelet", tubelet), v("patch", patch), v("normalize", normalize);
+    window.visit(v);
   }
 
-  TokenGrid grid(const char* name) const { return TokenGrid::of(name, video, tubelet, patch); }
+  TokenGrid grid(const char* name) const { return TokenGrid::of(name, video, tubelet, patch, window); }
   int64_t rows() const { return decoded.elements(); }
 
   void check_operands(const char* name) const {
@@ -45,6 +47,14 @@ struct PixelLossOperands {
     o.visible = draw.ascending(2, 4, 32);
     o.patch = 4;
     o.normalize = normalize;
+    return o;
+  }
+
+  /// The same, seen through windows of a larger video.
+  static PixelLossOperands make_windowed(Draw& draw, bool bytes) {
+    PixelLossOperands o = make(draw, bytes, true);
+    o.video = bytes ? draw.bytes({2, 4, 19, 22, 3}) : draw.wide({2, 3, 4, 19, 22});
+    o.window = draw_windows(19, 22, 16);
     return o;
   }
 };
@@ -76,7 +86,9 @@ struct MaskedPixelLoss : PixelLossOperands {
   static std::vector<MaskedPixelLoss> cases(Draw& draw) {
     return {{PixelLossOperands::make(draw, false, true)},
             {PixelLossOperands::make(draw, true, true)},
-            {PixelLossOperands::make(draw, true, false)}};
+            {PixelLossOperands::make(draw, true, false)},
+            {PixelLossOperands::make_windowed(draw, true)},
+            {PixelLossOperands::make_windowed(draw, false)}};
   }
 };
 
@@ -105,6 +117,7 @@ struct MaskedPixelLossBackward : PixelLossOperands {
     std::vector<MaskedPixelLossBackward> list;
     for (bool normalize : {false, true})
       list.push_back({PixelLossOperands::make(draw, true, normalize), draw.wide({}), draw.wide({}, 5, 6)});
+    list.push_back({PixelLossOperands::make_windowed(draw, true), draw.wide({}), draw.wide({}, 5, 6)});
     return list;
   }
 };
@@ -116,15 +129,18 @@ struct PixelTargets {
   In decoded;  // i32 (B, R)
   int64_t tubelet = 2, patch = 16;
   bool normalize = true, f64 = false;
+  ClipWindow window;
   Out y;  // (B, R, P), f32 or f64
 
   template <class V>
   void visit(V& v) {
     v("video", video), v("decoded", decoded), v("tubelet", tubelet), v("patch", patch), v("normalize", normalize);
-    v("f64", f64), v("y", y);
+    v("f64", f64);
+    window.visit(v);
+    v("y", y);
   }
 
-  TokenGrid grid() const { return TokenGrid::of(name, video, tubelet, patch); }
+  TokenGrid grid() const { return TokenGrid::of(name, video, tubelet, patch, window); }
 
   void infer() {
     const TokenGrid g = grid();
@@ -136,7 +152,9 @@ struct PixelTargets {
 
   static std::vector<PixelTargets> cases(Draw& draw) {
     return {{draw.bytes({2, 4, 16, 16, 3}), draw.ascending(2, 8, 32), 2, 4, true, draw.real() == DType::f64},
-            {draw.wide({2, 3, 4, 16, 16}), draw.ascending(2, 8, 32), 2, 4, false, draw.real() == DType::f64}};
+            {draw.wide({2, 3, 4, 16, 16}), draw.ascending(2, 8, 32), 2, 4, false, draw.real() == DType::f64},
+            {draw.bytes({2, 4, 19, 22, 3}), draw.ascending(2, 8, 32), 2, 4, true, draw.real() == DType::f64,
+             draw_windows(19, 22, 16)}};
   }
 };
 

@@ -4,6 +4,8 @@
 // And the bits are the same in every order that the emulator lets threads and blocks run in.
 //
 // `attention_device_test --bits` prints a checksum of some results; the test runs itself so under other orders.
+// `--tokens-of-encoders` runs that case alone; the test runs itself so where blocks have 99 KiB of shared memory, as
+// those of small GPUs. `--long` compares the numbers of tokens of whole clips: half an hour.
 #include <unistd.h>
 
 #include <chrono>
@@ -215,6 +217,21 @@ void tokens_of_encoders() {
   compare({1, 208, 1, 88}, f32_plain);
 }
 
+/// The kernels that are chosen where a head does not fit into a block's shared memory.
+void tokens_of_encoders_in_99_kib() {
+  char self[4096] = {};
+  CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+  const std::string command =
+      "VIDEOMAE_EMU_SHARED_MEMORY=" + std::to_string(99 << 10) + " '" + self + "' --tokens-of-encoders";
+  CHECK(std::system(command.c_str()) == 0);
+}
+
+/// Clips of 16 frames of 224 in patches of 14, less those of a mask, and of patches of 16 whole; and clips that are
+/// longer.
+void tokens_of_whole_clips() {
+  for (int64_t tokens : {1232, 1568, 2048}) compare({1, tokens, 1, 64}, bf16_plain);
+}
+
 void more_than_one_block_holds() {
   // One block a head no longer: two kernels, and rings that go round.
   compare({1, 400, 1, 64}, bf16_plain);
@@ -312,8 +329,17 @@ int main(int argc, char** argv) {
     std::printf("%s\n", bits().c_str());
     return 0;
   }
+  if (argc > 1 && std::string(argv[1]) == "--tokens-of-encoders") {
+    run_case("attention: tokens of encoders", tokens_of_encoders);
+    return exit_status();
+  }
+  if (argc > 1 && std::string(argv[1]) == "--long") {
+    run_case("attention: tokens of whole clips", tokens_of_whole_clips);
+    return exit_status();
+  }
   run_case("attention: token counts and head widths", token_counts_and_widths);
   run_case("attention: tokens of encoders", tokens_of_encoders);
+  run_case("attention: tokens of encoders, in blocks of 99 KiB of shared memory", tokens_of_encoders_in_99_kib);
   run_case("attention: more tokens than one block holds", more_than_one_block_holds);
   run_case("attention: operands that begin anywhere", unaligned_operands);
   run_case("attention: cosine", cosine_attention);

@@ -14,9 +14,15 @@ bool count(int32_t* devices, PluginError* error) {
   return false;
 }
 
+bool matrix_library(PluginMatrixLibrary* library, PluginError*) {
+  std::strcpy(library->name, "cuBLASLt 13.1.1"), std::strcpy(library->file, "/usr/lib/libcublasLt.so.13");
+  library->reason[0] = 0;
+  return true;
+}
+
 const Plugin plugin = [] {
   Plugin p{};
-  p.version = plugin_version + NEWER, p.needs_driver = 1, p.count = count;
+  p.version = plugin_version + NEWER, p.needs_driver = 1, p.count = count, p.matrix_library = matrix_library;
   return p;
 }();
 

@@ -22,16 +22,19 @@ export function nativeCalls({ real, ints, bytes, f64, bf16, pick, chance }) {
   const clip = () => {
     const [patch, tubelet] = [pick([1, 2, 4]), pick([1, 2])];
     const [b, t, h, w] = [pick([0, 1, 2]), tubelet * pick([1, 2]), patch * pick([1, 2, 3]), patch * pick([1, 2])];
-    const tokens = (t / tubelet) * (h / patch) * (w / patch);
     const video = chance(0.5) ? bytes([b, t, h, w, 3]) : real([b, 3, t, h, w]);
-    return { patch, tubelet, b, tokens, video, columns: 3 * tubelet * patch * patch };
+    const windowed = chance(0.3);
+    const [rows, columns] = windowed ? [patch, patch] : [h, w];
+    const view = windowed ? { window: ints([b, 3], 1), side: patch } : {};
+    const tokens = (t / tubelet) * (rows / patch) * (columns / patch);
+    return { patch, tubelet, b, tokens, video, view, columns: 3 * tubelet * patch * patch };
   };
   const pixelLoss = () => {
-    const { patch, tubelet, b, tokens, video, columns } = clip();
+    const { patch, tubelet, b, tokens, video, view, columns } = clip();
     const [r, v] = [size(), size()];
     const normalize = columns > 3;
     const [decoded, visible] = [ints([b, r], tokens), ints([b, v], tokens)];
-    return { prediction: real([b, r, columns]), video, decoded, visible, tubelet, patch, normalize };
+    return { prediction: real([b, r, columns]), video, decoded, visible, ...view, tubelet, patch, normalize };
   };
   const unaryKinds = ["neg", "exp", "log", "sqrt", "square", "abs", "relu", "tanh", "sigmoid", "sign", "gelu"];
 
@@ -68,16 +71,16 @@ export function nativeCalls({ real, ints, bytes, f64, bf16, pick, chance }) {
       return { gradY: merged(), y: merged(), ...operands, heads: h, skip: skip("gradLogitScale") };
     },
     embedVisible: () => {
-      const { patch, tubelet, b, tokens, video } = clip();
+      const { patch, tubelet, b, tokens, video, view } = clip();
       const [d, v] = [size(), size()];
       const parameters = { weight: real([d, 3, tubelet, patch, patch]), bias: real([d]), position: real([tokens, d]) };
-      return { video, visible: ints([b, v], tokens), ...parameters };
+      return { video, visible: ints([b, v], tokens), ...view, ...parameters };
     },
     embedVisibleVideoGrad: () => {
-      const { patch, tubelet, b, tokens, video, columns } = clip();
+      const { patch, tubelet, b, tokens, video, view, columns } = clip();
       const v = size();
       const visible = ints([b, v], tokens);
-      return { gradPatches: real([b * v, columns]), visible, video, tubelet, patch };
+      return { gradPatches: real([b * v, columns]), visible, video, ...view, tubelet, patch };
     },
     gatherTokens: () => {
       const [b, n, d] = [size(), some(), size()];
@@ -99,9 +102,9 @@ export function nativeCalls({ real, ints, bytes, f64, bf16, pick, chance }) {
     maskedPixelLoss: () => ({ ...pixelLoss(), skip: skip("tokenLoss") }),
     maskedPixelLossBackward: () => ({ ...pixelLoss(), gradLoss: real([]), weight: real([]) }),
     pixelTargets: () => {
-      const { patch, tubelet, b, tokens, video, columns } = clip();
+      const { patch, tubelet, b, tokens, video, view, columns } = clip();
       const normalize = columns > 3;
-      return { video, decoded: ints([b, size()], tokens), tubelet, patch, normalize, f64: chance(0.5) };
+      return { video, decoded: ints([b, size()], tokens), ...view, tubelet, patch, normalize, f64: chance(0.5) };
     },
     adamw: () => {
       const blocks = pick([0, 1, 4]);

@@ -100,6 +100,14 @@ describe.skipIf(!hasCompiler)("there is no GPU because", () => {
     );
   });
 
+  it("but a library of matrix products is told with its version and its place", () => {
+    const env = { VIDEOMAE_CUDA_PLUGIN: plugin({ DEVICES: 2 }), LD_LIBRARY_PATH: driver() };
+    expect(JSON.parse(inProcess('console.log(JSON.stringify(v.matrixLibrary("cuda")))', env))).toEqual({
+      name: "cuBLASLt 13.1.1",
+      file: "/usr/lib/libcublasLt.so.13",
+    });
+  });
+
   it("none has that number, and nothing is opened before it is asked for", () => {
     const env = { VIDEOMAE_CUDA_PLUGIN: plugin({ DEVICES: 2 }), LD_LIBRARY_PATH: driver() };
     const script = `

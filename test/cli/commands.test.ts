@@ -10,7 +10,9 @@ import { formatRecipe, loadRecipe } from "#lib/config/recipe-file.js";
 import { recipe } from "#lib/config/recipes.js";
 import { latestCheckpoint } from "#lib/io/checkpoint-folder.js";
 import { readJsonl } from "#lib/log/jsonl.js";
+import { devices } from "#lib/tensor/devices.js";
 import { makeClips } from "../../examples/make-clips.js";
+import { hasEmulator } from "../devices.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 const main = path.resolve(import.meta.dirname, "../../dist/cli/main.js");
@@ -249,6 +251,39 @@ describe("pretrain, evaluate, reconstruct", () => {
     expect(report.quartiles.length).toBe(4);
     expect(report.overall.ratio).toBeCloseTo(report.overall.loss / report.overall.zeroLoss, 10);
   });
+
+  it.skipIf(!hasEmulator)(
+    "computes on a device, and says what is missing where there is none",
+    async () => {
+      const ratios = await Promise.all(
+        [["cpu"], ["emu"], ["emu", "--dtype", "bf16"]].map(async (device) => {
+          const args = ["evaluate", clips, "--weights", out, "--limit", "1", "--json", "--device", ...device];
+          return JSON.parse((await videomae(...args)).stdout).overall.ratio;
+        }),
+      );
+      expect(Math.abs(ratios[1] - ratios[0])).toBeLessThanOrEqual(1e-4);
+      expect(Math.abs(ratios[2] - ratios[0])).toBeLessThanOrEqual(2e-2);
+      const clip = path.join(clips, "clip-003.mp4");
+      const sheets = await Promise.all(
+        ["cpu", "emu"].map(async (device) => {
+          const animation = path.join(folder, `${device}.webp`);
+          await videomae("reconstruct", clip, "--weights", out, "--device", device, "--out", animation);
+          return sharp(path.join(folder, `${device}.png`))
+            .raw()
+            .toBuffer();
+        }),
+      );
+      // The bytes of a picture: a prediction that lies between two may be rounded the other way.
+      const most = sheets[0].reduce((sum, byte, i) => Math.max(sum, Math.abs(byte - sheets[1][i])), 0);
+      expect(sheets[1].length).toBe(sheets[0].length);
+      expect(most).toBeLessThanOrEqual(1);
+      if (devices().noGpu !== undefined) {
+        expect(await failing("evaluate", clips, "--weights", out, "--device", "cuda")).toMatch(/^videomae: cuda/);
+      }
+      expect(await failing("reconstruct", clip, "--weights", out, "--device", "gpu")).toMatch(/cpu, cuda, cuda:1/);
+    },
+    300_000,
+  );
 
   it("makes an animation and a sheet", async () => {
     const animation = path.join(folder, "r.webp");

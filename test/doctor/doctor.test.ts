@@ -14,11 +14,12 @@ import {
 import { examineDisk } from "#lib/doctor/disk.js";
 import { examineMachine } from "#lib/doctor/examine.js";
 import type { Finding } from "#lib/doctor/finding.js";
-import { examineGpus } from "#lib/doctor/gpus.js";
+import { examineGpus, examineMatrixLibrary, findMatrixLibrary } from "#lib/doctor/gpus.js";
 import { examineDecoders } from "#lib/doctor/video.js";
 import { VideomaeError } from "#lib/errors.js";
 import { MachineFiles } from "#lib/machine/machine-files.js";
 import { makeClips } from "../../examples/make-clips.js";
+import { hasEmulator } from "../devices.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 const folder = temporaryFolder();
@@ -185,6 +186,31 @@ describe("gpus", () => {
   });
 });
 
+describe("the matrix library", () => {
+  it("is named where it is found, and not needed without a GPU", async () => {
+    const library = { name: "cuBLASLt 13.1.1", file: "/usr/lib/libcublasLt.so.13" };
+    const { status, found } = examineMatrixLibrary(library, undefined);
+    expect([status, found]).toEqual(["ok", "cuBLASLt 13.1.1, /usr/lib/libcublasLt.so.13"]);
+    const none = await findMatrixLibrary({ devices: [{ device: "cpu" }] });
+    expect(examineMatrixLibrary(none)).toMatchObject({ status: "ok", found: "not needed without a GPU" });
+  });
+
+  it("is missed, and it is said why", () => {
+    const missing = examineMatrixLibrary({ name: "none", reason: "no cuBLASLt: no such file" }, undefined);
+    expect(missing).toMatchObject({ status: "warning", cause: "no cuBLASLt: no such file" });
+    expect(missing.fix).toContain("install cuBLAS 13");
+    const refused = examineMatrixLibrary({ failed: "cuBLASLt: expected the library" }, "/nowhere");
+    expect(refused).toMatchObject({ cause: "cuBLASLt: expected the library", fix: "unset VIDEOMAE_CUBLASLT" });
+  });
+
+  it.skipIf(!hasEmulator)("is asked for by way of the plug-in", async () => {
+    expect(await findMatrixLibrary({ devices: [{ device: "cpu" }, { device: "emu" }] })).toEqual({
+      name: "none",
+      reason: "the emulator does without",
+    });
+  });
+});
+
 describe("data disk", () => {
   it("is measured within its time", () => {
     const start = performance.now();
@@ -204,7 +230,7 @@ it("this machine", async () => {
   const findings = await examineMachine({ data: clips });
   expect(findings.map(({ check }) => check)).toEqual([
     ...["node", "c library", "native binary", "processor", "kernels", "threads", "memory", "video decoder", "sharp"],
-    ...["gpus", "data disk"],
+    ...["gpus", "matrix library", "data disk"],
   ]);
   for (const finding of findings) expect([finding.check, isComplete(finding)]).toEqual([finding.check, true]);
 });

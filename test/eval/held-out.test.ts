@@ -3,10 +3,11 @@ import { describe, expect, it } from "vitest";
 import { evaluateHeldOut } from "#lib/eval/held-out.js";
 import { reconstructionPanels } from "#lib/eval/reconstruct.js";
 import { dualMask } from "#lib/masking/dual-mask.js";
-import { pretrainModel } from "#lib/models/pretrain.js";
+import { type PretrainModel, pretrainModel } from "#lib/models/pretrain.js";
 import { tokenGrid } from "#lib/models/sizes.js";
 import { RandomStream } from "#lib/random.js";
 import { memory } from "#lib/tensor/memory.js";
+import { hasEmulator } from "../devices.js";
 
 const stream = new RandomStream(1, "clips");
 const clip = () => Uint8Array.from({ length: 8 * 32 * 32 * 3 }, () => stream.integer(256));
@@ -14,9 +15,12 @@ const clips = [clip(), clip()];
 
 function untrained(decoder: "running-cell" | "none", normalizeTarget = true) {
   const model = pretrainModel("vit-tiny", { normalizeTarget }).train(false);
+  return { model, masks: masksOf(model, decoder) };
+}
+
+function masksOf({ config }: PretrainModel, decoder: "running-cell" | "none" = "running-cell") {
   const spec = decoder === "none" ? ({ kind: "none" } as const) : ({ kind: decoder, ratio: 0.5 } as const);
-  const masks = dualMask({ encoder: { kind: "tube", ratio: 0.75 }, decoder: spec, grid: tokenGrid(model.config) });
-  return { model, masks };
+  return dualMask({ encoder: { kind: "tube", ratio: 0.75 }, decoder: spec, grid: tokenGrid(config) });
 }
 
 describe("evaluateHeldOut", () => {
@@ -31,6 +35,17 @@ describe("evaluateHeldOut", () => {
     expect(quartiles.reduce((sum, q) => sum + q.tokens, 0)).toBe(overall.tokens);
     // A normalised target has n - 1 of n in its mean square: 127 / 128 for 2 x 8 x 8 pixels.
     expect(overall.zeroLoss).toBeCloseTo(127 / 128, 4);
+  });
+
+  it.skipIf(!hasEmulator)("measures on a device what it measures on the CPU", () => {
+    const ratios = (["cpu", "emu"] as const).map((device) => {
+      using model = pretrainModel("vit-tiny", { device, seed: 3 }).train(false);
+      return evaluateHeldOut(model, masksOf(model), clips);
+    });
+    expect(ratios[1].overall.tokens).toBe(ratios[0].overall.tokens);
+    for (const [i, quartile] of ratios[0].quartiles.entries()) {
+      expect(ratios[1].quartiles[i].ratio).toBeCloseTo(quartile.ratio, 4);
+    }
   });
 
   it("frees what it makes", () => {

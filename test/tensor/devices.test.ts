@@ -16,6 +16,7 @@ import {
 } from "videomae";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hasEmulator } from "../devices.js";
+import { runNode } from "../run-node.js";
 
 describe("the list of devices", () => {
   it("has the CPU first, and says why there is no GPU", () => {
@@ -124,6 +125,16 @@ describe.skipIf(!hasEmulator)("tensors on a device", () => {
     expect(() => sumOf(here, there)).toThrow(
       "accumulate: expected x on cpu, where y is; got emu. Hint: make it on the same device",
     );
+  });
+
+  it("are read while Node's own threads do other things", async () => {
+    const env = { UV_THREADPOOL_SIZE: "1" };
+    const { status, stdout, stderr } = await runNode("tensor/many-reads.mjs", { env });
+    expect([status, stderr]).toEqual([0, ""]);
+    const { order, values } = JSON.parse(stdout);
+    expect(order).toEqual(["file", "first read", "reads"]);
+    expect(values).toEqual(values.map((_: number, i: number) => i));
+    expect(values.length).toBe(64);
   });
 
   it("report an index that is out of range, once, at whatever is read next", async () => {

@@ -16,7 +16,6 @@
 namespace videomae::cuda::emu {
 namespace {
 
-constexpr size_t kLargestShared = 227 << 10;  // of capability 9.0
 constexpr int kLargestCluster = 16;
 
 std::mutex running;  // the scheduler is one
@@ -61,8 +60,8 @@ void check(const GridLaunch& launch) {
     refuse("a grid of 1 to 2^31 - 1 blocks along x and 1 to 65535 along y and z", text(grid));
   }
   if (uint64_t{grid.x} * grid.y * grid.z > 0x7FFFFFFF) refuse("fewer than 2^31 blocks", text(grid));
-  if (launch.shared_bytes > kLargestShared) {
-    refuse("at most " + std::to_string(kLargestShared) + " bytes of shared memory",
+  if (launch.shared_bytes > largest_shared()) {
+    refuse("at most " + std::to_string(largest_shared()) + " bytes of shared memory",
            std::to_string(launch.shared_bytes));
   }
   if (launch.cluster < 1 || launch.cluster > kLargestCluster || grid.x % static_cast<unsigned>(launch.cluster)) {

@@ -1,6 +1,6 @@
 // The runtime of the emulator: memory of the host, streams that do their work at the last moment, graphs that replay
 // recorded launches. VIDEOMAE_EMU_DEVICES sets how many devices there are (1), VIDEOMAE_EMU_MEMORY the bytes of each
-// (2^30).
+// (2^30), VIDEOMAE_EMU_SHARED_MEMORY the bytes that a block can have (227 KiB).
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -8,6 +8,7 @@
 
 #include "cuda/emu/device_memory.h"
 #include "cuda/emu/launch.h"
+#include "cuda/emu/shared_memory.h"
 #include "cuda/emu/stream_queue.h"
 #include "cuda/runtime.h"
 
@@ -70,7 +71,7 @@ int count() { return static_cast<int>(setting("VIDEOMAE_EMU_DEVICES", 1)); }
 PluginDevice describe(int device) {
   PluginDevice described{};
   std::strcpy(described.name, "emulated GPU of capability 9.0");
-  described.limits = {90, 4, 227 << 10, 228 << 10};
+  described.limits = {90, 4, emu::largest_shared(), emu::largest_shared() + (1 << 10)};
   described.memory_bytes = device_of(device).memory_bytes;
   return described;
 }

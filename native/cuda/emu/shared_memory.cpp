@@ -2,7 +2,9 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 
@@ -16,6 +18,15 @@ constexpr size_t kMapping = kGuardBytes + kLargest + kGuardBytes;
 constexpr unsigned char kMargin = 0xA5;
 
 }  // namespace
+
+size_t largest_shared() {
+  static const size_t bytes = [] {
+    const char* value = std::getenv("VIDEOMAE_EMU_SHARED_MEMORY");
+    const size_t most = size_t{227} << 10;
+    return value == nullptr ? most : std::min<size_t>(std::strtoull(value, nullptr, 10), most);
+  }();
+  return bytes;
+}
 
 SharedMemory::~SharedMemory() {
   if (mapping_) munmap(mapping_, kMapping);

@@ -12,6 +12,9 @@ constexpr unsigned char kPoison = 0xFF;
 /// The shared address of the first byte.
 constexpr unsigned kSharedBase = 1024;
 
+/// Bytes that a block may have: 227 KiB, as with capability 9.0, or VIDEOMAE_EMU_SHARED_MEMORY.
+size_t largest_shared();
+
 class SharedMemory {
  public:
   SharedMemory() = default;
