@@ -34,6 +34,11 @@ const commands: readonly (readonly [name: string, description: string, load: () 
     async () => (await import("./features.js")).featuresCommand(),
   ],
   [
+    "report",
+    "one HTML page that shows a run: curves, pictures, accuracy, options",
+    async () => (await import("./report.js")).reportCommand(),
+  ],
+  [
     "inspect",
     "look into data, models and weights before a run",
     async () => (await import("./inspect.js")).inspectCommand(),
