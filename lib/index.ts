@@ -15,8 +15,16 @@ export { gradEnabled, noGrad, withGrad } from "./autograd/grad-mode.js";
 export type { VectorJacobianProduct } from "./autograd/node.js";
 export { type RandomKey, randomKey, withRandomKey } from "./autograd/random-key.js";
 export { type PretrainRunConfig, type PretrainRunOptions, parsePretrainConfig } from "./config/pretrain-config.js";
-export { formatRecipe, loadRecipe, parseRecipe } from "./config/recipe-file.js";
-export { type PretrainRecipe, type RecipeName, type RecipeOptions, recipe, recipes } from "./config/recipes.js";
+export {
+  formatRecipe,
+  loadRecipe,
+  type PretrainRecipe,
+  parseRecipe,
+  type RecipeName,
+  type RecipeOptions,
+  recipe,
+  recipes,
+} from "./config/recipes.js";
 export { readClassNames } from "./data/class-names.js";
 export type { DecoderName } from "./data/find-decoder.js";
 export {
@@ -144,9 +152,10 @@ export {
 export { nativeOp } from "./tensor/native-op.js";
 export { scope, unscoped } from "./tensor/scope.js";
 export { keep, Tensor } from "./tensor/tensor.js";
+export { loadPretrainModel } from "./train/load-pretrain.js";
 export { forecastMemory, type MemoryForecast } from "./train/memory-forecast.js";
 export { masksOf, type PretrainControl, type PretrainSummary, pretrain } from "./train/pretrain.js";
-export { loadPretrainModel } from "./train/pretrain-state.js";
+
 export type { TrainingStep } from "./train/training-loop.js";
 export type { HubPreprocessing } from "./weights/hub-config.js";
 export { type HeadOrigin, type InitializeOptions, initializeClassifier } from "./weights/initialize-classifier.js";

@@ -6,8 +6,8 @@ import { VideomaeError } from "../errors.js";
 import { latestCheckpoint } from "../io/checkpoint-folder.js";
 import type { DualMask } from "../masking/dual-mask.js";
 import type { PretrainModel } from "../models/pretrain.js";
+import { loadPretrainModel } from "../train/load-pretrain.js";
 import { masksOf } from "../train/pretrain.js";
-import { loadPretrainModel } from "../train/pretrain-state.js";
 
 /** A model with its weights, and how its run sampled. */
 export interface OpenRun {

@@ -1,8 +1,6 @@
 // `videomae recipes [name]`: the named recipes, or one of them as YAML to begin a recipe of one's own with.
 import { Command } from "commander";
-import { recipeJsonSchema } from "../config/pretrain-config.js";
-import { formatRecipe } from "../config/recipe-file.js";
-import { recipe, recipes } from "../config/recipes.js";
+import { formatRecipe, pretrainRecipes, recipe, recipes } from "../config/recipes.js";
 
 export function recipesCommand(): Command {
   return new Command("recipes")
@@ -21,7 +19,7 @@ Examples:
 
 function printRecipes(name: string | undefined, { schema, json }: { schema?: boolean; json?: boolean }): void {
   const print = (value: unknown) => console.log(JSON.stringify(value, undefined, 2));
-  if (schema) print(recipeJsonSchema());
+  if (schema) print(pretrainRecipes.options.jsonSchema());
   else if (name !== undefined) {
     const { description, options } = recipe(name);
     if (json) print(options);

@@ -1,7 +1,8 @@
 // What a run computes on, and in what: the options `device` and `dtype` with "auto" decided.
-import type { PretrainRunConfig } from "../config/pretrain-config.js";
+import type { RunConfig } from "../config/run-options.js";
 import type { RealType } from "../nn/module.js";
 import type { Device } from "../tensor/dtype.js";
+import { threads } from "../tensor/memory.js";
 import { Tensor } from "../tensor/tensor.js";
 
 export interface Compute {
@@ -10,15 +11,16 @@ export interface Compute {
 }
 
 /** Decides what a run's options leave open. */
-export function computeOf({ device, dtype }: Pick<PretrainRunConfig, "device" | "dtype">): Compute {
+export function computeOf({ device, dtype }: Pick<RunConfig, "device" | "dtype">): Compute {
   const chosen = device === "auto" ? "cpu" : device;
   return { device: chosen, dtype: dtype !== "auto" ? dtype : chosen.startsWith("cuda") ? "bf16" : "f32" };
 }
 
 /**
- * Opens a device, before anything else is done for it.
+ * Sets the threads of the CPU and opens the device of a run, before anything else is done for it.
  * @throws VideomaeError that says what is missing where there is no such device
  */
-export function openDevice(device: Device): void {
-  Tensor.zeros([1], "u8", device).dispose();
+export function openCompute(config: Pick<RunConfig, "device" | "dtype" | "threads">): void {
+  if (config.threads > 0) threads(config.threads);
+  Tensor.zeros([1], "u8", computeOf(config).device).dispose();
 }

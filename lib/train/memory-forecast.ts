@@ -3,13 +3,16 @@
 // lies outside the tensors is added: the process itself, and the loader's buffers and threads. Costs a few milliseconds a
 // block of the model.
 
+import type { StepInputs } from "../autograd/compile-step.js";
 import type { PretrainRunConfig } from "../config/pretrain-config.js";
+import type { RunConfig } from "../config/run-options.js";
 import { batchesAhead } from "../data/loader-options.js";
-import { AdamW, parameterGroups } from "../optim/adamw.js";
+import { AdamW } from "../optim/adamw.js";
 import { emptyCache, memory, rehearse } from "../tensor/memory.js";
-import { Tensor } from "../tensor/tensor.js";
 import { computeOf } from "./compute.js";
-import { masksOf, modelOf } from "./pretrain.js";
+import type { Objective } from "./objective.js";
+import { pretrainObjective } from "./pretrain.js";
+import type { TrainedModel } from "./run-state.js";
 import { trainingSteps } from "./training-steps.js";
 
 /** Bytes that a run will take, by what takes them. */
@@ -44,12 +47,26 @@ const WORKER_BYTES = 22e6;
 const VIDEO_PIXELS = 340 * 256;
 const DECODED_COPIES = 3;
 
+/** What a forecast depends on beside the objective. */
+export type ForecastConfig = Pick<
+  RunConfig,
+  "batchSize" | "accumulate" | "workers" | "device" | "dtype" | "lr" | "weightDecay"
+>;
+
+type ClipModel = TrainedModel<{ readonly frames: number }>;
+
 /**
  * Forecasts the memory of a run.
- * @throws VideomaeError for a model or masks that cannot be
+ * @param objectiveOf  makes the objective of a configuration; called with the CPU as its device
+ * @throws VideomaeError for a model that cannot be
  */
-export function forecastMemory(config: PretrainRunConfig): MemoryForecast {
-  const tensors = rehearse(() => rehearseRun(config));
+export function forecastRun<C extends ForecastConfig, I extends StepInputs>(
+  config: C,
+  objectiveOf: (config: C) => Objective<ClipModel, I>,
+): MemoryForecast {
+  // On another device the scratch memory of kernels is other than the CPU's; all else is the same.
+  const onCpu = { ...config, ...computeOf(config), device: "cpu" as const };
+  const tensors = rehearse(() => rehearseRun(onCpu, objectiveOf(onCpu)));
   const { batchBytes, frames, reserved, ...parts } = tensors;
   const loader = (1 + batchesAhead(config.workers, config.batchSize)) * batchBytes;
   const decoded = DECODED_COPIES * frames * VIDEO_PIXELS * 3;
@@ -59,43 +76,38 @@ export function forecastMemory(config: PretrainRunConfig): MemoryForecast {
   return { ...parts, loader, workers, process: PROCESS_BYTES, total: reserved + loader + workers + PROCESS_BYTES };
 }
 
-function rehearseRun(config: PretrainRunConfig) {
-  // On another device the scratch memory of kernels is other than the CPU's; all else is the same.
-  using model = modelOf({ ...config, ...computeOf(config), device: "cpu" });
-  const { visible, decoded } = masksOf(config, model).counts;
+/**
+ * Forecasts the memory of a pre-training run.
+ * @throws VideomaeError for a model or masks that cannot be
+ */
+export function forecastMemory(config: PretrainRunConfig): MemoryForecast {
+  return forecastRun(config, pretrainObjective);
+}
+
+function rehearseRun<I extends StepInputs>(config: ForecastConfig, objective: Objective<ClipModel, I>) {
+  using model = objective.model;
   const parameters = model.namedParameters().reduce((sum, [, { value }]) => sum + 4 * value.size, 0);
   const copies = computeOf(config).dtype === "bf16" ? parameters / 2 : 0;
-  using optimizer = new AdamW(parameterGroups(model));
+  using optimizer = new AdamW(objective.groups);
   emptyCache();
   const before = memory().live;
 
-  const { frames, image } = model.config;
-  const batch = config.batchSize * config.views;
-  const inputs = () => ({
-    video: Tensor.zeros([batch, frames, image, image, 3], "u8"),
-    visible: Tensor.zeros([batch, visible], "i32"),
-    decoded: Tensor.zeros([batch, decoded], "i32"),
-  });
-  using steps = trainingSteps(
-    ({ video, ...masks }: ReturnType<typeof inputs>) => model.loss(video, masks),
-    optimizer,
-    config.accumulate,
-  );
+  using steps = trainingSteps((inputs: I) => objective.loss(inputs), optimizer, config.accumulate);
   let batchBytes = 0;
-  const run = (step: (x: ReturnType<typeof inputs>) => unknown) => {
-    const x = inputs();
-    batchBytes = x.video.size;
-    step(x);
-    for (const tensor of Object.values(x)) tensor.dispose();
+  const run = (step: (inputs: I) => unknown) => {
+    const inputs = objective.blankInputs();
+    batchBytes = inputs.video.size * (inputs.video.dtype === "u8" ? 1 : 4);
+    step(inputs);
+    for (const tensor of Object.values(inputs)) tensor.dispose();
   };
   // A step is planned at its second call, so two updates have allocated all that any number will.
   for (let done = 0; done < 2; done++) {
-    for (let i = 0; i < Math.min(config.accumulate - 1, 2); i++) run((x) => steps.accumulate(x, undefined));
-    run((x) => steps.update(x, { learningRate: config.lr, weightDecay: config.weightDecay }));
+    for (let i = 0; i < Math.min(config.accumulate - 1, 2); i++) run((inputs) => steps.accumulate(inputs, undefined));
+    run((inputs) => steps.update(inputs, { learningRate: config.lr, weightDecay: config.weightDecay }));
   }
   const { peak, reserved } = memory();
   const tables = before - 4 * parameters - copies;
   const activations = peak - before;
   const states = { parameters, gradients: parameters, copies, optimizer: 2 * parameters };
-  return { ...states, tables, activations, peak, batchBytes, frames, reserved };
+  return { ...states, tables, activations, peak, batchBytes, frames: model.config.frames, reserved };
 }

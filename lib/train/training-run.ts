@@ -1,0 +1,196 @@
+// A training run of any stage, from its folder to its summary: the lock, the checkpoint to go on from, options and notes,
+// the loader, guards, checkpoints, and between them the loop. A stage describes what it trains by a `RunRecipe`
+// (lib/train/pretrain.ts is the shortest); nothing here knows models or losses.
+// A run is a pure function of its options and data: clips, inputs and initial weights are keyed by the seed, so a run that
+// is stopped and resumed goes on with the same numbers.
+import path from "node:path";
+import type { StepInputs } from "../autograd/compile-step.js";
+import type { RecipeBook } from "../config/recipe-book.js";
+import type { RunConfig, StepPlan } from "../config/run-options.js";
+import { type BadFile, type ClipBatch, loader, type PartReport, type VideoDataset } from "../data/loader.js";
+import { AdamW } from "../optim/adamw.js";
+import { cosineSchedule, scaleLearningRate } from "../optim/schedule.js";
+import { emptyCache } from "../tensor/memory.js";
+import { CheckpointSaver } from "./checkpoint-saver.js";
+import { Guards } from "./guards.js";
+import { numericsOf } from "./numerics.js";
+import type { Objective } from "./objective.js";
+import { procedureOf } from "./procedure.js";
+import { QuarantineList } from "./quarantine-list.js";
+import { continueFolder, openResumePoint, prepareFolder } from "./run-folder.js";
+import { lockFolder } from "./run-lock.js";
+import { RunLog } from "./run-log.js";
+import { storeRecipe } from "./run-recipe.js";
+import {
+  differences,
+  listHash,
+  restoreRun,
+  type Schedules,
+  type Stage,
+  saveRun,
+  type TrainedModel,
+} from "./run-state.js";
+import { type TrainingStep, train } from "./training-loop.js";
+
+/** How a run reports, and how it is asked to stop. */
+export interface RunControl<M> {
+  /** Stops the run: after the update under way, or at once while it starts or waits for data; with a checkpoint. */
+  readonly signal?: AbortSignal;
+  readonly onStart?: (run: { start: number; steps: number; clips: number; model: M }) => void;
+  readonly onStep?: (step: TrainingStep) => void;
+  readonly onBadFile?: (file: BadFile) => void;
+  /** Something the user should know, e.g. that a resumed run has other options than before. */
+  readonly onNote?: (note: string) => void;
+  readonly onCheckpoint?: (path: string) => void;
+}
+
+export interface RunSummary {
+  readonly steps: number;
+  /** Updates done; fewer than `steps` when the run was asked to stop. */
+  readonly done: number;
+  /** Updates among them that were skipped, because something was not finite. */
+  readonly skipped: number;
+  /** The newest checkpoint; "" when there is none yet. */
+  readonly checkpoint: string;
+  readonly log: string;
+  /** What was read of each part of the data. */
+  readonly data: readonly PartReport[];
+}
+
+/** What a stage trains, and on what. */
+export interface RunRecipe<C extends RunConfig, M extends TrainedModel, I extends StepInputs> {
+  readonly stage: Stage<C, M["config"]>;
+  readonly book: RecipeBook<Partial<C>>;
+  readonly config: C;
+  /** Turns epochs into updates, for data that makes so many updates an epoch. */
+  plan(stepsPerEpoch: number): StepPlan;
+  readonly objective: Objective<M, I>;
+  readonly dataset: VideoDataset;
+  /** Makes inputs of a batch; tensors among them that are not the batch's own are disposed of after the step. */
+  inputsOf(batch: ClipBatch): I;
+  /** What the user should know of model and data. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Trains, and leaves checkpoints and a log in `config.out`.
+ * @throws VideomaeError for bad options or data, when updates are skipped too often in a row, and when checkpoints
+ *   cannot be saved
+ */
+export async function runTraining<C extends RunConfig, M extends TrainedModel, I extends StepInputs>(
+  recipe: RunRecipe<C, M, I>,
+  control: RunControl<M> = {},
+): Promise<RunSummary> {
+  const { stage, config, objective, dataset } = recipe;
+  const { model } = objective;
+  const { out: folder, batchSize, accumulate, seed } = config;
+  using optimizer = new AdamW(objective.groups, {
+    betas: config.betas,
+    eps: config.eps,
+    weightDecay: config.weightDecay,
+    clipNorm: config.clipNorm,
+  });
+  const { device } = optimizer;
+  emptyCache(device); // the parameters' own blocks, now that the optimiser has gathered them
+  const plan = recipe.plan(loader(dataset, { batchSize }).stepsPerEpoch / accumulate);
+  const schedules = schedulesOf(config, plan);
+  const numerics = await numericsOf(config);
+  const list = { videos: dataset.length, list: listHash(dataset.sources) };
+
+  const leftovers = prepareFolder(folder);
+  using _lock = lockFolder(folder);
+  const { checkpoint, notes: damage } = openResumePoint(folder, config.resume);
+  const before = checkpoint && restoreRun(checkpoint, stage, model, optimizer);
+  const start = before?.step ?? 0;
+  const { log: file, best, notes: moved } = continueFolder(folder, before, config.resume === false);
+  using log = new RunLog(file, (note) => control.onNote?.(note));
+  const changed = before ? differences(before, { config, numerics, schedules, data: list }, stage.neutral) : [];
+  for (const note of [
+    ...leftovers,
+    ...damage,
+    ...moved,
+    ...recipe.notes,
+    ...dataNotes(config, dataset),
+    ...storeRecipe(config, recipe.book, before !== undefined),
+    ...changed,
+  ]) {
+    log.event("note", note, { note });
+  }
+  if (before) log.write({ event: "resumed", update: start, checkpoint: before.path });
+  control.onStart?.({ start, steps: plan.steps, clips: dataset.length, model });
+
+  using quarantined = new QuarantineList(path.join(folder, "quarantine.jsonl"), (note) =>
+    log.event("note", note, { note }),
+  );
+  const firstBatch = before?.data.nextBatch ?? 0;
+  const { workers, decoder, decodeTimeout, maxBadFraction } = config;
+  const batches = loader(dataset, {
+    ...{ batchSize, seed, workers, decoder, decodeTimeout, maxBadFraction, quarantine: before?.data.quarantine },
+    startStep: firstBatch,
+    steps: Math.max(0, plan.steps - start) * accumulate,
+    onBadFile: (file) => {
+      log.write({ event: "bad file", ...file });
+      quarantined.add(file);
+      control.onBadFile?.(file);
+    },
+  });
+  // As of the last update: a checkpoint has no part of an update that was begun.
+  let known = batches.quarantine();
+  const guards = new Guards({ maxSkips: config.maxSkips, spikeRatio: config.spikeRatio }, before?.guards);
+  const saver = new CheckpointSaver({
+    ...{ folder, keep: config.keep, log, resumed: before, best, onSaved: control.onCheckpoint },
+    write: (path, record) => {
+      const nextBatch = firstBatch + (record.step - start) * accumulate;
+      const data = { nextBatch, ...list, quarantine: known };
+      const run = { stage: stage.name, config, schedules, data, guards: guards.state, numerics };
+      saveRun(path, record, run, model, optimizer);
+    },
+  });
+  using procedure = procedureOf(objective, recipe.inputsOf, optimizer, accumulate);
+  const rate = cosineSchedule(schedules.learningRate);
+  const decay = cosineSchedule(schedules.weightDecay);
+  const done = await train({
+    ...{ procedure, batches, accumulate, start, steps: plan.steps, seed, guards, saver, log, folder },
+    late: device !== "cpu",
+    schedule: (update) => ({ learningRate: rate.at(update), weightDecay: decay.at(update) }),
+    onUpdate: () => {
+      known = batches.quarantine();
+      return countsOf(batches.report());
+    },
+    ...{ logEvery: config.logEvery, saveEvery: plan.saveEvery, onStep: control.onStep, signal: control.signal },
+  });
+  const data = batches.report();
+  if (data.length > 1 || data.some(({ bad }) => bad > 0)) log.write({ event: "data read", parts: data });
+  return { steps: plan.steps, done, skipped: guards.state.skipped, checkpoint: saver.saved, log: log.path, data };
+}
+
+/** What to say of the data: the shares of a mixture, and what was left out. */
+function dataNotes({ exclude }: RunConfig, { parts, excluded }: VideoDataset): string[] {
+  const shares = parts.map(({ name, count, share }) => `${name}: ${count} videos, ${(100 * share).toFixed(1)} %`);
+  const left = exclude === "" ? [] : [`${excluded} videos left out because ${exclude} names them`];
+  return parts.length > 1 ? [...shares, ...left] : left;
+}
+
+/** What a line of the log says of the parts of a mixture, counted from the start of the run. */
+function countsOf(parts: readonly PartReport[]): { data?: object } {
+  if (parts.length === 1) return {};
+  return {
+    data: Object.fromEntries(parts.map(({ name, videos, replaced, bad }) => [name, { videos, replaced, bad }])),
+  };
+}
+
+/** Learning rate and weight decay by update (spec 5.1, 5.2). */
+function schedulesOf(config: RunConfig, plan: StepPlan): Schedules {
+  const scaled = (rate: number) => scaleLearningRate(rate, config.batchSize * config.accumulate);
+  const { weightDecay, weightDecayEnd = weightDecay } = config;
+  return {
+    learningRate: {
+      base: scaled(config.lr),
+      final: scaled(config.minLr),
+      steps: plan.steps,
+      warmupSteps: plan.warmupSteps,
+      warmupStart: scaled(config.warmupLr),
+    },
+    weightDecay: { base: weightDecay, final: weightDecayEnd, steps: plan.steps },
+  };
+}
