@@ -109,6 +109,7 @@ export const keepingOptions = {
   saveEpochs: count().optional().describe("epochs between two checkpoints, instead of saveEvery"),
   keep: count().default(3).describe("checkpoints kept, besides the best one"),
   logEvery: count().default(10).describe("updates between two lines of the log"),
+  tensorboard: z.boolean().default(true).describe("write event files for TensorBoard"),
   resume: z
     .union([z.boolean(), z.string().min(1)])
     .default(true)

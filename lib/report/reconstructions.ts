@@ -1,12 +1,11 @@
 // What a pre-trained model makes of some clips, as animations inside the page and as a sheet.
 
 import type { DataSpec } from "../data/loader.js";
-import { evaluationClips } from "../eval/clips.js";
-import { drawAnimation, drawSheet, type Panel } from "../eval/picture.js";
+import { drawAnimation, type Panel } from "../eval/picture.js";
 import { reconstructionPanels } from "../eval/reconstruct.js";
-import type { EncodedPicture } from "../log/event-file.js";
+import { loadPretrainModel } from "../train/load-pretrain.js";
 import { masksOf } from "../train/pretrain.js";
-import { loadPretrainModel } from "../train/pretrain-state.js";
+import { clipsOf } from "../train/pretrain-pictures.js";
 import { type Html, html } from "./html.js";
 
 /** A clip and its reconstruction. */
@@ -36,13 +35,8 @@ export async function reconstructions(
 ): Promise<Reconstruction[]> {
   const { model, state } = loadPretrainModel(checkpoint);
   using _model = model;
-  const { root, framesTemplate, stride, rate, pixelAspect, decoder } = state.config;
-  const { frames, image: side } = model.config;
-  const own = { root: root || undefined, framesTemplate };
-  const clips = await evaluationClips(options.data ?? state.config.data, {
-    ...{ frames, size: side, stride, rate, pixelAspect, decoder, limit: options.limit ?? 4 },
-    ...(options.data === undefined ? own : {}),
-  });
+  const clips = await clipsOf(state.config, model, { limit: options.limit ?? 4, data: options.data });
+  const side = model.config.image;
   const masks = masksOf(state.config, model);
   return clips.map(({ source, frames: clip }, place) => ({
     ...{ source, side },
@@ -62,9 +56,4 @@ export async function picturesOf(list: readonly Reconstruction[]): Promise<Html>
     }),
   );
   return html`<div class="pictures">${figures}</div>`;
-}
-
-/** A reconstruction as a still picture. */
-export async function sheetOf({ panels, side }: Reconstruction): Promise<EncodedPicture> {
-  return drawSheet({ panels, side });
 }

@@ -54,18 +54,28 @@ export function introduction(run: RunRecord): string {
   return `${stageOf(run) ?? "training"} of ${String(model)} with ${dataText(data)}${where}, videomae ${numerics.package ?? ""}`;
 }
 
+/** The loss of the last update that was logged. */
+export function lossOf({ updates }: RunRecord): string | undefined {
+  const loss = numberOf(updates.at(-1), "loss");
+  return Number.isFinite(loss) ? loss.toPrecision(4) : undefined;
+}
+
+/** One of the accuracies of the last validation, in percent. */
+export function accuracyOf({ events }: RunRecord, which: "top1" | "top5"): string | undefined {
+  const accuracy = numberOf(events.filter(({ event }) => event === "validation").at(-1), which);
+  return Number.isFinite(accuracy) ? `${(100 * accuracy).toFixed(1)} %` : undefined;
+}
+
 function keyFigures(run: RunRecord): Html {
   const last = run.updates.at(-1);
-  const tested = run.events.filter(({ event }) => event === "validation").at(-1);
   const { best, guards } = (run.checkpoint?.state ?? {}) as { best?: { step: number; loss: number }; guards?: object };
-  const number = (value: number, digits = 4) => (Number.isFinite(value) ? value.toPrecision(digits) : undefined);
   const skipped = (guards as { skipped?: number } | undefined)?.skipped;
   return facts([
     ["updates", last && `${last.step} of ${numberOf(last, "steps")}`],
-    ["last loss", number(numberOf(last, "loss"))],
+    ["last loss", lossOf(run)],
     ["best smoothed loss", best && `${best.loss.toPrecision(4)} at ${best.step}`],
-    ["top-1", tested && `${(100 * numberOf(tested, "top1")).toFixed(1)} %`],
-    ["top-5", tested && `${(100 * numberOf(tested, "top5")).toFixed(1)} %`],
+    ["top-1", accuracyOf(run, "top1")],
+    ["top-5", accuracyOf(run, "top5")],
     ["skipped updates", skipped ? `${skipped}` : undefined],
   ]);
 }

@@ -15,6 +15,7 @@ import { parameterGroups } from "../optim/adamw.js";
 import { Tensor } from "../tensor/tensor.js";
 import { computeOf, openCompute } from "./compute.js";
 import type { Objective } from "./objective.js";
+import { reconstructionPictures } from "./pretrain-pictures.js";
 import type { RunState, Stage } from "./run-state.js";
 import { type RunControl, type RunSummary, runTraining } from "./training-run.js";
 
@@ -51,6 +52,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
     dataset: datasetOf(config, model),
     inputsOf: (batch: ClipBatch) => ({ video: batch.video, ...masks.sample(batch) }),
     notes: positionNotes(config, model),
+    pictures: reconstructionPictures(config, model, masks),
   };
   return await runTraining(recipe, control);
 }

@@ -23,7 +23,7 @@ const HOW = [
     "workers",
     "threads",
   ] as const),
-  ...(["saveEvery", "saveEpochs", "keep", "logEvery"] as const),
+  ...(["saveEvery", "saveEpochs", "keep", "logEvery", "tensorboard"] as const),
 ];
 
 /**

@@ -140,7 +140,17 @@ export function stateOf<C extends RunConfig, D extends object>(
 
 /** The options that no number of any stage depends on, or that are compared as the model's description or as numerics. */
 const neutralOptions: readonly (keyof RunConfig)[] = [
-  ...(["out", "resume", "keep", "saveEvery", "saveEpochs", "logEvery", "maxSkips", "spikeRatio"] as const),
+  ...([
+    "out",
+    "resume",
+    "keep",
+    "saveEvery",
+    "saveEpochs",
+    "logEvery",
+    "tensorboard",
+    "maxSkips",
+    "spikeRatio",
+  ] as const),
   ...(["maxBadFraction", "decodeTimeout", "workers", "threads", "recompute", "decoder", "device", "dtype"] as const),
 ];
 

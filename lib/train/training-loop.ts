@@ -62,6 +62,8 @@ export interface Training {
   readonly folder: string;
   readonly logEvery: number;
   readonly saveEvery: number;
+  /** Called before a regular save, when nothing is under way. */
+  readonly beforeSave?: (step: number) => Promise<void>;
   /** Called when an update is complete; what it returns goes into the update's line of the log. */
   readonly onUpdate?: () => object;
   readonly onStep?: (step: TrainingStep) => void;
@@ -155,7 +157,10 @@ export async function train(training: Training): Promise<number> {
     training.onStep?.(step);
     if (skipped || done % training.logEvery === 0 || done === steps) log.write({ ...step, ...update.more });
     guards.check(done, step.loss);
-    if (due(done)) saver.save(done, epoch, { loss: guards.smoothedLoss, last: done === steps });
+    if (due(done)) {
+      await training.beforeSave?.(done);
+      saver.save(done, epoch, { loss: guards.smoothedLoss, last: done === steps });
+    }
   };
   const catchUp = async () => {
     const last = behind;

@@ -8,15 +8,18 @@ import type { StepInputs } from "../autograd/compile-step.js";
 import type { RecipeBook } from "../config/recipe-book.js";
 import type { RunConfig, StepPlan } from "../config/run-options.js";
 import { type BadFile, type ClipBatch, loader, type PartReport, type VideoDataset } from "../data/loader.js";
+import type { EncodedPicture } from "../log/event-file.js";
 import { AdamW } from "../optim/adamw.js";
 import { cosineSchedule, scaleLearningRate } from "../optim/schedule.js";
 import { emptyCache } from "../tensor/memory.js";
 import { CheckpointSaver } from "./checkpoint-saver.js";
 import { Guards } from "./guards.js";
+import { machineOf } from "./machine.js";
 import { numericsOf } from "./numerics.js";
 import type { Objective } from "./objective.js";
 import { procedureOf } from "./procedure.js";
 import { QuarantineList } from "./quarantine-list.js";
+import { RunEvents } from "./run-events.js";
 import { continueFolder, openResumePoint, prepareFolder } from "./run-folder.js";
 import { lockFolder } from "./run-lock.js";
 import { RunLog } from "./run-log.js";
@@ -57,6 +60,11 @@ export interface RunSummary {
   readonly data: readonly PartReport[];
 }
 
+/** A picture as TensorBoard shows it. */
+export interface NamedPicture extends EncodedPicture {
+  readonly name: string;
+}
+
 /** What a stage trains, and on what. */
 export interface RunRecipe<C extends RunConfig, M extends TrainedModel, I extends StepInputs> {
   readonly stage: Stage<C, M["config"]>;
@@ -70,6 +78,8 @@ export interface RunRecipe<C extends RunConfig, M extends TrainedModel, I extend
   inputsOf(batch: ClipBatch): I;
   /** What the user should know of model and data. */
   readonly notes: readonly string[];
+  /** Pictures of what the model has learnt, where it can be seen; drawn before each regular save. */
+  pictures?(): Promise<readonly NamedPicture[]>;
 }
 
 /**
@@ -103,7 +113,9 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
   const before = checkpoint && restoreRun(checkpoint, stage, model, optimizer);
   const start = before?.step ?? 0;
   const { log: file, best, notes: moved } = continueFolder(folder, before, config.resume === false);
-  using log = new RunLog(file, (note) => control.onNote?.(note));
+  const onNote = (note: string) => control.onNote?.(note);
+  using events = config.tensorboard ? new RunEvents(folder, start, onNote) : undefined;
+  using log = new RunLog(file, onNote, events);
   const changed = before ? differences(before, { config, numerics, schedules, data: list }, stage.neutral) : [];
   for (const note of [
     ...leftovers,
@@ -116,6 +128,7 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
   ]) {
     log.event("note", note, { note });
   }
+  log.write({ event: "machine", ...machineOf(device) });
   if (before) log.write({ event: "resumed", update: start, checkpoint: before.path });
   control.onStart?.({ start, steps: plan.steps, clips: dataset.length, model });
 
@@ -156,6 +169,9 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
     onUpdate: () => {
       known = batches.quarantine();
       return countsOf(batches.report());
+    },
+    beforeSave: async (step) => {
+      if (events) for (const { name, ...drawn } of (await recipe.pictures?.()) ?? []) events.picture(step, name, drawn);
     },
     ...{ logEvery: config.logEvery, saveEvery: plan.saveEvery, onStep: control.onStep, signal: control.signal },
   });
