@@ -134,6 +134,13 @@ export { type PositionMode, sinusoid } from "./nn/position-table.js";
 export * from "./ops/index.js";
 export { AdamW, type AdamWOptions, type OptimizerGroup, parameterGroups, type StepResult } from "./optim/adamw.js";
 export { type CosineScheduleOptions, cosineSchedule, type Schedule, scaleLearningRate } from "./optim/schedule.js";
+export {
+  type ProgressiveControl,
+  type ProgressiveSummary,
+  progressive,
+} from "./progressive/progressive.js";
+export type { ProgressiveRecipe, StageRecipe } from "./progressive/schedule-recipe.js";
+export { type ReportOptions, writeRunReport } from "./report/run-report.js";
 export { type CleanList, writeCleanList } from "./survey/clean-list.js";
 export { type SurveySummary, summarize } from "./survey/summary.js";
 export { type Survey, type SurveyedEntry, type SurveyOptions, survey } from "./survey/survey.js";

@@ -34,6 +34,11 @@ const commands: readonly (readonly [name: string, description: string, load: () 
     async () => (await import("./features.js")).featuresCommand(),
   ],
   [
+    "progressive",
+    "stages of training one after the other, as a recipe names them",
+    async () => (await import("./progressive.js")).progressiveCommand(),
+  ],
+  [
     "report",
     "one HTML page that shows a run: curves, pictures, accuracy, options",
     async () => (await import("./report.js")).reportCommand(),

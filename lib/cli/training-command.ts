@@ -4,12 +4,12 @@ import type { RecipeBook } from "../config/recipe-book.js";
 import type { RunConfig } from "../config/run-options.js";
 import { readJsonl } from "../log/jsonl.js";
 import { type LossPoint, writeLossPlot } from "../log/loss-plot.js";
-import { Progress } from "../log/progress.js";
 import { machineLimits, memoryLimit } from "../machine/limits.js";
 import { scaleLearningRate } from "../optim/schedule.js";
 import type { MemoryForecast } from "../train/memory-forecast.js";
 import type { RunControl, RunSummary } from "../train/training-run.js";
 import { interruptible } from "./interrupt.js";
+import { TrainingDisplay } from "./training-display.js";
 import { bytesText } from "./values.js";
 
 type ShownConfig = RunConfig & { readonly views: number };
@@ -35,29 +35,12 @@ export async function trainAndShow<C extends ShownConfig>(work: TrainingWork<C>)
 }
 
 async function showTraining<C extends ShownConfig>(work: TrainingWork<C>, signal: AbortSignal): Promise<void> {
-  let progress: Progress | undefined;
-  let badFiles = 0;
   const { lines, warning } = introduce(work);
   if (warning) say(warning); // before any memory is taken
+  const display = new TrainingDisplay(lines);
   try {
-    const { steps, done, skipped, checkpoint, log, data } = await work.train({
-      signal,
-      onStart: ({ start, steps, clips, model }) => {
-        for (const line of lines) say(line);
-        const resumed = start > 0 ? `, resumed after update ${start}` : "";
-        say(
-          `${clips} clips, ${model.config.frames} x ${model.config.image} x ${model.config.image}, ${steps} updates${resumed}`,
-        );
-        progress = new Progress({ total: steps, start });
-      },
-      onStep: (step) => progress?.update({ ...step, lr: step.learningRate, badFiles }),
-      onNote: say,
-      onBadFile: ({ source, reason, bad }) => {
-        badFiles = bad;
-        say(`skipped ${source}: ${reason}`);
-      },
-    });
-    progress?.stop();
+    const { steps, done, skipped, checkpoint, log, data } = await work.train({ ...display.control, signal });
+    display.stop();
     for (const { name, videos, replaced, bad } of data) {
       if (data.length === 1 && bad === 0) continue;
       say(`${name}: ${videos} videos read, ${replaced} of them in place of one of ${bad} bad files`);
@@ -74,7 +57,7 @@ async function showTraining<C extends ShownConfig>(work: TrainingWork<C>, signal
       `${done} of ${steps} updates${less}; checkpoint ${checkpoint}${points.length > 0 ? `; loss plot ${plot}` : ""}`,
     );
   } finally {
-    progress?.stop();
+    display.stop();
   }
 }
 

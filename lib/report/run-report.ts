@@ -105,7 +105,7 @@ function details(run: RunRecord): Html {
   return html`
 ${folded("Options", nameTable(Object.entries(options).map(([name, value]) => [name, valueText(value)])))}
 ${folded("Data and machine", nameTable([...dataRows(run), ...recordRows(machine), ...recordRows(numericsOf(run)), ...files]))}
-${notes.length > 0 ? folded(`${notes.length} notes of the log`, nameTable(notes.map(noteRow))) : undefined}`;
+${notes.length > 0 ? folded(`${notes.length} ${notes.length === 1 ? "note" : "notes"} of the log`, nameTable(notes.map(noteRow))) : undefined}`;
 }
 
 function dataRows({ options, checkpoint }: RunRecord): [string, string][] {
