@@ -59,7 +59,6 @@ export type { ViewSampling } from "./data/view-sampling.js";
 export { examineMachine } from "./doctor/examine.js";
 export type { Finding, Status } from "./doctor/finding.js";
 export { VideomaeError } from "./errors.js";
-export { Accuracy } from "./eval/accuracy.js";
 export type { DecodedClip } from "./eval/clip-source.js";
 export { type EvaluationClip, evaluationClips } from "./eval/clips.js";
 export type { ClipFeatures, FeatureProgress } from "./eval/extract-features.js";
@@ -105,6 +104,7 @@ export {
 } from "./masking/dual-mask.js";
 export type { MaskSpec } from "./masking/mask-kind.js";
 export type { TokenGrid } from "./masking/token-grid.js";
+export { Accuracy } from "./models/accuracy.js";
 export { ClassifierModel, classifierModel } from "./models/classifier.js";
 export { type ClassifierConfig, classifierShapes, resolveClassifierConfig } from "./models/classifier-config.js";
 export { type MultiplyAdds, multiplyAdds } from "./models/multiply-adds.js";
