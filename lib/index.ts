@@ -50,6 +50,7 @@ export {
 } from "./data/loader.js";
 export { type ClassSpace, type MergedClasses, mergeClasses } from "./data/merge-classes.js";
 export { type LabelledSet, type LeftOut, type MergedSets, type MergeOptions, mergeSets } from "./data/merge-lists.js";
+export { type ClipMix, drawMix, type MixupOptions, softTargets } from "./data/mixup.js";
 export { parseRandAugment, type RandAugment } from "./data/rand-augment.js";
 export type { RandomErasing } from "./data/random-erasing.js";
 export type { CropRange } from "./data/random-resized-crop.js";
@@ -133,6 +134,7 @@ export { PatchEmbedding } from "./nn/patch-embedding.js";
 export { type PositionMode, sinusoid } from "./nn/position-table.js";
 export * from "./ops/index.js";
 export { AdamW, type AdamWOptions, type OptimizerGroup, parameterGroups, type StepResult } from "./optim/adamw.js";
+export { ParameterEma } from "./optim/ema.js";
 export { type CosineScheduleOptions, cosineSchedule, type Schedule, scaleLearningRate } from "./optim/schedule.js";
 export { type CleanList, writeCleanList } from "./survey/clean-list.js";
 export { type SurveySummary, summarize } from "./survey/summary.js";
