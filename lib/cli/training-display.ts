@@ -21,6 +21,7 @@ export class TrainingDisplay {
         say(`${clips} clips, ${config.frames} x ${config.image} x ${config.image}, ${steps} updates${resumed}`);
         this.#progress = new Progress({ total: steps, start });
       },
+      onValidation: (step, { fields }) => say(`\nafter update ${step}: ${measuredText(fields)}`),
       onStep: (step) => this.#progress?.update({ ...step, lr: step.learningRate, badFiles: this.#badFiles }),
       onNote: say,
       onBadFile: ({ source, reason, bad }) => {
@@ -35,4 +36,10 @@ export class TrainingDisplay {
     this.#progress?.stop();
     this.#progress = undefined;
   }
+}
+
+function measuredText({ top1, top5, loss, clips, failed }: Readonly<Record<string, number>>): string {
+  const percent = (fraction: number) => `${(100 * fraction).toFixed(2)} %`;
+  const unread = failed > 0 ? `, ${failed} not read` : "";
+  return `top-1 ${percent(top1)}, top-5 ${percent(top5)}, loss ${loss.toFixed(4)} on ${clips} clips${unread}`;
 }

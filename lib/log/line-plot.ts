@@ -67,7 +67,7 @@ const LEFT = 76;
 const RIGHT = 32;
 const INNER = WIDTH - LEFT - RIGHT;
 const GAP = 32;
-const FONT = "Inter, 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif";
+export const FONT = "Inter, 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif";
 
 /** Draws panels of at least one point. */
 export function linePlotSvg(panels: readonly Panel[], options: LinePlotOptions = {}): string {

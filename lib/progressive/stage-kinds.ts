@@ -1,9 +1,11 @@
 // The kinds of stages that a recipe can name: for each its options, its named recipes, and what runs it. Another kind is
 // another line.
 
+import { classifierRecipes } from "../config/finetune-recipes.js";
 import type { RecipeBook } from "../config/recipe-book.js";
 import { pretrainRecipes } from "../config/recipes.js";
 import type { StageOptions } from "../config/stage-options.js";
+import { finetune, postPretrain } from "../train/finetune.js";
 import { pretrain } from "../train/pretrain.js";
 import type { RunControl, RunSummary } from "../train/training-run.js";
 
@@ -51,4 +53,6 @@ function training<O extends object>(
 
 export const stageKinds = {
   pretrain: training(pretrainRecipes, pretrain),
+  "post-pretrain": training(classifierRecipes["post-pretrain"], postPretrain, "weights"),
+  finetune: training(classifierRecipes.finetune, finetune, "weights"),
 } as const satisfies Readonly<Record<string, StageKind>>;

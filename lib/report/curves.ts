@@ -1,19 +1,11 @@
 // The curves of a run: its loss, what it was tested with on the way, and learning rate and gradient norm below.
 
 import type { LogRecord } from "../log/jsonl.js";
-import { type Curve, linePlotSvg, type Panel, type PlotInk } from "../log/line-plot.js";
+import { type Curve, linePlotSvg, type Panel } from "../log/line-plot.js";
 import { lossPanel, valuePanel } from "../log/loss-plot.js";
 import { type Html, Html as RawHtml } from "./html.js";
+import { pageInk } from "./page.js";
 import { numberOf, type RunRecord } from "./run-record.js";
-
-/** Colours by the custom properties of the page's style, so that curves follow light and dark. */
-const ink: PlotInk = {
-  paper: "none",
-  text: "var(--text)",
-  muted: "var(--muted)",
-  grid: "var(--grid)",
-  alert: "var(--alert)",
-};
 
 /** Undefined while no update with a finite loss has been logged. */
 export function curvesOf({ name, updates, events }: RunRecord): Html | undefined {
@@ -29,7 +21,7 @@ export function curvesOf({ name, updates, events }: RunRecord): Html | undefined
     const points = updates.filter((line) => Number.isFinite(numberOf(line, field)));
     if (points.length > 1) panels.push(valuePanel(label, points, (line) => numberOf(line, field), 88, colour));
   }
-  return new RawHtml(linePlotSvg(panels, { ink, id: `curves-${name.replace(/[^\w-]/g, "_")}` }));
+  return new RawHtml(linePlotSvg(panels, { ink: pageInk, id: `curves-${name.replace(/[^\w-]/g, "_")}` }));
 }
 
 /** Accuracy on the validation set, in percent. */

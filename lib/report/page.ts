@@ -1,18 +1,19 @@
 // A page that is one file: its style inside, pictures as data, no script, and a policy that forbids the browser to ask
 // anyone for anything. It follows the reader's choice of light and dark, and can be printed.
 
+import type { PlotInk } from "../log/line-plot.js";
 import { type Html, html, Html as RawHtml } from "./html.js";
 
 const style = `
 :root {
   color-scheme: light dark;
   --paper: #fbfbfa; --card: #ffffff; --text: #1c2430; --muted: #667180; --line: #e3e6ea; --grid: #eceef1;
-  --accent: #1b5fa8; --pale: #9fc3e8; --warm: #b8651b; --green: #2c7a57; --alert: #c0392b; --cell: 27, 95, 168;
+  --accent: #1b5fa8; --pale: #9fc3e8; --warm: #b8651b; --green: #2c7a57; --alert: #c0392b;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #14171c; --card: #1b2027; --text: #e4e8ee; --muted: #96a1af; --line: #2d343e; --grid: #262c35;
-    --accent: #6fb1f2; --pale: #31567d; --warm: #e09a55; --green: #5fc598; --alert: #ef6f61; --cell: 111, 177, 242;
+    --accent: #6fb1f2; --pale: #31567d; --warm: #e09a55; --green: #5fc598; --alert: #ef6f61;
   }
 }
 * { box-sizing: border-box; }
@@ -48,6 +49,15 @@ code, pre { font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; 
 @media print { details { break-inside: avoid; } figure { break-inside: avoid; } }
 @media (max-width: 480px) { .pictures { grid-template-columns: 1fr; } }
 `;
+
+/** Colours of plots by the custom properties of the style, so that they follow light and dark. */
+export const pageInk: PlotInk = {
+  paper: "none",
+  text: "var(--text)",
+  muted: "var(--muted)",
+  grid: "var(--grid)",
+  alert: "var(--alert)",
+};
 
 /** The whole document. */
 export function page(title: string, body: Html): string {

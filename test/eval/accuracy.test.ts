@@ -4,7 +4,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readLabelledSources } from "#lib/data/labelled-sources.js";
-import { Accuracy } from "#lib/eval/accuracy.js";
+import { Accuracy } from "#lib/models/accuracy.js";
 import { openPredictor } from "#lib/eval/predictor.js";
 import { testClassifier } from "#lib/eval/test-classifier.js";
 import { writeSafetensors } from "#lib/io/safetensors.js";
