@@ -26,7 +26,8 @@ const alternatives = [
 ] as const;
 
 export class StageOptions<S extends Readonly<Record<string, z.ZodType>>> {
-  readonly stage: StageName;
+  /** The command whose options these are. */
+  readonly stage: StageName | "accuracy";
   readonly #shape: S;
   readonly #schema: z.ZodObject<S, z.core.$strict>;
   /** Some of the options, as a recipe has them. */
@@ -34,7 +35,7 @@ export class StageOptions<S extends Readonly<Record<string, z.ZodType>>> {
   readonly #advice: Advice;
 
   /** @param advice  about keys and words that are not ours */
-  constructor(stage: StageName, shape: S, advice: Advice) {
+  constructor(stage: StageOptions<S>["stage"], shape: S, advice: Advice) {
     this.stage = stage;
     this.#shape = shape;
     this.#schema = notBoth(z.strictObject(shape));

@@ -2,12 +2,13 @@
 // another line.
 
 import { classifierRecipes } from "../config/finetune-recipes.js";
-import type { RecipeBook } from "../config/recipe-book.js";
+import { RecipeBook } from "../config/recipe-book.js";
 import { pretrainRecipes } from "../config/recipes.js";
 import type { StageOptions } from "../config/stage-options.js";
 import { finetune, postPretrain } from "../train/finetune.js";
 import { pretrain } from "../train/pretrain.js";
 import type { RunControl, RunSummary } from "../train/training-run.js";
+import { accuracyOptions, measureAccuracy } from "./accuracy-stage.js";
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -55,4 +56,9 @@ export const stageKinds = {
   pretrain: training(pretrainRecipes, pretrain),
   "post-pretrain": training(classifierRecipes["post-pretrain"], postPretrain, "weights"),
   finetune: training(classifierRecipes.finetune, finetune, "weights"),
+  accuracy: {
+    ...{ name: "accuracy", options: accuracyOptions, handOver: "weights", trains: false },
+    recipe: (name) => new RecipeBook<Options>(accuracyOptions, {}).recipe(name).options,
+    run: measureAccuracy,
+  },
 } as const satisfies Readonly<Record<string, StageKind>>;

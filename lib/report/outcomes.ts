@@ -11,6 +11,7 @@ const schema = z
   .object({
     schema: z.literal("videomae.validation/1"),
     step: count,
+    top1: z.number(),
     classes: z.array(z.object({ name: z.string(), clips: count, correct: count })),
     confusion: z.array(z.array(count)),
   })

@@ -213,7 +213,8 @@ describe("pretrain, evaluate, reconstruct", () => {
     expect(stderr).toMatch(/6 clips, 8 x 32 x 32, 4 updates/);
     expect(stderr).toMatch(/step 4\/4 \| loss \d/);
     expect(latestCheckpoint(out)?.step).toBe(4);
-    expect(readJsonl(path.join(out, "log.jsonl")).map(({ step }) => step)).toEqual([undefined, 1, 2, 3, 4]);
+    const log = readJsonl(path.join(out, "log.jsonl")).map(({ event, step }) => event ?? step);
+    expect(log).toEqual(["note", "machine", 1, 2, 3, 4]);
     expect((await sharp(path.join(out, "loss.png")).metadata()).width).toBeGreaterThan(400);
   });
 
