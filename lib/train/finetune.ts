@@ -101,7 +101,7 @@ async function trainClassifier(
     control,
   );
   const last = validation?.last();
-  if (last) await writeValidationReport(config.out, summary.done, last, classes);
+  if (last && summary.validated !== undefined) await writeValidationReport(config.out, summary.validated, last, classes);
   return { ...summary, classes, validation: last };
 }
 
