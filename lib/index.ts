@@ -14,9 +14,19 @@ export { defineOp, type Save } from "./autograd/define-op.js";
 export { gradEnabled, noGrad, withGrad } from "./autograd/grad-mode.js";
 export type { VectorJacobianProduct } from "./autograd/node.js";
 export { type RandomKey, randomKey, withRandomKey } from "./autograd/random-key.js";
+export { type FinetuneRunConfig, type FinetuneRunOptions, parseFinetuneConfig } from "./config/finetune-config.js";
+export { type FinetuneRecipeOptions, finetuneRecipes, postPretrainRecipes } from "./config/finetune-recipes.js";
 export { type PretrainRunConfig, type PretrainRunOptions, parsePretrainConfig } from "./config/pretrain-config.js";
-export { formatRecipe, loadRecipe, parseRecipe } from "./config/recipe-file.js";
-export { type PretrainRecipe, type RecipeName, type RecipeOptions, recipe, recipes } from "./config/recipes.js";
+export {
+  formatRecipe,
+  loadRecipe,
+  type PretrainRecipe,
+  parseRecipe,
+  type RecipeName,
+  type RecipeOptions,
+  recipe,
+  recipes,
+} from "./config/recipes.js";
 export { readClassNames } from "./data/class-names.js";
 export type { DecoderName } from "./data/find-decoder.js";
 export {
@@ -42,6 +52,7 @@ export {
 } from "./data/loader.js";
 export { type ClassSpace, type MergedClasses, mergeClasses } from "./data/merge-classes.js";
 export { type LabelledSet, type LeftOut, type MergedSets, type MergeOptions, mergeSets } from "./data/merge-lists.js";
+export { type ClipMix, drawMix, type MixupOptions, softTargets } from "./data/mixup.js";
 export { parseRandAugment, type RandAugment } from "./data/rand-augment.js";
 export type { RandomErasing } from "./data/random-erasing.js";
 export type { CropRange } from "./data/random-resized-crop.js";
@@ -51,7 +62,6 @@ export type { ViewSampling } from "./data/view-sampling.js";
 export { examineMachine } from "./doctor/examine.js";
 export type { Finding, Status } from "./doctor/finding.js";
 export { VideomaeError } from "./errors.js";
-export { Accuracy } from "./eval/accuracy.js";
 export type { DecodedClip } from "./eval/clip-source.js";
 export { type EvaluationClip, evaluationClips } from "./eval/clips.js";
 export type { ClipFeatures, FeatureProgress } from "./eval/extract-features.js";
@@ -97,6 +107,7 @@ export {
 } from "./masking/dual-mask.js";
 export type { MaskSpec } from "./masking/mask-kind.js";
 export type { TokenGrid } from "./masking/token-grid.js";
+export { Accuracy } from "./models/accuracy.js";
 export { ClassifierModel, classifierModel } from "./models/classifier.js";
 export { type ClassifierConfig, classifierShapes, resolveClassifierConfig } from "./models/classifier-config.js";
 export { type MultiplyAdds, multiplyAdds } from "./models/multiply-adds.js";
@@ -125,7 +136,15 @@ export { PatchEmbedding } from "./nn/patch-embedding.js";
 export { type PositionMode, sinusoid } from "./nn/position-table.js";
 export * from "./ops/index.js";
 export { AdamW, type AdamWOptions, type OptimizerGroup, parameterGroups, type StepResult } from "./optim/adamw.js";
+export { ParameterEma } from "./optim/ema.js";
 export { type CosineScheduleOptions, cosineSchedule, type Schedule, scaleLearningRate } from "./optim/schedule.js";
+export {
+  type ProgressiveControl,
+  type ProgressiveSummary,
+  progressive,
+} from "./progressive/progressive.js";
+export type { ProgressiveRecipe, StageRecipe } from "./progressive/schedule-recipe.js";
+export { type ReportOptions, writeRunReport } from "./report/run-report.js";
 export { type CleanList, writeCleanList } from "./survey/clean-list.js";
 export { type SurveySummary, summarize } from "./survey/summary.js";
 export { type Survey, type SurveyedEntry, type SurveyOptions, survey } from "./survey/survey.js";
@@ -151,10 +170,14 @@ export {
 export { nativeOp } from "./tensor/native-op.js";
 export { scope, unscoped } from "./tensor/scope.js";
 export { keep, Tensor } from "./tensor/tensor.js";
+export { type FinetuneControl, type FinetuneSummary, finetune, postPretrain } from "./train/finetune.js";
+export { loadPretrainModel } from "./train/load-pretrain.js";
 export { forecastMemory, type MemoryForecast } from "./train/memory-forecast.js";
 export { masksOf, type PretrainControl, type PretrainSummary, pretrain } from "./train/pretrain.js";
-export { loadPretrainModel } from "./train/pretrain-state.js";
+
 export type { TrainingStep } from "./train/training-loop.js";
+export type { Measured, RunControl, RunSummary } from "./train/training-run.js";
+export type { ClassifierValidation } from "./train/validate-classifier.js";
 export type { HubPreprocessing } from "./weights/hub-config.js";
 export { type HeadOrigin, type InitializeOptions, initializeClassifier } from "./weights/initialize-classifier.js";
 export { describeReport, type LoadReport, type Mismatch } from "./weights/load-report.js";

@@ -13,6 +13,16 @@ const commands: readonly (readonly [name: string, description: string, load: () 
     async () => (await import("./pretrain.js")).pretrainCommand(),
   ],
   [
+    "finetune",
+    "train a classifier on labelled clips, from pre-trained weights",
+    async () => (await import("./finetune.js")).finetuneCommand(),
+  ],
+  [
+    "post-pretrain",
+    "train a classifier on the merged classes of several data sets, to be fine-tuned later",
+    async () => (await import("./finetune.js")).postPretrainCommand(),
+  ],
+  [
     "reconstruct",
     "show what a pre-trained model makes of a clip",
     async () => (await import("./reconstruct.js")).reconstructCommand(),
@@ -34,6 +44,16 @@ const commands: readonly (readonly [name: string, description: string, load: () 
     async () => (await import("./features.js")).featuresCommand(),
   ],
   [
+    "progressive",
+    "stages of training one after the other, as a recipe names them",
+    async () => (await import("./progressive.js")).progressiveCommand(),
+  ],
+  [
+    "report",
+    "one HTML page that shows a run: curves, pictures, accuracy, options",
+    async () => (await import("./report.js")).reportCommand(),
+  ],
+  [
     "inspect",
     "look into data, models and weights before a run",
     async () => (await import("./inspect.js")).inspectCommand(),
@@ -45,7 +65,7 @@ const commands: readonly (readonly [name: string, description: string, load: () 
   ],
   [
     "recipes",
-    "named recipes for pretrain, as YAML to start from",
+    "named recipes of the commands that train, as YAML to start from",
     async () => (await import("./recipes.js")).recipesCommand(),
   ],
   [
@@ -79,8 +99,18 @@ function throwing(command: Command): Command {
 async function mistakeText(error: CommanderError): Promise<string> {
   const [first, ...rest] = error.message.replace(/^error: /, "").split("\n");
   const flag = error.code === "commander.unknownOption" ? /'(--[^']+)'/.exec(first)?.[1] : undefined;
-  const hint = flag && (await import("../config/official-options.js")).adviceOnKey(flag, await spelling());
+  const hint = flag && (await adviceOf(process.argv[2]))(flag, await spelling());
   return [first, hint ? `Hint: ${hint}` : rest.join(" ")].filter(Boolean).join(". ");
+}
+
+/** What is known of published options under the names that a command does not have. */
+async function adviceOf(
+  command: string,
+): Promise<(flag: string, spell: (name: string) => string) => string | undefined> {
+  if (command !== "finetune" && command !== "post-pretrain") {
+    return (await import("../config/official-options.js")).adviceOnKey;
+  }
+  return (await import("../config/official-finetune-options.js")).adviceOnClassifierKey;
 }
 
 async function spelling(): Promise<(name: string) => string> {

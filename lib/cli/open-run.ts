@@ -8,8 +8,8 @@ import { latestCheckpoint } from "../io/checkpoint-folder.js";
 import type { DualMask } from "../masking/dual-mask.js";
 import type { PretrainModel } from "../models/pretrain.js";
 import { type ComputeOptions, computeOf, openDevice } from "../train/compute.js";
+import { loadPretrainModel } from "../train/load-pretrain.js";
 import { masksOf } from "../train/pretrain.js";
-import { loadPretrainModel } from "../train/pretrain-state.js";
 import { addComputeOptions } from "./compute-options.js";
 import { parseNumber } from "./values.js";
 

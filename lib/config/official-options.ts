@@ -73,10 +73,19 @@ const officialWords: Readonly<Record<string, Readonly<Record<string, string>>>> 
   mask: { run_cell: "running-cell" },
 };
 
+/** Advice about a key of pre-training that is not ours. */
+export function adviceOnKey(key: string, spell?: (ours: string) => string): string | undefined {
+  return adviceOn(officialOptions, key, spell);
+}
+
 /** Advice about a key that is not ours: how a published option is called here, or why there is none. */
-export function adviceOnKey(key: string, spell: (ours: string) => string = (ours) => `"${ours}"`): string | undefined {
+export function adviceOn(
+  options: Readonly<Record<string, OfficialOption>>,
+  key: string,
+  spell: (ours: string) => string = (ours) => `"${ours}"`,
+): string | undefined {
   const name = key.replace(/^-+/, "").replace(/^no-/, "no_").replaceAll("-", "_");
-  const option = Object.hasOwn(officialOptions, name) ? officialOptions[name] : undefined;
+  const option = Object.hasOwn(options, name) ? options[name] : undefined;
   if (option === undefined) return undefined;
   if ("reason" in option) return `there is no such option: ${option.reason}`;
   return `it is called ${spell(option.ours)} here${option.note ? ` (${option.note})` : ""}`;

@@ -4,19 +4,14 @@
 // often as there were GPUs, so an update sees the same number of videos, and the learning rate is scaled alike. Another
 // division with the same product gives the same recipe: halve batchSize, double accumulate.
 
-import { nearest, VideomaeError } from "../errors.js";
-import { shortened } from "./explain-issue.js";
-import type { PretrainRunOptions } from "./pretrain-config.js";
+import { type PretrainRunOptions, pretrainOptions } from "./pretrain-config.js";
+import { type NamedRecipe, RecipeBook, type RecipeFormat } from "./recipe-book.js";
 
 /** Options of a run, any of them. */
 export type RecipeOptions = Partial<PretrainRunOptions>;
 
 /** A named set of options. */
-export interface PretrainRecipe {
-  readonly name: string;
-  readonly description: string;
-  readonly options: RecipeOptions;
-}
+export type PretrainRecipe = NamedRecipe<RecipeOptions>;
 
 /** What all published scripts share. */
 const shared = {
@@ -78,18 +73,35 @@ export const recipes = {
 /** The name of a recipe. */
 export type RecipeName = keyof typeof recipes;
 
+/** Named recipes and YAML files of pre-training. */
+export const pretrainRecipes = new RecipeBook<RecipeOptions>(pretrainOptions, recipes);
+
 /**
  * The recipe of a name.
  * @throws VideomaeError that names the nearest one
  */
 export function recipe(name: string): PretrainRecipe {
-  if (Object.hasOwn(recipes, name)) return recipes[name as RecipeName];
-  const names = Object.keys(recipes);
-  const near = nearest(name, names);
-  throw new VideomaeError({
-    op: "recipe",
-    expected: `one of ${names.join(", ")}, or a file ending in .yaml`,
-    got: `"${shortened(name)}"`,
-    hint: near && `did you mean "${near}"?`,
-  });
+  return pretrainRecipes.recipe(name);
+}
+
+/**
+ * The options of a recipe: a named one, or a YAML file.
+ * @throws VideomaeError for a name that is none and no file, and for mistakes in the file, with line and column
+ */
+export function loadRecipe(nameOrPath: string): RecipeOptions {
+  return pretrainRecipes.load(nameOrPath);
+}
+
+/**
+ * The options in a YAML text, those of the recipe it extends included.
+ * @param where  what messages call the text, e.g. its path
+ * @throws VideomaeError whose `op` is `where:line:column` and the key
+ */
+export function parseRecipe(text: string, where: string): RecipeOptions {
+  return pretrainRecipes.parse(text, where);
+}
+
+/** Options as YAML, in the order of the schema. */
+export function formatRecipe(options: RecipeOptions, format?: RecipeFormat): string {
+  return pretrainRecipes.format(options, format);
 }

@@ -98,7 +98,8 @@ function leadsToFolder(folder: string, entry: Dirent): boolean {
   return statSync(join(folder, entry.name), { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
-function refuseEmptyClasses(path: string, { sources, classes }: LabelledSources): void {
+/** @throws VideomaeError naming classes that no clip is of */
+export function refuseEmptyClasses(path: string, { sources, classes }: LabelledSources): void {
   const clips = new Array<number>(classes.length).fill(0);
   for (const { label } of sources) clips[label]++;
   const empty = clips.flatMap((count, label) => (count === 0 ? [label] : []));

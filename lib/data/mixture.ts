@@ -53,9 +53,14 @@ const FIELDS = ["path", "weight", "stride", "name", "root", "framesTemplate", "p
 
 /**
  * Reads the sources of a mixture, in order.
- * @throws VideomaeError that names the source (`data[1].weight`), or what `readSources` throws
+ * @param readPart  reads one of its sources
+ * @throws VideomaeError that names the source (`data[1].weight`), or what `readPart` throws
  */
-export function readMixture(spec: DataSpec, { exclude, ...options }: DataOptions = {}): Mixture {
+export function readMixture(
+  spec: DataSpec,
+  { exclude, ...options }: DataOptions = {},
+  readPart: (path: string, options: SourceOptions) => Source[] = readSources,
+): Mixture {
   const given = typeof spec === "string" ? (spec.endsWith(".json") ? readMixtureFile(spec) : [spec]) : spec;
   const listed = given.map((source, i) => checked(typeof source === "string" ? { path: source } : source, i));
   if (listed.length === 0 || listed.length > MOST_SOURCES) {
@@ -66,7 +71,7 @@ export function readMixture(spec: DataSpec, { exclude, ...options }: DataOptions
   let excluded = 0;
   const read = listed.map(({ path, weight, stride, name = path, ...own }) => {
     const first = sources.length;
-    const found = readSources(path, { ...options, ...own });
+    const found = readPart(path, { ...options, ...own });
     const kept = named.size === 0 ? found : found.filter((source) => !isExcluded(source, named));
     if (kept.length === 0) throw allExcluded(path, found.length, exclude);
     for (const source of kept) sources.push(stride === undefined ? source : { ...source, stride });

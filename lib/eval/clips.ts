@@ -1,7 +1,7 @@
 // Clips for evaluation: the middle frames and the centre crop of every video, in the list's order.
 import type { DecoderName } from "../data/find-decoder.js";
 import type { SourceOptions } from "../data/lists.js";
-import { type BadFile, type ClipOptions, loader, VideoDataset } from "../data/loader.js";
+import { type BadFile, type ClipOptions, type DataSpec, loader, VideoDataset } from "../data/loader.js";
 import { sourcePath } from "../data/source.js";
 
 /** A clip and where it came from. */
@@ -16,7 +16,7 @@ export interface EvaluationClip {
  * @param limit  at most so many, the first ones
  */
 export async function evaluationClips(
-  data: string,
+  data: DataSpec,
   options: SourceOptions & ClipOptions & { decoder?: DecoderName; limit?: number; onBadFile?: (file: BadFile) => void },
 ): Promise<EvaluationClip[]> {
   const { decoder, limit = Number.POSITIVE_INFINITY, onBadFile, ...rest } = options;

@@ -5,6 +5,7 @@
 import sharp from "sharp";
 import { VideomaeError } from "../errors.js";
 import { writeFileAtomic } from "../io/atomic-file.js";
+import type { EncodedPicture } from "../log/event-file.js";
 import { type Canvas, drawText, textHeight, textWidth } from "./lettering.js";
 
 /** One clip of a picture, with its label. */
@@ -28,13 +29,15 @@ export interface AnimationOptions extends PictureOptions {
   readonly fps?: number;
 }
 
-/** What was written. */
-export interface Picture {
-  readonly path: string;
-  readonly width: number;
-  readonly height: number;
+/** A picture as the bytes of a file. */
+interface Drawn extends EncodedPicture {
   /** Frames of an animation, columns of a sheet. */
   readonly frames: number;
+}
+
+/** What was written. */
+export interface Picture extends Omit<Drawn, "bytes"> {
+  readonly path: string;
 }
 
 type Colour = readonly [number, number, number];
@@ -54,6 +57,11 @@ const MAX_SIDE = 16_383; // WebP's limit
  * @throws VideomaeError when the panels' shapes differ or the picture would be larger than WebP allows
  */
 export async function renderReconstruction(path: string, options: AnimationOptions): Promise<Picture> {
+  return written(path, await drawAnimation(options));
+}
+
+/** What `renderReconstruction` writes, as bytes. */
+export async function drawAnimation(options: AnimationOptions): Promise<Drawn> {
   const op = "renderReconstruction";
   const { panels, side, fps = 8 } = options;
   const frames = frameCount(op, options);
@@ -88,8 +96,7 @@ export async function renderReconstruction(path: string, options: AnimationOptio
   const delay = new Array<number>(frames).fill(Math.round(1000 / fps));
   const raw = { width, height: height * frames, channels: 3, pageHeight: height } as const;
   const bytes = await sharp(pixels, { raw, limitInputPixels: false }).webp({ loop: 0, delay, quality: 85 }).toBuffer();
-  writeFileAtomic(path, (sink) => sink(bytes));
-  return { path, width, height, frames };
+  return { bytes, width, height, frames };
 }
 
 /**
@@ -100,6 +107,11 @@ export async function renderReconstruction(path: string, options: AnimationOptio
  * @throws VideomaeError when the panels' shapes differ
  */
 export async function writeSheet(path: string, options: PictureOptions): Promise<Picture> {
+  return written(path, await drawSheet(options));
+}
+
+/** What `writeSheet` writes, as bytes. */
+export async function drawSheet(options: PictureOptions): Promise<Drawn> {
   const op = "writeSheet";
   const { panels, side } = options;
   const frames = frameCount(op, options);
@@ -126,8 +138,12 @@ export async function writeSheet(path: string, options: PictureOptions): Promise
   const bytes = await sharp(sheet.pixels, { raw: { width, height, channels: 3 } })
     .png()
     .toBuffer();
+  return { bytes, width, height, frames: columns };
+}
+
+function written(path: string, { bytes, ...shape }: Drawn): Picture {
   writeFileAtomic(path, (sink) => sink(bytes));
-  return { path, width, height, frames: columns };
+  return { path, ...shape };
 }
 
 function clear({ pixels }: Canvas): void {

@@ -4,7 +4,7 @@
 import type { LabelledSource } from "../data/labelled-sources.js";
 import { sourcePath } from "../data/source.js";
 import { rejectUnknownOptions, VideomaeError } from "../errors.js";
-import { Accuracy } from "./accuracy.js";
+import { Accuracy } from "../models/accuracy.js";
 import type { PredictOptions, Predictor } from "./predictor.js";
 
 export interface TestOptions extends Pick<PredictOptions, "segments" | "crops" | "stride" | "sampling" | "signal"> {

@@ -19,6 +19,9 @@ export interface EncodedPicture {
   readonly height: number;
 }
 
+/** Files that this thread has made: of one second and process, each has a name of its own. */
+let opened = 0;
+
 /** An open event file; every call writes one whole record. */
 export class EventFile implements Disposable {
   readonly path: string;
@@ -30,7 +33,8 @@ export class EventFile implements Disposable {
    * @throws VideomaeError when the file system refuses
    */
   constructor(folder: string, startStep: number, now: () => number = Date.now) {
-    this.path = join(folder, `events.out.tfevents.${Math.floor(now() / 1000)}.${hostname()}.${process.pid}.videomae`);
+    const seconds = Math.floor(now() / 1000);
+    this.path = join(folder, `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${opened++}.videomae`);
     this.#guard(() => {
       mkdirSync(folder, { recursive: true });
       this.#file = openSync(this.path, "a");

@@ -17,6 +17,7 @@ export { addLayerNorm, type LayerNormOptions, layerNorm } from "./layer-norm.js"
 export { type LinearOptions, linear, packWeight } from "./linear.js";
 export { maskedPixelLoss, type PixelLossTargets, pixelTargets, tokenLosses } from "./masked-pixel-loss.js";
 export { type MatmulOptions, matmul } from "./matmul.js";
+export { mixClips } from "./mix-clips.js";
 export { type MlpLayer, mlp } from "./mlp.js";
 export { permute, transpose } from "./permute.js";
 export {

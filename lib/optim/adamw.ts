@@ -17,9 +17,7 @@ import { nativeOp } from "../tensor/native-op.js";
 import { scope, unscoped } from "../tensor/scope.js";
 import { keep, Tensor } from "../tensor/tensor.js";
 import { groupParameters } from "./parameter-groups.js";
-
-/** Elements that segments are aligned to: 64 bytes of f32. */
-const alignment = 16;
+import { alignment, type NamedValues, readSegments, type Segment, writeSegments } from "./segments.js";
 
 export interface AdamWOptions {
   /** Learning rate of steps that name none. Default 1e-3. */
@@ -59,11 +57,11 @@ export interface StepResult {
   readonly nonFinite: Tensor;
 }
 
-interface Segment {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly offset: number;
-  readonly size: number;
+/** All parameters of an optimiser, which owns them. */
+export interface FlatParameters {
+  /** (P) */
+  readonly values: Tensor;
+  readonly segments: readonly Segment[];
 }
 
 /**
@@ -174,11 +172,8 @@ export class AdamW implements Disposable {
         eps,
         clipNorm: clipNorm ?? 0,
       });
-      const markCopied = () => {
-        for (const parameter of this.#copied) parameter.markCopied();
-      };
-      markCopied();
-      onReplay(markCopied);
+      this.#markCopied();
+      onReplay(() => this.#markCopied());
       return { gradientNorm: keep(gradientNorm), skipped: keep(skipped), nonFinite: keep(nonFinite) };
     });
   }
@@ -198,19 +193,22 @@ export class AdamW implements Disposable {
     nativeOp("fill", { y: this.#flat.gradients, value: 0 });
   }
 
-  /** The moments by parameter name. `data` is a copy made each time it is asked for, so all of them need no memory. */
-  moments(kind: "expAvg" | "expAvgSq"): { name: string; shape: readonly number[]; readonly data: Float32Array }[] {
-    const read = ({ shape, offset }: Segment) => {
-      using view = unscoped(() => this.#flat[kind].view(shape, offset));
-      return view.readSync() as Float32Array;
-    };
-    return this.#segments.map((segment) => ({
-      name: segment.name,
-      shape: segment.shape,
-      get data() {
-        return read(segment);
-      },
-    }));
+  /** The parameters as they lie in one buffer. Whoever writes it calls `roundCopies()` then. */
+  get flat(): FlatParameters {
+    return { values: this.#flat.parameters, segments: this.#segments };
+  }
+
+  /** Rounds the parameters into their bf16 copies, where there are any, as `step` does. */
+  roundCopies(): void {
+    if (this.#copied.length === 0) return;
+    nativeOp("fill", { y: this.#flat.copies, value: 0 });
+    nativeOp("accumulate", { y: this.#flat.copies, x: this.#flat.parameters }); // 0 + x, rounded once
+    this.#markCopied();
+  }
+
+  /** The moments by parameter name. */
+  moments(kind: "expAvg" | "expAvgSq"): NamedValues[] {
+    return readSegments(this.#flat[kind], this.#segments);
   }
 
   /**
@@ -223,15 +221,7 @@ export class AdamW implements Disposable {
     read: (kind: "expAvg" | "expAvgSq", name: string) => { shape: readonly number[]; data: Float32Array },
   ): void {
     for (const kind of ["expAvg", "expAvgSq"] as const) {
-      for (const segment of this.#segments) {
-        const { shape, data } = read(kind, segment.name);
-        if (shape.join() !== segment.shape.join()) {
-          const [expected, got] = [`[${segment.shape}]`, `[${shape}]`];
-          throw new VideomaeError({ op: `AdamW ${kind} of ${segment.name}`, expected, got });
-        }
-        using view = unscoped(() => this.#flat[kind].view(segment.shape, segment.offset));
-        view.write(data);
-      }
+      writeSegments(`AdamW ${kind}`, this.#flat[kind], this.#segments, (name) => read(kind, name));
     }
     this.#flat.updates.write(Int32Array.of(updates));
   }
@@ -243,6 +233,11 @@ export class AdamW implements Disposable {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** Says that all copies are those of the parameters as they are now. */
+  #markCopied(): void {
+    for (const parameter of this.#copied) parameter.markCopied();
   }
 }
 

@@ -3,16 +3,19 @@
 // lies outside the tensors is added: the process itself, and the loader's buffers and threads. Tensors are on the run's
 // device, all else is of the host. Costs a few milliseconds a block of the model.
 
+import type { StepInputs } from "../autograd/compile-step.js";
 import type { PretrainRunConfig } from "../config/pretrain-config.js";
+import type { RunConfig } from "../config/run-options.js";
 import { batchesAhead } from "../data/loader-options.js";
 import { machineLimits, memoryLimit } from "../machine/limits.js";
-import { AdamW, parameterGroups } from "../optim/adamw.js";
+import { AdamW } from "../optim/adamw.js";
 import { describeDevice } from "../tensor/devices.js";
 import type { Device } from "../tensor/dtype.js";
 import { emptyCache, memory, rehearse } from "../tensor/memory.js";
-import { Tensor } from "../tensor/tensor.js";
 import { computeOf } from "./compute.js";
-import { masksOf, modelOf } from "./pretrain.js";
+import { averageOf, type Objective } from "./objective.js";
+import { pretrainObjective } from "./pretrain.js";
+import type { TrainedModel } from "./run-state.js";
 import { trainingSteps } from "./training-steps.js";
 
 /** Bytes that a run will take, by what takes them. */
@@ -28,6 +31,8 @@ export interface MemoryForecast {
   readonly gradients: number;
   /** The bf16 copies of a bf16 model's parameters. */
   readonly copies: number;
+  /** Averaged weights, where they are kept. */
+  readonly averages: number;
   /** Both moments of AdamW. */
   readonly optimizer: number;
   /** Positional tables and the optimiser's tables. */
@@ -58,14 +63,27 @@ const WORKER_BYTES = 22e6;
 const VIDEO_PIXELS = 340 * 256;
 const DECODED_COPIES = 3;
 
+/** What a forecast depends on beside the objective. */
+export type ForecastConfig = Pick<
+  RunConfig,
+  "batchSize" | "accumulate" | "workers" | "device" | "dtype" | "lr" | "weightDecay"
+>;
+
+type ClipModel = TrainedModel<{ readonly frames: number }>;
+
 /**
  * Forecasts the memory of a run.
- * @throws VideomaeError for a model or masks that cannot be
+ * @param objectiveOf  makes the objective of a configuration; called with the device of the rehearsal
+ * @throws VideomaeError for a model that cannot be
  */
-export function forecastMemory(config: PretrainRunConfig): MemoryForecast {
-  const { device } = computeOf(config);
+export function forecastRun<C extends ForecastConfig, I extends StepInputs>(
+  config: C,
+  objectiveOf: (config: C) => Objective<ClipModel, I>,
+): MemoryForecast {
+  const { device, dtype } = computeOf(config);
   const rehearsedOn = memoryOf(device) === undefined ? "cpu" : device;
-  const { batchBytes, frames, reserved, onHost, ...parts } = rehearse(() => rehearseRun(config, rehearsedOn));
+  const rehearsed = { ...config, dtype, device: rehearsedOn };
+  const { batchBytes, frames, reserved, onHost, ...parts } = rehearse(() => rehearseRun(rehearsed, objectiveOf));
   const loader = (1 + batchesAhead(config.workers, config.batchSize)) * batchBytes;
   const decoded = DECODED_COPIES * frames * VIDEO_PIXELS * 3;
   const workers = config.workers * WORKER_BYTES + Math.max(1, config.workers) * decoded;
@@ -78,47 +96,59 @@ export function forecastMemory(config: PretrainRunConfig): MemoryForecast {
   return { device, rehearsedOn, ...parts, loader, workers, pinned, process: PROCESS_BYTES, host, onDevice };
 }
 
+/**
+ * Forecasts the memory of a pre-training run.
+ * @throws VideomaeError for a model or masks that cannot be
+ */
+export function forecastMemory(config: PretrainRunConfig): MemoryForecast {
+  return forecastRun(config, pretrainObjective);
+}
+
 /** Bytes that a run can have: of the machine, within its control groups, or of a GPU. Undefined: not known. */
 export function memoryOf(device: Device): number | undefined {
   return device === "cpu" ? memoryLimit(machineLimits()) : describeDevice(device)?.memory;
 }
 
-function rehearseRun(config: PretrainRunConfig, device: Device) {
-  using model = modelOf({ ...config, ...computeOf(config), device });
-  const { visible, decoded } = masksOf(config, model).counts;
+function rehearseRun<C extends ForecastConfig, I extends StepInputs>(
+  config: C,
+  objectiveOf: (config: C) => Objective<ClipModel, I>,
+) {
+  const { device, dtype } = computeOf(config);
+  const objective = objectiveOf(config);
+  using model = objective.model;
   const parameters = model.namedParameters().reduce((sum, [, { value }]) => sum + 4 * value.size, 0);
-  const copies = computeOf(config).dtype === "bf16" ? parameters / 2 : 0;
-  using optimizer = new AdamW(parameterGroups(model));
+  const copies = dtype === "bf16" ? parameters / 2 : 0;
+  using optimizer = new AdamW(objective.groups);
+  using average = averageOf(objective, optimizer);
+  const averages = average === undefined ? 0 : parameters;
   emptyCache(device);
   const before = memory(device).live;
 
-  const { frames, image } = model.config;
-  const batch = config.batchSize * config.views;
-  const inputs = () => ({
-    video: Tensor.zeros([batch, frames, image, image, 3], "u8"),
-    visible: Tensor.zeros([batch, visible], "i32"),
-    decoded: Tensor.zeros([batch, decoded], "i32"),
-  });
-  using steps = trainingSteps(
-    ({ video, ...masks }: ReturnType<typeof inputs>) => model.loss(video, masks),
-    optimizer,
-    config.accumulate,
-  );
+  using steps = trainingSteps((inputs: I) => objective.loss(inputs), optimizer, config.accumulate, average);
   let batchBytes = 0;
-  const run = (step: (x: ReturnType<typeof inputs>) => unknown) => {
-    const x = inputs();
-    batchBytes = x.video.size;
-    step(x);
-    for (const tensor of Object.values(x)) tensor.dispose();
+  const run = (step: (inputs: I) => unknown) => {
+    const inputs = objective.blankInputs();
+    batchBytes = inputs.video.size * (inputs.video.dtype === "u8" ? 1 : 4);
+    step(inputs);
+    for (const tensor of Object.values(inputs)) tensor.dispose();
   };
   // A step is planned at its second call, so two updates have allocated all that any number will.
   for (let done = 0; done < 2; done++) {
-    for (let i = 0; i < Math.min(config.accumulate - 1, 2); i++) run((x) => steps.accumulate(x, undefined));
-    run((x) => steps.update(x, { learningRate: config.lr, weightDecay: config.weightDecay }));
+    for (let i = 0; i < Math.min(config.accumulate - 1, 2); i++) run((inputs) => steps.accumulate(inputs, undefined));
+    run((inputs) => steps.update(inputs, { learningRate: config.lr, weightDecay: config.weightDecay }));
   }
   const { peak, reserved } = memory(device);
-  const tables = before - 4 * parameters - copies;
+  const tables = before - 4 * parameters - copies - averages;
   const activations = peak - before;
-  const states = { parameters, gradients: parameters, copies, optimizer: 2 * parameters };
-  return { ...states, tables, activations, peak, batchBytes, frames, reserved, onHost: memory().reserved };
+  const states = { parameters, gradients: parameters, copies, averages, optimizer: 2 * parameters };
+  return {
+    ...states,
+    tables,
+    activations,
+    peak,
+    batchBytes,
+    frames: model.config.frames,
+    reserved,
+    onHost: memory().reserved,
+  };
 }

@@ -1,7 +1,7 @@
 // What the last bits of results depend on besides the options and the data: kept in checkpoints, so that a run that goes
 // on elsewhere can say what is different. The number of threads is not among it: results do not depend on it.
 import { readFileSync } from "node:fs";
-import type { PretrainRunConfig } from "../config/pretrain-config.js";
+import type { RunConfig } from "../config/run-options.js";
 import { findDecoder } from "../data/find-decoder.js";
 import { matrixLibrary } from "../tensor/devices.js";
 import { instructionSet } from "../tensor/memory.js";
@@ -22,7 +22,7 @@ export interface Numerics {
 }
 
 /** The numerics of a run in this process, with what its choices come to here. */
-export async function numericsOf(config: Pick<PretrainRunConfig, "decoder" | "device" | "dtype">): Promise<Numerics> {
+export async function numericsOf(config: Pick<RunConfig, "decoder" | "device" | "dtype">): Promise<Numerics> {
   const { decoder } = config;
   const found = await findDecoder(decoder).then(
     ({ name, version }) => `${name} (${version})`,

@@ -104,7 +104,7 @@ export function continueFolder(folder: string, start: StartingPoint | undefined,
   const bestPath = bestCheckpointPath(folder);
   const stale = checkpoints.map((file) => file.path);
   if (existsSync(bestPath) && stepOf(bestPath) > last) stale.push(bestPath);
-  if (anew || other) stale.push(...logAndIncidents(folder));
+  if (anew || other) stale.push(...recordsOf(folder));
   const notes: string[] = [];
   if (stale.length > 0) {
     const aside = setAside(folder, stale);
@@ -133,9 +133,10 @@ function stepOf(file: string): number {
   }
 }
 
-function logAndIncidents(folder: string): string[] {
+/** The log, what TensorBoard shows of it, and the batches of skipped updates. */
+function recordsOf(folder: string): string[] {
   return readdirSync(folder)
-    .filter((name) => name === "log.jsonl" || /^incident-\d+\./.test(name))
+    .filter((name) => name === "log.jsonl" || /^(incident-\d+|events\.out\.tfevents)\./.test(name))
     .map((name) => path.join(folder, name))
     .filter((file) => statSync(file).size > 0);
 }

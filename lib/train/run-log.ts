@@ -1,19 +1,25 @@
 // The log of a run. A full disk must not end a run, and no line may be lost: what cannot be written waits in memory and
 // is tried again with the next line. A checkpoint is saved only after every line before it lies on the disk, so a run
-// that goes on from the checkpoint finds the log complete, and cuts it there.
+// that goes on from the checkpoint finds the log complete, and cuts it there. Every line is also shown to TensorBoard.
 import { VideomaeError } from "../errors.js";
 import type { JsonlLog, LogRecord } from "../log/jsonl.js";
+import type { RunEvents } from "./run-events.js";
 
 export class RunLog implements Disposable {
   readonly #log: JsonlLog;
   readonly #onNote: (note: string) => void;
+  readonly #events: RunEvents | undefined;
   readonly #waiting: LogRecord[] = [];
   #failing = false;
 
-  /** @param onNote  told what the user should know */
-  constructor(log: JsonlLog, onNote: (note: string) => void) {
+  /**
+   * @param onNote  told what the user should know
+   * @param events  for TensorBoard, where the run writes them
+   */
+  constructor(log: JsonlLog, onNote: (note: string) => void, events?: RunEvents) {
     this.#log = log;
     this.#onNote = onNote;
+    this.#events = events;
   }
 
   get path(): string {
@@ -22,6 +28,7 @@ export class RunLog implements Disposable {
 
   /** Adds a line. A file system that refuses is reported once, until it takes lines again. */
   write(record: LogRecord): void {
+    this.#events?.line(record);
     this.#waiting.push(record);
     try {
       this.#drain();

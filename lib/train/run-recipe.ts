@@ -4,13 +4,10 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import type { PretrainRunConfig } from "../config/pretrain-config.js";
-import { formatRecipe, parseRecipe } from "../config/recipe-file.js";
-import type { RecipeOptions } from "../config/recipes.js";
+import type { RecipeBook } from "../config/recipe-book.js";
+import type { RunConfig } from "../config/run-options.js";
 import { VideomaeError } from "../errors.js";
 import { writeFileAtomic } from "../io/atomic-file.js";
-
-const HEADER = "Every option of this run. Start another like it with videomae pretrain --recipe and this file.";
 
 /** The options that change how a run goes, and none of its numbers. */
 const HOW = [
@@ -26,27 +23,30 @@ const HOW = [
     "workers",
     "threads",
   ] as const),
-  ...(["saveEvery", "saveEpochs", "keep", "logEvery"] as const),
+  ...(["saveEvery", "saveEpochs", "keep", "logEvery", "tensorboard"] as const),
 ];
 
 /**
  * Writes `recipe.yaml` into the folder of the run.
+ * @param book  of the run's stage
  * @param resumed  whether the run goes on from a checkpoint
  * @returns what to tell the user: the options that a resumed run was started with otherwise
  * @throws VideomaeError when it cannot be written
  */
-export function storeRecipe(config: PretrainRunConfig, resumed: boolean): string[] {
+export function storeRecipe<O extends object>(config: RunConfig & O, book: RecipeBook<O>, resumed: boolean): string[] {
   const file = path.join(config.out, "recipe.yaml");
-  const notes = resumed ? changesSince(file, config) : [];
-  writeFileAtomic(file, (sink) => sink(new TextEncoder().encode(formatRecipe(config, { header: HEADER }))));
+  const notes = resumed ? changesSince(file, config, book) : [];
+  const command = `videomae ${book.options.stage}`;
+  const header = `Every option of this run. Start another like it with ${command} --recipe and this file.`;
+  writeFileAtomic(file, (sink) => sink(new TextEncoder().encode(book.format(config, { header }))));
   return notes;
 }
 
-function changesSince(file: string, config: PretrainRunConfig): string[] {
+function changesSince<O extends object>(file: string, config: RunConfig, book: RecipeBook<O>): string[] {
   if (!existsSync(file)) return [];
-  let before: RecipeOptions;
+  let before: Partial<RunConfig>;
   try {
-    before = parseRecipe(readFileSync(file, "utf8"), file);
+    before = book.parse(readFileSync(file, "utf8"), file);
   } catch (error) {
     if (!(error instanceof VideomaeError)) throw error;
     return [`the options before cannot be read: ${error.message}`];

@@ -10,11 +10,12 @@ import { detectLayout } from "./detect-layout.js";
 import { storedNames } from "./layouts.js";
 import type { LoadReport } from "./load-report.js";
 import { loadWeights } from "./load-weights.js";
+import { runOf } from "./run-description.js";
 
 export interface InitializeOptions extends OpenWeightsOptions {
   /** Names of the model's classes, by number. */
   readonly classes?: readonly string[];
-  /** Names of the classes of the stored head, by number. */
+  /** Names of the classes of the stored head, by number; default those that a checkpoint of a run has. */
   readonly storedClasses?: readonly string[];
   /** For each class of the model, the row of the stored head that it begins with; instead of names. */
   readonly labelMap?: readonly number[];
@@ -48,7 +49,7 @@ export async function initializeClassifier(
   const { classes, storedClasses, labelMap, ...open } = options;
   rejectUnknownOptions("initializeClassifier", options, ["container", "classes", "storedClasses", "labelMap"]);
   using weights = await openWeights(path, open);
-  const rows = rowsOf(weights, model, { classes, storedClasses, labelMap });
+  const rows = rowsOf(weights, model, { classes, storedClasses: storedClasses ?? runOf(weights)?.classes, labelMap });
   const before = rows === "keep" || model.head === undefined ? undefined : readHead(model);
   const report = loadWeights(model, weights, { partial: true });
   refuseWithoutEncoder(report, model);

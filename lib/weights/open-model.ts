@@ -9,12 +9,12 @@ import { type ClassifierConfig, classifierShapes, encoderConfig } from "../model
 import { type ModelOptions, PretrainModel } from "../models/pretrain.js";
 import type { RecognizedWeights } from "../models/recognize-weights.js";
 import { type PretrainConfig, parameterShapes, resolvePretrainConfig } from "../models/sizes.js";
-import type { PositionMode } from "../nn/position-table.js";
 import { detectLayout } from "./detect-layout.js";
 import { type HubPreprocessing, isHubFile, readHubConfig, readHubPreprocessing } from "./hub-config.js";
 import { inferClassifierConfig, inferPretrainConfig } from "./infer-config.js";
 import type { LoadReport } from "./load-report.js";
 import { executePlan, type LoadOptions, type LoadPlan, loadWeights, planLoad } from "./load-weights.js";
+import { type RunDescription, runOf } from "./run-description.js";
 import { argumentsConfig } from "./training-arguments.js";
 
 /** How a model is made from weights; fields of `config` win over what the file says. */
@@ -53,19 +53,37 @@ export async function openClassifier(
   options: OpenOptions<ClassifierConfig> = {},
 ): Promise<OpenedClassifier> {
   using weights = await openWeights(path, options);
-  const run = runOf(weights);
+  const { config, run, hub } = classifierOf(weights, options.config);
   const folder = isHubFile(weights.path) ? dirname(weights.path) : undefined;
-  const hub = folder === undefined ? undefined : readHubConfig(folder);
   const preprocessing = (folder === undefined ? undefined : readHubPreprocessing(folder)) ?? {};
-  const detected = detectLayout(weights);
-  const said = run ? classifierOfRun(run.model) : { ...argumentsConfig(weights.args), ...hub?.classifier };
-  checkAgreement(weights, detected.recognized, said);
-  const config = inferClassifierConfig(weights, detected, { ...said, ...options.config });
   const plan = planLoad(classifierShapes(config), weights, options);
   const model = new ClassifierModel(config, modelOptions(options, run));
   const report = loadInto(model, weights, plan);
-  const labels = config.classes > 0 && hub?.labels?.length === config.classes ? hub.labels : undefined;
+  const named = run?.classes ?? hub?.labels;
+  const labels = config.classes > 0 && named?.length === config.classes ? named : undefined;
   return { model, report, preprocessing, labels };
+}
+
+/**
+ * What weights say of the classifier, or feature extractor, that they make; nothing is loaded.
+ * @param path  as for `openClassifier`
+ * @param given  wins over what the file says
+ */
+export async function describeClassifier(
+  path: string,
+  given: Partial<ClassifierConfig> = {},
+): Promise<ClassifierConfig> {
+  using weights = await openWeights(path);
+  return classifierOf(weights, given).config;
+}
+
+function classifierOf(weights: Weights, given: Partial<ClassifierConfig> = {}) {
+  const run = runOf(weights);
+  const hub = isHubFile(weights.path) ? readHubConfig(dirname(weights.path)) : undefined;
+  const detected = detectLayout(weights);
+  const said = run ? classifierOfRun(run.model) : { ...argumentsConfig(weights.args), ...hub?.classifier };
+  checkAgreement(weights, detected.recognized, said);
+  return { run, hub, config: inferClassifierConfig(weights, detected, { ...said, ...given }) };
 }
 
 /**
@@ -134,22 +152,7 @@ function loadInto(model: ClassifierModel | PretrainModel, weights: Weights, plan
   }
 }
 
-type RunModel = Partial<PretrainConfig> & Partial<ClassifierConfig>;
-
-interface RunDescription {
-  readonly model: RunModel;
-  readonly position: PositionMode | undefined;
-}
-
-/** What a checkpoint of a run says of its model; undefined for other files. */
-function runOf(weights: Weights): RunDescription | undefined {
-  if (weights.format !== "checkpoint of a run") return undefined;
-  const state = JSON.parse(weights.metadata.get("videomae") as string);
-  if (typeof state.model === "object" && state.model !== null) {
-    return { model: state.model, position: state.config?.position };
-  }
-  throw new VideomaeError({ op: weights.path, expected: "a checkpoint with a model description", got: "one without" });
-}
+type RunModel = RunDescription["model"];
 
 function classifierOfRun(model: RunModel): Partial<ClassifierConfig> {
   if (model.classes !== undefined) return model;

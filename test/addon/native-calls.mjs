@@ -116,6 +116,19 @@ export function nativeCalls({ real, ints, bytes, f64, bf16, pick, chance }) {
       const gradientNorm = maybe(() => real([]));
       return { ...state, copies, ...table, ...values, gradientNorm, clipNorm: gradientNorm ? 1 : 0 };
     },
+    ema: () => {
+      const s = shape();
+      return { average: real(s), x: real(s), decay: f64([]) };
+    },
+    exchange: () => {
+      const s = shape();
+      return { a: real(s), b: real(s) };
+    },
+    mixClips: () => {
+      const [b, t, h, w] = [size(), some(), some(), some()];
+      const video = chance(0.5) ? bytes([b, t, h, w, 3]) : real([b, 3, t, h, w]);
+      return { video, lambda: real([b]), box: ints([b, 4], h + 2) };
+    },
     packWeight: () => ({ weight: real([size(), size()]) }),
     gradNorm: () => ({ x: real(shape()) }),
     cropResize: () => {

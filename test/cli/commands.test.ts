@@ -6,8 +6,7 @@ import { promisify } from "node:util";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parsePretrainConfig } from "#lib/config/pretrain-config.js";
-import { formatRecipe, loadRecipe } from "#lib/config/recipe-file.js";
-import { recipe } from "#lib/config/recipes.js";
+import { formatRecipe, loadRecipe, recipe } from "#lib/config/recipes.js";
 import { latestCheckpoint } from "#lib/io/checkpoint-folder.js";
 import { readJsonl } from "#lib/log/jsonl.js";
 import { devices } from "#lib/tensor/devices.js";
@@ -216,7 +215,8 @@ describe("pretrain, evaluate, reconstruct", () => {
     expect(stderr).toMatch(/6 clips, 8 x 32 x 32, 4 updates/);
     expect(stderr).toMatch(/step 4\/4 \| loss \d/);
     expect(latestCheckpoint(out)?.step).toBe(4);
-    expect(readJsonl(path.join(out, "log.jsonl")).map(({ step }) => step)).toEqual([undefined, 1, 2, 3, 4]);
+    const log = readJsonl(path.join(out, "log.jsonl")).map(({ event, step }) => event ?? step);
+    expect(log).toEqual(["note", "machine", 1, 2, 3, 4]);
     expect((await sharp(path.join(out, "loss.png")).metadata()).width).toBeGreaterThan(400);
   });
 

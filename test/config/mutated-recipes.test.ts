@@ -2,8 +2,7 @@
 // and nothing outside the recipe changes. VIDEOMAE_MUTATIONS says how many; 300 by default.
 import { expect, test } from "vitest";
 import { parsePretrainConfig } from "#lib/config/pretrain-config.js";
-import { formatRecipe, parseRecipe } from "#lib/config/recipe-file.js";
-import { recipes } from "#lib/config/recipes.js";
+import { formatRecipe, parseRecipe, recipes } from "#lib/config/recipes.js";
 import { VideomaeError } from "#lib/errors.js";
 import { RandomStream } from "#lib/random.js";
 

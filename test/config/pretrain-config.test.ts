@@ -1,11 +1,6 @@
 import { expect, test } from "vitest";
-import {
-  describePretrainOptions,
-  overrideOptions,
-  parsePretrainConfig,
-  planSteps,
-  recipeJsonSchema,
-} from "#lib/config/pretrain-config.js";
+import { parsePretrainConfig, planSteps, pretrainOptions } from "#lib/config/pretrain-config.js";
+import { overrideOptions } from "#lib/config/stage-options.js";
 import { VideomaeError } from "#lib/errors.js";
 
 test("defaults", () => {
@@ -49,7 +44,7 @@ test.each([
 });
 
 test("every option has a description; only data is required", () => {
-  const options = describePretrainOptions();
+  const options = pretrainOptions.describe();
   for (const { name, description } of options) expect(description, name).not.toBe("");
   expect(options.filter(({ required }) => required).map(({ name }) => name)).toEqual(["data"]);
   expect(options.find(({ name }) => name === "decoderMaskRatio")).toMatchObject({ default: 0.5 });
@@ -73,7 +68,7 @@ test("options on top replace those they exclude", () => {
 });
 
 test("what an option's values are", () => {
-  const kinds = Object.fromEntries(describePretrainOptions().map(({ name, kind }) => [name, kind]));
+  const kinds = Object.fromEntries(pretrainOptions.describe().map(({ name, kind }) => [name, kind]));
   expect(kinds).toMatchObject({
     ...{ lr: "number", framesTemplate: "string", recompute: "boolean", betas: "numbers", mask: "string" },
     ...{ resume: "string", clipNorm: "number" },
@@ -81,5 +76,5 @@ test("what an option's values are", () => {
 });
 
 test("the schema of recipes can be written as JSON Schema", () => {
-  expect(recipeJsonSchema()).toMatchObject({ type: "object", properties: { maskRatio: { default: 0.9 } } });
+  expect(pretrainOptions.jsonSchema()).toMatchObject({ type: "object", properties: { maskRatio: { default: 0.9 } } });
 });

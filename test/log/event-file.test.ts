@@ -1,5 +1,4 @@
 // Event files: framing and messages byte by byte, and TensorBoard's own reader where Python has it.
-import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
@@ -7,6 +6,7 @@ import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { EventFile } from "#lib/log/event-file.js";
 import { temporaryFolder } from "../temporary-folder.js";
+import { readEvents, skipWithoutTensorBoard } from "./read-events.js";
 
 const folder = temporaryFolder();
 
@@ -89,52 +89,35 @@ describe("an event file", () => {
     expect(() => new EventFile(file, 0)).toThrow(/no folder.*expected an event file that can be written/);
   });
 
-  const python = process.env.VIDEOMAE_PYTHON ?? "python3";
-  const haveReader = (() => {
-    try {
-      execFileSync(python, ["-c", "import tensorboard"], { stdio: "ignore" });
-      return true;
-    } catch {
-      console.log("skipped: no Python with TensorBoard; name one in VIDEOMAE_PYTHON");
-      return false;
-    }
-  })();
-
-  it.skipIf(!haveReader)("is read by TensorBoard, which drops the steps that a resumed run makes again", async () => {
-    const run = join(folder, "run");
-    const picture = await sharp({ create: { width: 6, height: 4, channels: 3, background: "red" } })
-      .png()
-      .toBuffer();
-    {
-      using first = new EventFile(run, 0, () => 1_700_000_000_000);
-      for (let step = 1; step <= 9; step++) first.scalars(step, { loss: 10 - step });
-    }
-    {
-      using second = new EventFile(run, 6, () => 1_700_000_100_000);
-      for (let step = 6; step <= 8; step++) second.scalars(step, { loss: 20 - step });
-      second.picture(8, "reconstruction", { bytes: picture, width: 6, height: 4 });
-    }
-    expect(readdirSync(run)).toHaveLength(2);
-    const script = `
-import json, sys
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-events = EventAccumulator(sys.argv[1], size_guidance={"scalars": 0, "images": 0})
-events.Reload()
-print(json.dumps({"scalars": [[e.step, e.value] for e in events.Scalars("loss")],
-                  "images": [[e.step, e.width, e.height, len(e.encoded_image_string)] for e in events.Images("reconstruction")]}))`;
-    const read = JSON.parse(
-      execFileSync(python, ["-c", script, run], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }),
-    );
-    expect(read.scalars).toEqual([
-      [1, 9],
-      [2, 8],
-      [3, 7],
-      [4, 6],
-      [5, 5],
-      [6, 14],
-      [7, 13],
-      [8, 12],
-    ]); // prettier-ignore
-    expect(read.images).toEqual([[8, 6, 4, picture.length]]);
-  });
+  it.skipIf(skipWithoutTensorBoard())(
+    "is read by TensorBoard, which drops the steps that a resumed run makes again",
+    async () => {
+      const run = join(folder, "run");
+      const picture = await sharp({ create: { width: 6, height: 4, channels: 3, background: "red" } })
+        .png()
+        .toBuffer();
+      {
+        using first = new EventFile(run, 0, () => 1_700_000_000_000);
+        for (let step = 1; step <= 9; step++) first.scalars(step, { loss: 10 - step });
+      }
+      {
+        using second = new EventFile(run, 6, () => 1_700_000_100_000);
+        for (let step = 6; step <= 8; step++) second.scalars(step, { loss: 20 - step });
+        second.picture(8, "reconstruction", { bytes: picture, width: 6, height: 4 });
+      }
+      expect(readdirSync(run)).toHaveLength(2);
+      const read = readEvents(run);
+      expect(read.scalars.loss).toEqual([
+        [1, 9],
+        [2, 8],
+        [3, 7],
+        [4, 6],
+        [5, 5],
+        [6, 14],
+        [7, 13],
+        [8, 12],
+      ]); // prettier-ignore
+      expect(read.images.reconstruction).toEqual([[8, 6, 4, picture.length]]);
+    },
+  );
 });

@@ -9,8 +9,9 @@ import { type PretrainModel, pretrainModel } from "#lib/models/pretrain.js";
 import { AdamW, parameterGroups } from "#lib/optim/adamw.js";
 import { RandomStream } from "#lib/random.js";
 import { memory, resetPeakMemory } from "#lib/tensor/memory.js";
-import { pretrain } from "#lib/train/pretrain.js";
-import { loadPretrainModel, restorePretrainState } from "#lib/train/pretrain-state.js";
+import { loadPretrainModel } from "#lib/train/load-pretrain.js";
+import { pretrain, pretrainStage } from "#lib/train/pretrain.js";
+import { restoreRun } from "#lib/train/run-state.js";
 import { makeClips } from "../../examples/make-clips.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
@@ -157,7 +158,7 @@ let optimizer: AdamW;
 /** Opens the mutant in both ways that the package does. Returns the error, when it is one that users get. */
 function load(): VideomaeError | undefined {
   try {
-    restorePretrainState(openCheckpoint(mutant), model, optimizer);
+    restoreRun(openCheckpoint(mutant), pretrainStage, model, optimizer);
     loadPretrainModel(mutant).model.dispose();
     return undefined;
   } catch (error) {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { parsePretrainConfig } from "#lib/config/pretrain-config.js";
 import { numericsOf } from "#lib/train/numerics.js";
-import { differences } from "#lib/train/pretrain-state.js";
+import { differences } from "#lib/train/run-state.js";
 import { hasEmulator } from "../devices.js";
 
 describe("the numerics of a run", () => {
@@ -25,9 +25,9 @@ describe("the numerics of a run", () => {
       data: { videos: 1, list: "a" },
     };
     const elsewhere = { ...run, numerics: { ...here, matrixLibrary: "cuBLASLt 13.1.1" } };
-    expect(differences(elsewhere, { ...run, numerics: here })).toEqual([
+    expect(differences(elsewhere, { ...run, numerics: here }, [])).toEqual([
       'resumed with matrixLibrary "none" where the run had "cuBLASLt 13.1.1": its numbers will differ',
     ]);
-    expect(differences(elsewhere, elsewhere)).toEqual([]);
+    expect(differences(elsewhere, elsewhere, [])).toEqual([]);
   });
 });

@@ -96,6 +96,7 @@ it("refuses to start over when every checkpoint is damaged, and a damaged one th
   expect(readdirSync(path.join(run.out, "previous-1")).sort()).toEqual([
     "checkpoint-2.safetensors",
     "checkpoint-best.safetensors",
+    expect.stringMatching(/^events\.out\.tfevents\./),
     "log.jsonl",
   ]);
 });

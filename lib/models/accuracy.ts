@@ -52,6 +52,12 @@ export class Accuracy {
     return this.#top5 / this.#clips;
   }
 
+  /** The confusion row by row: (K)(K). */
+  rows(): number[][] {
+    const { classes, confusion } = this;
+    return Array.from({ length: classes }, (_, k) => [...confusion.subarray(k * classes, (k + 1) * classes)]);
+  }
+
   /** For each class: its clips, and how many of them were recognised. */
   perClass(): { clips: number; correct: number }[] {
     const { classes, confusion } = this;

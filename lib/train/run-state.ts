@@ -1,25 +1,44 @@
-// What a pre-training run keeps between processes, and how it is put into and taken out of a checkpoint.
+// What a run of any stage keeps between processes, and how it is put into and taken out of a checkpoint. A checkpoint
+// knows its stage.
 
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { type PretrainRunConfig, parsePretrainConfig } from "../config/pretrain-config.js";
+import type { RunConfig } from "../config/run-options.js";
+import type { StageName } from "../config/stage-options.js";
 import { isQuarantineState, type QuarantineState } from "../data/quarantine.js";
 import type { Source } from "../data/source.js";
 import { VideomaeError } from "../errors.js";
-import { type Checkpoint, type CheckpointState, openCheckpoint, writeCheckpoint } from "../io/checkpoint.js";
-import { PretrainModel } from "../models/pretrain.js";
-import { type PretrainConfig, parameterShapes, resolvePretrainConfig } from "../models/sizes.js";
+import { type Checkpoint, type CheckpointState, writeCheckpoint } from "../io/checkpoint.js";
+import type { Module } from "../nn/module.js";
 import type { AdamW } from "../optim/adamw.js";
+import type { ParameterEma } from "../optim/ema.js";
 import type { CosineScheduleOptions } from "../optim/schedule.js";
 import type { SaveRecord } from "./checkpoint-saver.js";
-import type { Compute } from "./compute.js";
 import type { GuardState } from "./guards.js";
 import type { Numerics } from "./numerics.js";
 
+/** How what a stage's checkpoints say is read. */
+export interface Stage<C extends RunConfig = RunConfig, D extends object = object> {
+  readonly name: StageName;
+  /** The options, every one checked; `op` is what messages call the checkpoint. */
+  parse(options: unknown, op?: string): C;
+  /** The description of the model, checked. */
+  describe(model: object): D;
+  /** Options that no number of this stage depends on, or that are compared as the model's description. */
+  readonly neutral: readonly string[];
+}
+
+/** A model that can be trained. */
+export interface TrainedModel<D extends object = object> extends Module {
+  /** Everything that decides its parameters and its arithmetic. */
+  readonly config: D;
+}
+
 /** The state beside the tensors. */
-export interface PretrainState extends CheckpointState {
-  readonly config: PretrainRunConfig;
-  readonly model: PretrainConfig;
+export interface RunState<C extends RunConfig = RunConfig, D extends object = object> extends CheckpointState {
+  readonly stage: StageName;
+  readonly config: C;
+  readonly model: D;
   /** Updates the optimiser applied; less than `step` when some were skipped. */
   readonly updates: number;
   readonly schedules: Schedules;
@@ -28,6 +47,10 @@ export interface PretrainState extends CheckpointState {
   readonly best?: { readonly step: number; readonly loss: number };
   readonly logBytes: number;
   readonly numerics: Numerics;
+  /** Names of a classifier's classes, by number. */
+  readonly classes?: readonly string[];
+  /** The update after which the model was last validated. */
+  readonly validated?: number;
 }
 
 /** All that defines the schedules. */
@@ -63,6 +86,7 @@ const schedule = z.object({
 
 /** The fields of the state that a resumed run computes with; the options have a schema of their own. */
 const stateSchema = z.object({
+  stage: text.default("pretrain"), // what it was before there was another
   updates: count,
   schedules: z.object({ learningRate: schedule, weightDecay: schedule }),
   data: z.object({
@@ -74,6 +98,8 @@ const stateSchema = z.object({
     ...{ smoothed: z.object({ sum: z.number(), weight: z.number() }), recent: z.array(z.number()) },
   }),
   best: z.object({ step: count, loss: z.number() }).optional(),
+  classes: z.array(text).optional(),
+  validated: count.optional(),
   logBytes: count,
   numerics: z.object({
     ...{ package: text, instructionSet: text, decoder: text },
@@ -82,57 +108,69 @@ const stateSchema = z.object({
   }),
 });
 
-/** The state of a checkpoint, every field checked. */
-export function pretrainStateOf({ path, state }: Pick<Checkpoint, "path" | "state">): PretrainState {
+/**
+ * The state of a checkpoint, every field checked.
+ * @throws VideomaeError when it is of another stage
+ */
+export function stateOf<C extends RunConfig, D extends object>(
+  { path, state }: Pick<Checkpoint, "path" | "state">,
+  stage: Stage<C, D>,
+): RunState<C, D> {
   const op = `checkpoint ${path}`;
   if (typeof state.model !== "object" || state.model === null) {
-    throw new VideomaeError({ op, expected: "a pre-training checkpoint", got: "one without a model description" });
+    throw new VideomaeError({ op, expected: `a ${stage.name} checkpoint`, got: "one without a model description" });
   }
   const result = stateSchema.safeParse(state);
   if (!result.success) {
     const [{ path: field, message }] = result.error.issues;
     throw new VideomaeError({
       op: `${op}: ${field.join(".")}`,
-      expected: "the state of a pre-training run",
+      expected: `the state of a ${stage.name} run`,
       got: message,
+    });
+  }
+  if (result.data.stage !== stage.name) {
+    throw new VideomaeError({
+      op,
+      expected: `a checkpoint of videomae ${stage.name}`,
+      got: `one of videomae ${result.data.stage}`,
+      hint: "choose another folder with --out; to begin with the weights of another stage give --weights",
     });
   }
   return {
     ...state,
     ...result.data,
-    config: parsePretrainConfig(state.config, op),
-    model: resolvePretrainConfig(state.model),
+    stage: stage.name,
+    config: stage.parse(state.config, op),
+    model: stage.describe(state.model),
   };
 }
 
-/** The options that no number depends on, or that are compared as the model's description or as numerics. */
-const neutralOptions: ReadonlySet<keyof PretrainRunConfig> = new Set([
-  ...(["out", "resume", "keep", "saveEvery", "logEvery", "maxSkips", "spikeRatio"] as const),
+/** The options that no number of any stage depends on, or that are compared as the model's description or as numerics. */
+const neutralOptions: readonly (keyof RunConfig)[] = [
   ...([
-    "maxBadFraction",
-    "decodeTimeout",
-    "workers",
-    "threads",
-    "recompute",
-    "decoder",
-    "device",
-    "dtype",
-    "model",
-    "image",
-    "patch",
-    "tubelet",
-    "frames",
+    "out",
+    "resume",
+    "keep",
+    "saveEvery",
+    "saveEpochs",
+    "logEvery",
+    "tensorboard",
+    "maxSkips",
+    "spikeRatio",
   ] as const),
-  ...(["width", "depth", "heads", "decoderWidth", "decoderDepth", "decoderHeads"] as const),
-  ...(["dropPath", "normalizeTarget"] as const),
-]);
+  ...(["maxBadFraction", "decodeTimeout", "workers", "threads", "recompute", "decoder", "device", "dtype"] as const),
+];
 
 /** What a run's numbers depend on. */
-type Basis = Pick<PretrainState, "config" | "numerics" | "schedules"> & { data: Pick<DataState, "videos" | "list"> };
+type Basis = Pick<RunState, "config" | "numerics" | "schedules"> & { data: Pick<DataState, "videos" | "list"> };
 
-/** Why a resumed run will not give the numbers of one never stopped: one sentence a reason. */
-export function differences(before: Basis, now: Basis): string[] {
-  const fixed = differing(fixedBasis(before), fixedBasis(now));
+/**
+ * Why a resumed run will not give the numbers of one never stopped: one sentence a reason.
+ * @param neutral  options of the stage that need no word
+ */
+export function differences(before: Basis, now: Basis, neutral: readonly string[]): string[] {
+  const fixed = differing(fixedBasis(before, neutral), fixedBasis(now, neutral));
   // Other options make another schedule; only one that differs for no other reason is worth a word.
   return fixed.length > 0 ? fixed : differing(schedulesOf(before), schedulesOf(now));
 }
@@ -145,11 +183,10 @@ function differing(before: Record<string, unknown>, now: Record<string, unknown>
     );
 }
 
-function fixedBasis({ config, numerics, data }: Basis): Record<string, unknown> {
+function fixedBasis({ config, numerics, data }: Basis, neutral: readonly string[]): Record<string, unknown> {
+  const without = new Set<string>([...neutralOptions, ...neutral]);
   return {
-    ...Object.fromEntries(
-      Object.entries(config).filter(([option]) => !neutralOptions.has(option as keyof PretrainRunConfig)),
-    ),
+    ...Object.fromEntries(Object.entries(config).filter(([option]) => !without.has(option))),
     ...numerics,
     videos: data.videos,
     "list of videos": data.list,
@@ -168,17 +205,21 @@ function show(value: unknown): string {
 }
 
 /** The parts of the state that are not those of the model, the optimiser and the save itself. */
-export type RunState = Pick<PretrainState, "config" | "schedules" | "data" | "guards" | "numerics">;
+export type RunSnapshot = Pick<
+  RunState,
+  "stage" | "config" | "schedules" | "data" | "guards" | "numerics" | "classes" | "validated"
+>;
 
 /** Writes a checkpoint. */
-export function savePretrainState(
+export function saveRun(
   path: string,
   record: SaveRecord,
-  run: RunState,
-  model: PretrainModel,
+  run: RunSnapshot,
+  model: TrainedModel,
   optimizer: AdamW,
+  ema: ParameterEma | undefined,
 ): void {
-  const state: PretrainState = {
+  const state: RunState = {
     ...record,
     ...run,
     seed: run.config.seed,
@@ -196,68 +237,39 @@ export function savePretrainState(
     })),
     expAvg: optimizer.moments("expAvg"),
     expAvgSq: optimizer.moments("expAvgSq"),
+    average: ema?.averages(),
   });
 }
 
 /**
  * Puts a checkpoint's weights and moments into a model and its optimiser, closes it, and returns its state and path.
- * @throws VideomaeError when the checkpoint is of another model
+ * @throws VideomaeError when the checkpoint is of another stage or model
  */
-export function restorePretrainState(
+export function restoreRun<C extends RunConfig, M extends TrainedModel>(
   checkpoint: Checkpoint,
-  model: PretrainModel,
+  stage: Stage<C, M["config"]>,
+  model: M,
   optimizer: AdamW,
-): PretrainState & { readonly path: string } {
+  ema?: ParameterEma,
+): RunState<C, M["config"]> & { readonly path: string } {
   using _checkpoint = checkpoint;
-  const state = pretrainStateOf(checkpoint);
+  const state = stateOf(checkpoint, stage);
   const differing = Object.entries(model.config).filter(
-    ([key, value]) => state.model[key as keyof PretrainConfig] !== value,
+    ([key, value]) => state.model[key as keyof typeof state.model] !== value,
   );
   if (differing.length > 0) {
     const [key, value] = differing[0];
     throw new VideomaeError({
       op: checkpoint.path,
       expected: `a checkpoint of a model with ${key} ${value}`,
-      got: `${key} ${state.model[key as keyof PretrainConfig]}`,
+      got: `${key} ${state.model[key as keyof typeof state.model]}`,
       hint: "resume with the options the run was started with, or choose another folder with --out",
     });
   }
   model.load(new Map(checkpoint.names("model").map((name) => [name, checkpoint.read("model", name)])));
   optimizer.restore(state.updates, (kind, name) => checkpoint.read(kind, name));
+  // A run that did not average until now begins with its weights.
+  const averaged = checkpoint.names("average").length > 0 ? "average" : "model";
+  ema?.restore((name) => checkpoint.read(averaged, name));
   return { ...state, path: checkpoint.path };
-}
-
-/**
- * A model with a checkpoint's weights, for evaluation. The caller disposes of it.
- * @param compute  where the model is and in what it computes, whatever the run did: by default the CPU, in f32
- */
-export function loadPretrainModel(
-  path: string,
-  compute: Partial<Compute> = {},
-): { model: PretrainModel; state: PretrainState } {
-  using checkpoint = openCheckpoint(path);
-  const state = pretrainStateOf(checkpoint);
-  checkShapes(checkpoint, state.model);
-  const model = new PretrainModel(state.model, { ...compute, position: state.config.position, initialize: false });
-  try {
-    model.load(new Map(checkpoint.names("model").map((name) => [name, checkpoint.read("model", name)])));
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
-  return { model: model.train(false), state };
-}
-
-/** Checks that a checkpoint holds the weights of a model before any memory is taken for it. */
-function checkShapes(checkpoint: Checkpoint, config: PretrainConfig): void {
-  const stored = checkpoint.names("model").length;
-  const expected = config.depth + config.decoderDepth <= stored ? parameterShapes(config) : undefined;
-  const differing = expected?.find(([name, shape]) => `${shape}` !== `${checkpoint.shape("model", name)}`);
-  if (expected?.length === stored && differing === undefined) return;
-  throw new VideomaeError({
-    op: `checkpoint ${checkpoint.path}`,
-    expected: "the weights of the model it describes",
-    got: differing === undefined ? `${stored} weights` : `another shape of ${differing[0]}`,
-    hint: "the file was not written by videomae: use another checkpoint",
-  });
 }

@@ -1,0 +1,64 @@
+// The kinds of stages that a recipe can name: for each its options, its named recipes, and what runs it. Another kind is
+// another line.
+
+import { classifierRecipes } from "../config/finetune-recipes.js";
+import { RecipeBook } from "../config/recipe-book.js";
+import { pretrainRecipes } from "../config/recipes.js";
+import type { StageOptions } from "../config/stage-options.js";
+import { finetune, postPretrain } from "../train/finetune.js";
+import { pretrain } from "../train/pretrain.js";
+import type { RunControl, RunSummary } from "../train/training-run.js";
+import { accuracyOptions, measureAccuracy } from "./accuracy-stage.js";
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** What is told of a stage while it runs. */
+export type StageControl = RunControl<{ readonly config: { readonly frames: number; readonly image: number } }>;
+
+/** What a stage has come to: done when all its steps are. */
+export type StageResult = Pick<RunSummary, "steps" | "done" | "checkpoint">;
+
+/** How stages of one kind are checked and run. */
+export interface StageKind {
+  /** As commands call it. */
+  readonly name: string;
+  readonly options: Pick<StageOptions<never>, "describe" | "mistakeInPart">;
+  /**
+   * The options of a named recipe.
+   * @throws VideomaeError for a name that is none
+   */
+  recipe(name: string): Options;
+  /** The option that takes the checkpoint of an earlier stage; none where the kind begins with fresh weights. */
+  readonly handOver: string | undefined;
+  /** Whether it leaves checkpoints that a later stage can begin with. */
+  readonly trains: boolean;
+  /** Runs it, or goes on with it; `options.out` is its folder. */
+  run(options: Options, control: StageControl): Promise<StageResult>;
+}
+
+/** A training; its options are checked by `run`, whatever their static type. */
+function training<O extends object>(
+  book: RecipeBook<O>,
+  run: (options: never, control: StageControl) => Promise<RunSummary>,
+  handOver?: string,
+): StageKind {
+  return {
+    name: book.options.stage,
+    options: book.options,
+    recipe: (name) => book.recipe(name).options as Options,
+    handOver,
+    trains: true,
+    run: (options, control) => run(options as never, control),
+  };
+}
+
+export const stageKinds = {
+  pretrain: training(pretrainRecipes, pretrain),
+  "post-pretrain": training(classifierRecipes["post-pretrain"], postPretrain, "weights"),
+  finetune: training(classifierRecipes.finetune, finetune, "weights"),
+  accuracy: {
+    ...{ name: "accuracy", options: accuracyOptions, handOver: "weights", trains: false },
+    recipe: (name) => new RecipeBook<Options>(accuracyOptions, {}).recipe(name).options,
+    run: measureAccuracy,
+  },
+} as const satisfies Readonly<Record<string, StageKind>>;

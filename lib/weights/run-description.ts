@@ -1,0 +1,27 @@
+// What the checkpoint of a run says of its weights.
+
+import { VideomaeError } from "../errors.js";
+import type { Weights } from "../io/weights.js";
+import type { ClassifierConfig } from "../models/classifier-config.js";
+import type { PretrainConfig } from "../models/sizes.js";
+import type { PositionMode } from "../nn/position-table.js";
+
+export interface RunDescription {
+  readonly model: Partial<PretrainConfig> & Partial<ClassifierConfig>;
+  readonly position: PositionMode | undefined;
+  /** Names of a classifier's classes, by number. */
+  readonly classes: readonly string[] | undefined;
+}
+
+/**
+ * The description in a checkpoint; undefined for other files.
+ * @throws VideomaeError for a checkpoint without one
+ */
+export function runOf(weights: Weights): RunDescription | undefined {
+  if (weights.format !== "checkpoint of a run") return undefined;
+  const { model, config, classes } = JSON.parse(weights.metadata.get("videomae") as string);
+  if (typeof model === "object" && model !== null) {
+    return { model, position: config?.position, classes: Array.isArray(classes) ? classes : undefined };
+  }
+  throw new VideomaeError({ op: weights.path, expected: "a checkpoint with a model description", got: "one without" });
+}
