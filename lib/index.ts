@@ -15,6 +15,7 @@ export { gradEnabled, noGrad, withGrad } from "./autograd/grad-mode.js";
 export type { VectorJacobianProduct } from "./autograd/node.js";
 export { type RandomKey, randomKey, withRandomKey } from "./autograd/random-key.js";
 export { type PretrainRunConfig, type PretrainRunOptions, parsePretrainConfig } from "./config/pretrain-config.js";
+export { type ProbeRunConfig, type ProbeRunOptions, parseProbeConfig } from "./config/probe-config.js";
 export {
   formatRecipe,
   loadRecipe,

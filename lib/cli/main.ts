@@ -34,6 +34,11 @@ const commands: readonly (readonly [name: string, description: string, load: () 
     async () => (await import("./features.js")).featuresCommand(),
   ],
   [
+    "probe",
+    "what the features of a frozen encoder tell of classes: a linear or an attentive probe",
+    async () => (await import("./probe.js")).probeCommand(),
+  ],
+  [
     "inspect",
     "look into data, models and weights before a run",
     async () => (await import("./inspect.js")).inspectCommand(),

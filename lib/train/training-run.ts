@@ -7,7 +7,15 @@ import path from "node:path";
 import type { StepInputs } from "../autograd/compile-step.js";
 import type { RecipeBook } from "../config/recipe-book.js";
 import type { RunConfig, StepPlan } from "../config/run-options.js";
-import { type BadFile, type ClipBatch, loader, type PartReport, type VideoDataset } from "../data/loader.js";
+import {
+  type BadFile,
+  type ClipBatch,
+  type Loader,
+  type LoaderOptions,
+  loader,
+  type PartReport,
+  type VideoDataset,
+} from "../data/loader.js";
 import { AdamW } from "../optim/adamw.js";
 import { cosineSchedule, scaleLearningRate } from "../optim/schedule.js";
 import { emptyCache } from "../tensor/memory.js";
@@ -57,6 +65,9 @@ export interface RunSummary {
   readonly data: readonly PartReport[];
 }
 
+/** Gives batches, and what a checkpoint and the log are told of them. */
+export type BatchSource = Pick<Loader, "stepsPerEpoch" | "quarantine" | "report"> & AsyncIterable<ClipBatch>;
+
 /** What a stage trains, and on what. */
 export interface RunRecipe<C extends RunConfig, M extends TrainedModel, I extends StepInputs> {
   readonly stage: Stage<C, M["config"]>;
@@ -66,6 +77,8 @@ export interface RunRecipe<C extends RunConfig, M extends TrainedModel, I extend
   plan(stepsPerEpoch: number): StepPlan;
   readonly objective: Objective<M, I>;
   readonly dataset: VideoDataset;
+  /** What batches are made by; default the loader of the data set. */
+  readonly batches?: (options: LoaderOptions) => BatchSource;
   /** Makes inputs of a batch; tensors among them that are not the batch's own are disposed of after the step. */
   inputsOf(batch: ClipBatch): I;
   /** What the user should know of model and data. */
@@ -92,7 +105,8 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
   });
   const { device } = optimizer;
   emptyCache(device); // the parameters' own blocks, now that the optimiser has gathered them
-  const plan = recipe.plan(loader(dataset, { batchSize }).stepsPerEpoch / accumulate);
+  const { batches: load = (options: LoaderOptions) => loader(dataset, options) } = recipe;
+  const plan = recipe.plan(load({ batchSize }).stepsPerEpoch / accumulate);
   const schedules = schedulesOf(config, plan);
   const numerics = await numericsOf(config);
   const list = { videos: dataset.length, list: listHash(dataset.sources) };
@@ -124,7 +138,7 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
   );
   const firstBatch = before?.data.nextBatch ?? 0;
   const { workers, decoder, decodeTimeout, maxBadFraction } = config;
-  const batches = loader(dataset, {
+  const batches = load({
     ...{ batchSize, seed, workers, decoder, decodeTimeout, maxBadFraction, quarantine: before?.data.quarantine },
     startStep: firstBatch,
     steps: Math.max(0, plan.steps - start) * accumulate,
