@@ -14,6 +14,8 @@ export { defineOp, type Save } from "./autograd/define-op.js";
 export { gradEnabled, noGrad, withGrad } from "./autograd/grad-mode.js";
 export type { VectorJacobianProduct } from "./autograd/node.js";
 export { type RandomKey, randomKey, withRandomKey } from "./autograd/random-key.js";
+export { type FinetuneRunConfig, type FinetuneRunOptions, parseFinetuneConfig } from "./config/finetune-config.js";
+export { type FinetuneRecipeOptions, finetuneRecipes, postPretrainRecipes } from "./config/finetune-recipes.js";
 export { type PretrainRunConfig, type PretrainRunOptions, parsePretrainConfig } from "./config/pretrain-config.js";
 export { type ProbeRunConfig, type ProbeRunOptions, parseProbeConfig } from "./config/probe-config.js";
 export {
@@ -155,11 +157,14 @@ export {
 export { nativeOp } from "./tensor/native-op.js";
 export { scope, unscoped } from "./tensor/scope.js";
 export { keep, Tensor } from "./tensor/tensor.js";
+export { type FinetuneControl, type FinetuneSummary, finetune, postPretrain } from "./train/finetune.js";
 export { loadPretrainModel } from "./train/load-pretrain.js";
 export { forecastMemory, type MemoryForecast } from "./train/memory-forecast.js";
 export { masksOf, type PretrainControl, type PretrainSummary, pretrain } from "./train/pretrain.js";
 
 export type { TrainingStep } from "./train/training-loop.js";
+export type { Measured, RunControl, RunSummary } from "./train/training-run.js";
+export type { ClassifierValidation } from "./train/validate-classifier.js";
 export type { HubPreprocessing } from "./weights/hub-config.js";
 export { type HeadOrigin, type InitializeOptions, initializeClassifier } from "./weights/initialize-classifier.js";
 export { describeReport, type LoadReport, type Mismatch } from "./weights/load-report.js";

@@ -13,6 +13,16 @@ const commands: readonly (readonly [name: string, description: string, load: () 
     async () => (await import("./pretrain.js")).pretrainCommand(),
   ],
   [
+    "finetune",
+    "train a classifier on labelled clips, from pre-trained weights",
+    async () => (await import("./finetune.js")).finetuneCommand(),
+  ],
+  [
+    "post-pretrain",
+    "train a classifier on the merged classes of several data sets, to be fine-tuned later",
+    async () => (await import("./finetune.js")).postPretrainCommand(),
+  ],
+  [
     "reconstruct",
     "show what a pre-trained model makes of a clip",
     async () => (await import("./reconstruct.js")).reconstructCommand(),
@@ -50,7 +60,7 @@ const commands: readonly (readonly [name: string, description: string, load: () 
   ],
   [
     "recipes",
-    "named recipes for pretrain, as YAML to start from",
+    "named recipes of the commands that train, as YAML to start from",
     async () => (await import("./recipes.js")).recipesCommand(),
   ],
   [
@@ -84,8 +94,18 @@ function throwing(command: Command): Command {
 async function mistakeText(error: CommanderError): Promise<string> {
   const [first, ...rest] = error.message.replace(/^error: /, "").split("\n");
   const flag = error.code === "commander.unknownOption" ? /'(--[^']+)'/.exec(first)?.[1] : undefined;
-  const hint = flag && (await import("../config/official-options.js")).adviceOnKey(flag, await spelling());
+  const hint = flag && (await adviceOf(process.argv[2]))(flag, await spelling());
   return [first, hint ? `Hint: ${hint}` : rest.join(" ")].filter(Boolean).join(". ");
+}
+
+/** What is known of published options under the names that a command does not have. */
+async function adviceOf(
+  command: string,
+): Promise<(flag: string, spell: (name: string) => string) => string | undefined> {
+  if (command !== "finetune" && command !== "post-pretrain") {
+    return (await import("../config/official-options.js")).adviceOnKey;
+  }
+  return (await import("../config/official-finetune-options.js")).adviceOnClassifierKey;
 }
 
 async function spelling(): Promise<(name: string) => string> {

@@ -50,6 +50,7 @@ async function showTraining<C extends ShownConfig>(work: TrainingWork<C>, signal
         );
         progress = new Progress({ total: steps, start });
       },
+      onValidation: (step, { fields }) => say(`\nafter update ${step}: ${measuredText(fields)}`),
       onStep: (step) => progress?.update({ ...step, lr: step.learningRate, badFiles }),
       onNote: say,
       onBadFile: ({ source, reason, bad }) => {
@@ -102,6 +103,12 @@ function introduce<C extends ShownConfig>({
   if (limit === undefined || total <= limit) return { lines, warning: undefined };
   const advice = `${recompute ? "give" : "give --recompute, or"} a smaller --batch-size with a larger --accumulate`;
   return { lines, warning: `warning: ${memory}, so the run may be killed: ${advice}` };
+}
+
+function measuredText({ top1, top5, loss, clips, failed }: Readonly<Record<string, number>>): string {
+  const percent = (fraction: number) => `${(100 * fraction).toFixed(2)} %`;
+  const unread = failed > 0 ? `, ${failed} not read` : "";
+  return `top-1 ${percent(top1)}, top-5 ${percent(top5)}, loss ${loss.toFixed(4)} on ${clips} clips${unread}`;
 }
 
 function lossPoints(log: string): LossPoint[] {

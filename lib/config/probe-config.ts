@@ -33,6 +33,7 @@ const shape = {
     .describe("what is learnt: a linear layer, or attention to all tokens"),
   classes: z.string().default("").describe("file with the name of a class a line (default: a folder's own names)"),
   validation: z.string().default("").describe("labelled list or folder to measure accuracy on"),
+  validateEpochs: count().default(10).describe("epochs between two measurements; each is saved"),
   features: z.string().default("").describe("folder that features are kept in, for several runs (default: in out)"),
   heads: count().optional().describe("attention heads of an attentive probe (default: the encoder's)"),
   smoothing: z.number().min(0).lt(1).default(0).describe("label smoothing"),

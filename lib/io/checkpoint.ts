@@ -2,6 +2,7 @@
 //
 //   model.<name>                  master weights, f32
 //   optimizer.exp_avg.<name>      first moments of AdamW, f32      optimizer.exp_avg_sq.<name>   second moments, f32
+//   average.<name>                averaged weights, f32, where a run averages them
 //   __metadata__.videomae         JSON: format, version, step, epoch, seed, config and whatever else the run keeps
 //   __metadata__.videomae.sha256  hash over that JSON, the tensors' names and shapes, and all tensor bytes
 //
@@ -23,10 +24,18 @@ export const CHECKPOINT_VERSION = 2;
 const FORMAT = "videomae-checkpoint";
 const STATE_KEY = "videomae";
 const HASH_KEY = "videomae.sha256";
-const prefixes = { model: "model.", expAvg: "optimizer.exp_avg.", expAvgSq: "optimizer.exp_avg_sq." } as const;
+const prefixes = {
+  model: "model.",
+  expAvg: "optimizer.exp_avg.",
+  expAvgSq: "optimizer.exp_avg_sq.",
+  average: "average.",
+} as const;
 
 /** What a checkpoint holds for each parameter. */
 export type CheckpointPart = keyof typeof prefixes;
+
+/** What the names of weights in a checkpoint's file begin with: those that were trained, and their averages. */
+export const weightPrefixes = { model: prefixes.model, average: prefixes.average } as const;
 
 /** A parameter or moment, f32, row-major. When it is written `data` may be a getter that copies: see `writeCheckpoint`. */
 export interface CheckpointTensor {
@@ -52,6 +61,7 @@ export interface CheckpointContent {
   readonly model: Iterable<CheckpointTensor>;
   readonly expAvg: Iterable<CheckpointTensor>;
   readonly expAvgSq: Iterable<CheckpointTensor>;
+  readonly average?: Iterable<CheckpointTensor>;
 }
 
 /**
@@ -61,7 +71,7 @@ export interface CheckpointContent {
 export function writeCheckpoint(path: string, content: CheckpointContent): void {
   const tensors: StoredTensor[] = [];
   for (const part of Object.keys(prefixes) as CheckpointPart[]) {
-    for (const tensor of content[part]) {
+    for (const tensor of content[part] ?? []) {
       const { name, shape } = tensor;
       tensors.push({
         ...{ name: prefixes[part] + name, dtype: "F32", shape },

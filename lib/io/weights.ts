@@ -11,7 +11,7 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { VideomaeError } from "../errors.js";
 import { explainFileError } from "./atomic-file.js";
-import { isRunCheckpoint, openCheckpoint } from "./checkpoint.js";
+import { isRunCheckpoint, openCheckpoint, weightPrefixes } from "./checkpoint.js";
 import { latestCheckpoint } from "./checkpoint-folder.js";
 import { openPytorch, type PlainValue, PytorchFile } from "./pytorch/pytorch-file.js";
 import { recognizeFile } from "./recognize-file.js";
@@ -29,7 +29,10 @@ export type WeightsFormat =
   | "pytorch in several files";
 
 export interface OpenWeightsOptions {
-  /** Which dict of tensors of a PyTorch file; by default `model`, `module`, `state_dict`, or the saved object itself. */
+  /**
+   * Which dict of tensors of a PyTorch file; by default `model`, `module`, `state_dict`, or the saved object itself. Of a
+   * checkpoint `model`, the weights as trained, or `average`; by default the averages where it has them.
+   */
   readonly container?: string;
 }
 
@@ -37,7 +40,7 @@ export interface OpenWeightsOptions {
 export class Weights implements TensorFile {
   readonly path: string;
   readonly format: WeightsFormat;
-  /** Where in the file the weights lie: the key of a dict, or `model` for a checkpoint of a run. */
+  /** Where in the file the weights lie: the key of a dict, or `model` or `average` for a checkpoint of a run. */
   readonly container: string | undefined;
   /** All keys that a PyTorch file has tensors under. */
   readonly containers: readonly string[];
@@ -52,16 +55,17 @@ export class Weights implements TensorFile {
   readonly #prefix: string;
 
   /** @internal Use `openWeights`. */
-  constructor(path: string, file: TensorFile) {
+  constructor(path: string, file: TensorFile, { container }: OpenWeightsOptions = {}) {
     this.path = path;
     this.#file = file;
     const source = file instanceof ShardedTensors ? file.shards[0] : file;
     const saved = source instanceof PytorchFile ? source : undefined;
     const metadata = source instanceof SafetensorsFile ? source.metadata : undefined;
     const run = file instanceof SafetensorsFile && isRunCheckpoint(file);
-    this.#prefix = run ? "model." : "";
+    const part = run ? runPart(path, file, container) : undefined;
+    this.#prefix = part === undefined ? "" : weightPrefixes[part];
     this.format = formatOf(file, run);
-    this.container = run ? "model" : saved?.container;
+    this.container = part ?? saved?.container;
     this.containers = saved?.containers ?? [];
     this.others = saved?.others ?? [];
     this.metadata = saved?.metadata ?? metadata ?? new Map();
@@ -101,6 +105,17 @@ export class Weights implements TensorFile {
   }
 }
 
+type RunPart = keyof typeof weightPrefixes;
+
+function runPart(path: string, file: TensorFile, asked: string | undefined): RunPart {
+  const held = (Object.keys(weightPrefixes) as RunPart[]).filter((part) =>
+    file.names.some((name) => name.startsWith(weightPrefixes[part])),
+  );
+  const part = asked === undefined ? (held.at(-1) ?? "model") : held.find((name) => name === asked);
+  if (part !== undefined) return part;
+  throw new VideomaeError({ op: path, expected: `container ${held.join(" or ")}`, got: `"${asked}"` });
+}
+
 function formatOf(file: TensorFile, run: boolean): WeightsFormat {
   if (file instanceof PytorchFile) return file.format;
   if (!(file instanceof ShardedTensors)) return run ? "checkpoint of a run" : "safetensors";
@@ -119,17 +134,19 @@ export async function openWeights(path: string, options: OpenWeightsOptions = {}
   return new Weights(
     found,
     sharded ? await openSharded(found, (p) => openFile(p, options)) : await openFile(found, options),
+    options,
   );
 }
 
 async function openFile(path: string, { container }: OpenWeightsOptions): Promise<TensorFile> {
   const kind = recognizeFile(path);
   if (kind === "pytorch") return openPytorch(path, { container });
-  if (container !== undefined) {
+  const file = openSafetensors(path);
+  if (!isRunCheckpoint(file)) {
+    if (container === undefined) return file;
+    file.close();
     throw new VideomaeError({ op: path, expected: "no container for safetensors", got: `container "${container}"` });
   }
-  const file = openSafetensors(path);
-  if (!isRunCheckpoint(file)) return file;
   file.close();
   openCheckpoint(path).close(); // compares the hash of all that is in it
   return openSafetensors(path);

@@ -10,7 +10,7 @@ import { batchesAhead } from "../data/loader-options.js";
 import { AdamW } from "../optim/adamw.js";
 import { emptyCache, memory, rehearse } from "../tensor/memory.js";
 import { computeOf } from "./compute.js";
-import type { Objective } from "./objective.js";
+import { averageOf, type Objective } from "./objective.js";
 import { pretrainObjective } from "./pretrain.js";
 import type { TrainedModel } from "./run-state.js";
 import { trainingSteps } from "./training-steps.js";
@@ -21,6 +21,8 @@ export interface MemoryForecast {
   readonly gradients: number;
   /** The bf16 copies of a bf16 model's parameters. */
   readonly copies: number;
+  /** Averaged weights, where they are kept. */
+  readonly averages: number;
   /** Both moments of AdamW. */
   readonly optimizer: number;
   /** Positional tables and the optimiser's tables. */
@@ -89,10 +91,12 @@ function rehearseRun<I extends StepInputs>(config: ForecastConfig, objective: Ob
   const parameters = model.namedParameters().reduce((sum, [, { value }]) => sum + 4 * value.size, 0);
   const copies = computeOf(config).dtype === "bf16" ? parameters / 2 : 0;
   using optimizer = new AdamW(objective.groups);
+  using average = averageOf(objective, optimizer);
+  const averages = average === undefined ? 0 : parameters;
   emptyCache();
   const before = memory().live;
 
-  using steps = trainingSteps((inputs: I) => objective.loss(inputs), optimizer, config.accumulate);
+  using steps = trainingSteps((inputs: I) => objective.loss(inputs), optimizer, config.accumulate, average);
   let batchBytes = 0;
   const run = (step: (inputs: I) => unknown) => {
     const inputs = objective.blankInputs();
@@ -106,8 +110,8 @@ function rehearseRun<I extends StepInputs>(config: ForecastConfig, objective: Ob
     run((inputs) => steps.update(inputs, { learningRate: config.lr, weightDecay: config.weightDecay }));
   }
   const { peak, reserved } = memory();
-  const tables = before - 4 * parameters - copies;
+  const tables = before - 4 * parameters - copies - averages;
   const activations = peak - before;
-  const states = { parameters, gradients: parameters, copies, optimizer: 2 * parameters };
+  const states = { parameters, gradients: parameters, copies, averages, optimizer: 2 * parameters };
   return { ...states, tables, activations, peak, batchBytes, frames: model.config.frames, reserved };
 }

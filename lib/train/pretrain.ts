@@ -10,11 +10,12 @@ import { encoderOptions } from "../config/run-options.js";
 import { type ClipBatch, VideoDataset } from "../data/loader.js";
 import { type DualMask, dualMask } from "../masking/dual-mask.js";
 import { type PretrainModel, pretrainModel } from "../models/pretrain.js";
-import { type PretrainConfig, publishedGrid, resolvePretrainConfig, tokenGrid } from "../models/sizes.js";
+import { type PretrainConfig, resolvePretrainConfig, tokenGrid } from "../models/sizes.js";
 import { parameterGroups } from "../optim/adamw.js";
 import { Tensor } from "../tensor/tensor.js";
 import { computeOf, openCompute } from "./compute.js";
 import type { Objective } from "./objective.js";
+import { positionNotes } from "./position-note.js";
 import type { RunState, Stage } from "./run-state.js";
 import { type RunControl, type RunSummary, runTraining } from "./training-run.js";
 
@@ -50,7 +51,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
     plan: (stepsPerEpoch: number) => planSteps(config, stepsPerEpoch),
     dataset: datasetOf(config, model),
     inputsOf: (batch: ClipBatch) => ({ video: batch.video, ...masks.sample(batch) }),
-    notes: positionNotes(config, model),
+    notes: positionNotes(config.position, model.config),
   };
   return await runTraining(recipe, control);
 }
@@ -100,19 +101,6 @@ function modelOf(config: PretrainRunConfig): PretrainModel {
   const encoder = { image, patch, frames, tubelet, width, depth, heads, dropPath };
   const decoder = { decoderWidth, decoderDepth, decoderHeads, normalizeTarget };
   return pretrainModel(config.model, { ...computeOf(config), seed, recompute, position, ...encoder, ...decoder });
-}
-
-/** What to say of the positional table: nothing where the grid is that of the published models. */
-function positionNotes({ position }: PretrainRunConfig, model: PretrainModel): string[] {
-  const { t, h, w } = tokenGrid(model.config);
-  const usual = tokenGrid(publishedGrid(model.config));
-  if (t === usual.t && h === usual.h && w === usual.w) return [];
-  const ways = {
-    generate: "a sinusoid made for this grid",
-    official: "the published code's interpolation",
-    interpolate: `the table of ${usual.t} x ${usual.h} x ${usual.w} tokens resized`,
-  };
-  return [`positional table for ${t} x ${h} x ${w} tokens: ${ways[position]}`];
 }
 
 /** The masks of a run on its model's token grid. */

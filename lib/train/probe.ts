@@ -41,7 +41,7 @@ export const probeStage: Stage<ProbeRunConfig, ProbeConfig> = {
   name: "probe",
   parse: parseProbeConfig,
   describe: checkProbeConfig,
-  neutral: ["validation", "features", "kind", "heads"],
+  neutral: ["validation", "validateEpochs", "features", "kind", "heads"],
 };
 
 /**
@@ -73,6 +73,16 @@ export async function probe(options: ProbeRunOptions, control: ProbeControl = {}
           target: Tensor.zeros([config.batchSize], "i32"),
         }),
       },
+      classes,
+      ...(validation && {
+        validation: {
+          epochs: config.validateEpochs,
+          measure: async () => {
+            const { clips, top1, top5, classMean } = measure(model, validation, config.batchSize);
+            return { error: 1 - top1, fields: { clips, top1, top5, classMean } };
+          },
+        },
+      }),
       batches: (loading) => featureBatches(training, loading),
       inputsOf: (batch: ClipBatch) => ({ features: batch.video, target: targetOf(batch.labels) }),
     },

@@ -11,6 +11,7 @@ import { VideomaeError } from "../errors.js";
 import { type Checkpoint, type CheckpointState, writeCheckpoint } from "../io/checkpoint.js";
 import type { Module } from "../nn/module.js";
 import type { AdamW } from "../optim/adamw.js";
+import type { ParameterEma } from "../optim/ema.js";
 import type { CosineScheduleOptions } from "../optim/schedule.js";
 import type { SaveRecord } from "./checkpoint-saver.js";
 import type { GuardState } from "./guards.js";
@@ -46,6 +47,10 @@ export interface RunState<C extends RunConfig = RunConfig, D extends object = ob
   readonly best?: { readonly step: number; readonly loss: number };
   readonly logBytes: number;
   readonly numerics: Numerics;
+  /** Names of a classifier's classes, by number. */
+  readonly classes?: readonly string[];
+  /** The update after which the model was last validated. */
+  readonly validated?: number;
 }
 
 /** All that defines the schedules. */
@@ -93,6 +98,8 @@ const stateSchema = z.object({
     ...{ smoothed: z.object({ sum: z.number(), weight: z.number() }), recent: z.array(z.number()) },
   }),
   best: z.object({ step: count, loss: z.number() }).optional(),
+  classes: z.array(text).optional(),
+  validated: count.optional(),
   logBytes: count,
   numerics: z.object({
     ...{ package: text, instructionSet: text, decoder: text },
@@ -187,7 +194,10 @@ function show(value: unknown): string {
 }
 
 /** The parts of the state that are not those of the model, the optimiser and the save itself. */
-export type RunSnapshot = Pick<RunState, "stage" | "config" | "schedules" | "data" | "guards" | "numerics">;
+export type RunSnapshot = Pick<
+  RunState,
+  "stage" | "config" | "schedules" | "data" | "guards" | "numerics" | "classes" | "validated"
+>;
 
 /** Writes a checkpoint. */
 export function saveRun(
@@ -196,6 +206,7 @@ export function saveRun(
   run: RunSnapshot,
   model: TrainedModel,
   optimizer: AdamW,
+  ema: ParameterEma | undefined,
 ): void {
   const state: RunState = {
     ...record,
@@ -215,6 +226,7 @@ export function saveRun(
     })),
     expAvg: optimizer.moments("expAvg"),
     expAvgSq: optimizer.moments("expAvgSq"),
+    average: ema?.averages(),
   });
 }
 
@@ -227,6 +239,7 @@ export function restoreRun<C extends RunConfig, M extends TrainedModel>(
   stage: Stage<C, M["config"]>,
   model: M,
   optimizer: AdamW,
+  ema?: ParameterEma,
 ): RunState<C, M["config"]> & { readonly path: string } {
   using _checkpoint = checkpoint;
   const state = stateOf(checkpoint, stage);
@@ -244,5 +257,8 @@ export function restoreRun<C extends RunConfig, M extends TrainedModel>(
   }
   model.load(new Map(checkpoint.names("model").map((name) => [name, checkpoint.read("model", name)])));
   optimizer.restore(state.updates, (kind, name) => checkpoint.read(kind, name));
+  // A run that did not average until now begins with its weights.
+  const averaged = checkpoint.names("average").length > 0 ? "average" : "model";
+  ema?.restore((name) => checkpoint.read(averaged, name));
   return { ...state, path: checkpoint.path };
 }

@@ -42,6 +42,14 @@ export interface Procedure {
   blamed(nonFinite: ArrayLike<number>): string[];
 }
 
+/** What measures a model that is being trained. */
+export interface TrainingValidation {
+  /** Whether the model is to be measured after this update, and has not been. */
+  due(step: number): boolean;
+  /** Measures it; the error, or undefined when it was asked to stop. */
+  measure(step: number, epoch: number): Promise<number | undefined>;
+}
+
 export interface Training {
   readonly procedure: Procedure;
   /** `accumulate` batches an update, from that of the first update on. */
@@ -50,6 +58,8 @@ export interface Training {
   /** Updates done before, and when all are done. */
   readonly start: number;
   readonly steps: number;
+  /** Epochs begun before. */
+  readonly startEpoch: number;
   readonly seed: number;
   /** Whether results come later than calls return: on a device. */
   readonly late: boolean;
@@ -58,6 +68,8 @@ export interface Training {
   readonly guards: Guards;
   readonly saver: CheckpointSaver;
   readonly log: RunLog;
+  /** Measures the model between updates; the best checkpoint is then that of the least error, and no longer of the loss. */
+  readonly validation?: TrainingValidation;
   /** The run's folder. */
   readonly folder: string;
   readonly logEvery: number;
@@ -97,14 +109,22 @@ export async function train(training: Training): Promise<number> {
   let begun = training.start;
   let done = training.start;
   let microStep = 0;
-  let epoch = 0;
+  let epoch = training.startEpoch;
   let sum = nothing;
   let behind: Begun | undefined;
   // Gradients of an update that is not finished are dropped: it will be made anew.
   const saveProgress = (last: boolean) => {
     if (done > training.start && !saver.has(done)) saver.save(done, epoch, { last });
   };
-  const due = (step: number) => step % saveEvery === 0 || step === steps;
+  const validates = (step: number) => training.validation?.due(step) ?? false;
+  const saves = (step: number) => step % saveEvery === 0 || step === steps;
+  const due = (step: number) => saves(step) || validates(step);
+  // What was measured is saved, so that the best is there and nothing is measured again.
+  const conclude = async (step: number) => {
+    const measured = validates(step) ? await training.validation?.measure(step, epoch) : undefined;
+    if (!saves(step) && measured === undefined) return;
+    saver.save(step, epoch, { loss: training.validation ? measured : guards.smoothedLoss, last: step === steps });
+  };
 
   const begin = (batch: ClipBatch): Begun => {
     const key = { seed, update: begun, microStep };
@@ -155,13 +175,15 @@ export async function train(training: Training): Promise<number> {
     training.onStep?.(step);
     if (skipped || done % training.logEvery === 0 || done === steps) log.write({ ...step, ...update.more });
     guards.check(done, step.loss);
-    if (due(done)) saver.save(done, epoch, { loss: guards.smoothedLoss, last: done === steps });
+    if (due(done)) await conclude(done);
   };
   const catchUp = async () => {
     const last = behind;
     behind = undefined;
     if (last !== undefined) await finish(last);
   };
+
+  if (training.start > 0 && validates(training.start)) await conclude(training.start);
 
   await using batches = interruptible(training.batches, training.signal);
   try {

@@ -16,13 +16,14 @@ import {
   type PartReport,
   type VideoDataset,
 } from "../data/loader.js";
+import { VideomaeError } from "../errors.js";
 import { AdamW } from "../optim/adamw.js";
 import { cosineSchedule, scaleLearningRate } from "../optim/schedule.js";
 import { emptyCache } from "../tensor/memory.js";
 import { CheckpointSaver } from "./checkpoint-saver.js";
 import { Guards } from "./guards.js";
 import { numericsOf } from "./numerics.js";
-import type { Objective } from "./objective.js";
+import { averageOf, type Objective } from "./objective.js";
 import { procedureOf } from "./procedure.js";
 import { QuarantineList } from "./quarantine-list.js";
 import { continueFolder, openResumePoint, prepareFolder } from "./run-folder.js";
@@ -50,6 +51,16 @@ export interface RunControl<M> {
   /** Something the user should know, e.g. that a resumed run has other options than before. */
   readonly onNote?: (note: string) => void;
   readonly onCheckpoint?: (path: string) => void;
+  /** The model was measured, which is logged too. */
+  readonly onValidation?: (step: number, measured: Measured) => void;
+}
+
+/** How good a model is at what it is trained for. */
+export interface Measured {
+  /** What the best checkpoint is chosen by: the fraction of clips that were taken for another class. */
+  readonly error: number;
+  /** What the log says, such as accuracies. */
+  readonly fields: Readonly<Record<string, number>>;
 }
 
 export interface RunSummary {
@@ -83,6 +94,19 @@ export interface RunRecipe<C extends RunConfig, M extends TrainedModel, I extend
   inputsOf(batch: ClipBatch): I;
   /** What the user should know of model and data. */
   readonly notes: readonly string[];
+  /** Gives the model of a run that begins its first weights. Returns what the user should know. */
+  initialize?(): Promise<readonly string[]>;
+  /** Names of a classifier's classes, by number. */
+  readonly classes?: readonly string[];
+  readonly validation?: Validation;
+}
+
+/** What measures the model of a run. */
+export interface Validation {
+  /** Epochs between two. */
+  readonly epochs: number;
+  /** Measures the model as it is; undefined when it was asked to stop. */
+  measure(signal: AbortSignal | undefined): Promise<Measured | undefined>;
 }
 
 /**
@@ -106,7 +130,8 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
   const { device } = optimizer;
   emptyCache(device); // the parameters' own blocks, now that the optimiser has gathered them
   const { batches: load = (options: LoaderOptions) => loader(dataset, options) } = recipe;
-  const plan = recipe.plan(load({ batchSize }).stepsPerEpoch / accumulate);
+  const updatesPerEpoch = load({ batchSize }).stepsPerEpoch / accumulate;
+  const plan = recipe.plan(updatesPerEpoch);
   const schedules = schedulesOf(config, plan);
   const numerics = await numericsOf(config);
   const list = { videos: dataset.length, list: listHash(dataset.sources) };
@@ -114,7 +139,10 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
   const leftovers = prepareFolder(folder);
   using _lock = lockFolder(folder);
   const { checkpoint, notes: damage } = openResumePoint(folder, config.resume);
-  const before = checkpoint && restoreRun(checkpoint, stage, model, optimizer);
+  const origin = checkpoint ? [] : ((await recipe.initialize?.()) ?? []);
+  using average = averageOf(objective, optimizer); // begins as the weights are now
+  const before = checkpoint && restoreRun(checkpoint, stage, model, optimizer, average?.ema);
+  if (before) refuseOtherClasses(before, recipe.classes);
   const start = before?.step ?? 0;
   const { log: file, best, notes: moved } = continueFolder(folder, before, config.resume === false);
   using log = new RunLog(file, (note) => control.onNote?.(note));
@@ -123,6 +151,7 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
     ...leftovers,
     ...damage,
     ...moved,
+    ...origin,
     ...recipe.notes,
     ...dataNotes(config, dataset),
     ...storeRecipe(config, recipe.book, before !== undefined),
@@ -157,14 +186,30 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
       const nextBatch = firstBatch + (record.step - start) * accumulate;
       const data = { nextBatch, ...list, quarantine: known };
       const run = { stage: stage.name, config, schedules, data, guards: guards.state, numerics };
-      saveRun(path, record, run, model, optimizer);
+      const { classes } = recipe;
+      saveRun(path, record, { ...run, classes, validated }, model, optimizer, average?.ema);
     },
   });
-  using procedure = procedureOf(objective, recipe.inputsOf, optimizer, accumulate);
+  let validated = before?.validated;
+  const every = Math.max(1, Math.round((recipe.validation?.epochs ?? 0) * updatesPerEpoch));
+  const validation = recipe.validation && {
+    due: (step: number) => (step % every === 0 || step === plan.steps) && step !== validated,
+    measure: async (step: number, epoch: number) => {
+      using _averages = average?.ema.apply();
+      const measured = await recipe.validation!.measure(control.signal);
+      if (measured === undefined) return undefined;
+      validated = step;
+      log.write({ event: "validation", update: step, epoch, ...measured.fields });
+      control.onValidation?.(step, measured);
+      return measured.error;
+    },
+  };
+  using procedure = procedureOf(objective, recipe.inputsOf, optimizer, accumulate, average);
   const rate = cosineSchedule(schedules.learningRate);
   const decay = cosineSchedule(schedules.weightDecay);
   const done = await train({
-    ...{ procedure, batches, accumulate, start, steps: plan.steps, seed, guards, saver, log, folder },
+    ...{ procedure, batches, accumulate, start, startEpoch: before?.epoch ?? 0, steps: plan.steps, seed },
+    ...{ validation, guards, saver, log, folder },
     late: device !== "cpu",
     schedule: (update) => ({ learningRate: rate.at(update), weightDecay: decay.at(update) }),
     onUpdate: () => {
@@ -176,6 +221,21 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
   const data = batches.report();
   if (data.length > 1 || data.some(({ bad }) => bad > 0)) log.write({ event: "data read", parts: data });
   return { steps: plan.steps, done, skipped: guards.state.skipped, checkpoint: saver.saved, log: log.path, data };
+}
+
+/** Class numbers mean what they meant before, or nothing. */
+function refuseOtherClasses(before: { classes?: readonly string[]; path: string }, now?: readonly string[]): void {
+  const [own, stored] = [now ?? [], before.classes ?? []];
+  const numbers = Array.from({ length: Math.max(own.length, stored.length) }, (_, i) => i);
+  const other = numbers.find((i) => own[i] !== stored[i]);
+  if (other === undefined) return;
+  const show = (name: string | undefined) => (name === undefined ? "nothing" : `"${name}"`);
+  throw new VideomaeError({
+    op: before.path,
+    expected: `${own.length} classes with ${show(own[other])} as class ${other}, as the data has`,
+    got: `${stored.length} with ${show(stored[other])} there`,
+    hint: "resume with the data and class names the run was started with, or choose another folder with --out",
+  });
 }
 
 /** What to say of the data: the shares of a mixture, and what was left out. */

@@ -4,6 +4,7 @@
 import { backward } from "../autograd/backward.js";
 import { type CompiledStep, compileStep, type StepInputs, type StepTensors } from "../autograd/compile-step.js";
 import type { AdamW } from "../optim/adamw.js";
+import type { ParameterEma } from "../optim/ema.js";
 import { nativeOp } from "../tensor/native-op.js";
 import { unscoped } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -28,11 +29,13 @@ export interface TrainingSteps<I extends StepInputs> extends Disposable {
 /**
  * @param lossOf  the loss of a micro-batch, f32 ()
  * @param accumulate  micro-batches of an update, whose losses are averaged
+ * @param average  takes the parameters in after each update
  */
 export function trainingSteps<I extends StepInputs>(
   lossOf: (inputs: I) => Tensor,
   optimizer: AdamW,
   accumulate: number,
+  average?: { readonly ema: ParameterEma; readonly decay: number },
 ): TrainingSteps<I> {
   const { device } = optimizer;
   const lossSum = unscoped(() => Tensor.zeros([], "f32", device)); // ()
@@ -48,6 +51,7 @@ export function trainingSteps<I extends StepInputs>(
       (inputs: I, values: StepTensors<StepValues>) => {
         const loss = gradients(inputs);
         const results = optimizer.step(values, lossSum);
+        average?.ema.update(average.decay);
         nativeOp("fill", { y: lossSum, value: 0 });
         return { loss, ...results };
       },

@@ -1,0 +1,197 @@
+// Supervised training of a classifier (VideoMAE V2, section 3.3; spec 4.5 to 4.9, 5, 6): the recipe behind
+// `videomae finetune` and `videomae post-pretrain`, which differ in what they are for: the latter learns the merged classes
+// of several data sets, and its weights are what the former begins with.
+import {
+  type ClassifierStageName,
+  type FinetuneRunConfig,
+  type FinetuneRunOptions,
+  parseFinetuneConfig,
+  planFinetuneSteps,
+} from "../config/finetune-config.js";
+import { classifierRecipes } from "../config/finetune-recipes.js";
+import { encoderOptions } from "../config/run-options.js";
+import type { ClipBatch } from "../data/loader.js";
+import { drawMix, type MixupOptions, softTargets } from "../data/mixup.js";
+import { ClassifierModel } from "../models/classifier.js";
+import { type ClassifierConfig, resolveClassifierConfig } from "../models/classifier-config.js";
+import { mixClips } from "../ops/mix-clips.js";
+import { softCrossEntropy } from "../ops/soft-cross-entropy.js";
+import { parameterGroups } from "../optim/adamw.js";
+import { undecayed } from "../optim/parameter-groups.js";
+import { scope } from "../tensor/scope.js";
+import { keep, Tensor } from "../tensor/tensor.js";
+import { initializeClassifier } from "../weights/initialize-classifier.js";
+import { computeOf, openCompute } from "./compute.js";
+import { type FinetunePlan, planFinetuning } from "./finetune-plan.js";
+import type { Objective } from "./objective.js";
+import type { Stage } from "./run-state.js";
+import { type RunControl, type RunSummary, runTraining, type Validation } from "./training-run.js";
+import { type ClassifierValidation, validateClassifier } from "./validate-classifier.js";
+import { writeValidationReport } from "./validation-report.js";
+
+export type FinetuneControl = RunControl<ClassifierModel>;
+
+export interface FinetuneSummary extends RunSummary {
+  /** Names by class number. */
+  readonly classes: readonly string[];
+  /** What was measured last, when there is something to measure on. */
+  readonly validation: ClassifierValidation | undefined;
+}
+
+/** How checkpoints of a stage that trains a classifier are read. */
+export function classifierStage(name: ClassifierStageName): Stage<FinetuneRunConfig, ClassifierConfig> {
+  return {
+    name,
+    parse: (options, op) => parseFinetuneConfig(options, name, op),
+    describe: (model) => resolveClassifierConfig(model),
+    neutral: [
+      ...Object.keys(encoderOptions),
+      ...["pooling", "dropPath", "headDropout", "headInitScale"],
+      ...["weights", "labelMap", "classes", "validation", "validateEpochs", "shortSide"],
+    ],
+  };
+}
+
+/**
+ * Fine-tunes a classifier and leaves checkpoints, a log and the report of the validation in `options.out`.
+ * @throws VideomaeError for bad options, data or weights, when updates are skipped too often in a row, and when
+ *   checkpoints cannot be saved
+ */
+export async function finetune(options: FinetuneRunOptions, control: FinetuneControl = {}): Promise<FinetuneSummary> {
+  return trainClassifier("finetune", options, control);
+}
+
+/** As `finetune`, on the merged classes of several data sets, before it is fine-tuned on one of them. */
+export async function postPretrain(
+  options: FinetuneRunOptions,
+  control: FinetuneControl = {},
+): Promise<FinetuneSummary> {
+  return trainClassifier("post-pretrain", options, control);
+}
+
+async function trainClassifier(
+  stage: ClassifierStageName,
+  options: FinetuneRunOptions,
+  control: FinetuneControl,
+): Promise<FinetuneSummary> {
+  const config = parseFinetuneConfig(options, stage);
+  openCompute(config);
+  const plan = await planFinetuning(config);
+  const objective = finetuneObjective(plan);
+  using model = objective.model;
+  const { classes, named } = plan.data;
+  const validation = plan.validation && validationOf(plan, model);
+  const summary = await runTraining(
+    {
+      ...{ stage: classifierStage(stage), book: classifierRecipes[stage], config, objective, classes, validation },
+      plan: (stepsPerEpoch) => planFinetuneSteps(config, stepsPerEpoch),
+      ...{ dataset: plan.dataset, notes: plan.notes },
+      inputsOf: (batch) => inputsOf(plan, batch),
+      initialize: async () => {
+        if (config.weights === "") return ["random weights: give --weights to begin with pre-trained ones"];
+        const names = named ? classes : undefined;
+        return firstWeights(model, config.weights, { classes: names, labelMap: plan.labelMap }, classes);
+      },
+    },
+    control,
+  );
+  const last = validation?.last();
+  if (last) await writeValidationReport(config.out, summary.done, last, classes);
+  return { ...summary, classes, validation: last };
+}
+
+/** Clips f32 (B, 3, T, S, S) and distributions f32 (B, K); of mixed clips also what is mixed with what: see `mixClips`. */
+interface FinetuneInputs extends Record<string, Tensor> {
+  readonly video: Tensor;
+  readonly target: Tensor;
+}
+
+/** The classification loss of a model with fresh weights. The caller disposes of the model. */
+export function finetuneObjective({
+  config,
+  model: description,
+}: Pick<FinetunePlan, "config" | "model">): Objective<ClassifierModel, FinetuneInputs> {
+  const { seed, recompute, position, layerDecay: decay, emaDecay, batchSize, views } = config;
+  const model = new ClassifierModel(description, { ...computeOf(config), seed, recompute, position });
+  const { depth, frames, image, classes } = description;
+  const clips = batchSize * views;
+  return {
+    model,
+    groups: parameterGroups(model, {
+      skip: undecayed.finetune,
+      layers: decay < 1 ? { depth, decay } : undefined,
+    }),
+    emaDecay,
+    loss: ({ video, target, lambda, box }) =>
+      scope(() => {
+        const mixed = lambda === undefined ? video : mixClips(video, lambda, box);
+        return keep(softCrossEntropy(model.forward(mixed), target));
+      }),
+    blankInputs: () => ({
+      video: Tensor.zeros([clips, 3, frames, image, image]),
+      target: Tensor.zeros([clips, classes]),
+      ...(mixingOf(config) && { lambda: Tensor.zeros([clips]), box: Tensor.zeros([clips, 4], "i32") }),
+    }),
+  };
+}
+
+/** How clips are mixed; undefined where they are not. */
+function mixingOf(config: FinetuneRunConfig): MixupOptions | undefined {
+  const { mixup, cutmix, mixProbability: probability, cutmixShare: switchProbability, mixMode: mode } = config;
+  if ((mixup === 0 && cutmix === 0) || probability === 0) return undefined;
+  return { mixup, cutmix, probability, switchProbability, mode };
+}
+
+function inputsOf({ config, model }: FinetunePlan, batch: ClipBatch): FinetuneInputs {
+  const { smoothing, seed } = config;
+  const { classes, image: size } = model;
+  const clips = batch.labels.length;
+  const mixing = mixingOf(config);
+  const mix = mixing && drawMix(mixing, { clips, size }, { seed, step: batch.step });
+  const target = softTargets(batch.labels, { classes, smoothing, share: mix?.share });
+  return {
+    video: batch.video,
+    target: Tensor.fromArray(target, [clips, classes]),
+    ...(mix && {
+      lambda: Tensor.fromArray(mix.lambda, [clips]),
+      box: Tensor.fromArray(mix.box, [clips, 4]),
+    }),
+  };
+}
+
+/** Loads what a run begins with, and says what became of it. */
+async function firstWeights(
+  model: ClassifierModel,
+  weights: string,
+  rows: { classes: readonly string[] | undefined; labelMap: readonly number[] | undefined },
+  classes: readonly string[],
+): Promise<string[]> {
+  const { report, head } = await initializeClassifier(model, weights, rows);
+  const fresh = head.fresh.map((i) => `"${classes[i]}"`);
+  const shown = fresh.slice(0, 5).join(", ") + (fresh.length > 5 ? ` and ${fresh.length - 5} more` : "");
+  const how = {
+    kept: "the head is that of the weights",
+    mapped: `rows of the head found by class${fresh.length > 0 ? `; new: ${shown}` : ""}`,
+    new: "a new head",
+  }[head.kind];
+  return [`${report.path}: ${report.loaded.length} parameters loaded, ${how}`, ...report.warnings];
+}
+
+function validationOf({ config, validation }: FinetunePlan, model: ClassifierModel) {
+  const { workers, decoder, decodeTimeout, maxBadFraction, batchSize, views, validateEpochs } = config;
+  // As many clips at once as in training, which have no gradients now.
+  const reading = { batchSize: batchSize * views, workers, decoder, decodeTimeout, maxBadFraction };
+  let last: ClassifierValidation | undefined;
+  return {
+    epochs: validateEpochs,
+    last: () => last,
+    measure: async (signal) => {
+      const measured = await validateClassifier(model, validation!, reading, signal);
+      if (measured === undefined) return undefined;
+      last = measured;
+      const { accuracy, loss, failed } = measured;
+      const { clips, top1, top5, classMean } = accuracy;
+      return { error: 1 - top1, fields: { loss, top1, top5, classMean, clips, failed } };
+    },
+  } satisfies Validation & { last(): ClassifierValidation | undefined };
+}
