@@ -2,7 +2,12 @@
 // learns to agree with a teacher on clips that both see alike, augmented and mixed, instead of learning labels. The recipe
 // behind `videomae distill`.
 import { noGrad } from "../autograd/grad-mode.js";
-import { type DistillRunConfig, type DistillRunOptions, parseDistillConfig, planDistillSteps } from "../config/distill-config.js";
+import {
+  type DistillRunConfig,
+  type DistillRunOptions,
+  parseDistillConfig,
+  planDistillSteps,
+} from "../config/distill-config.js";
 import { distillRecipes } from "../config/distill-recipes.js";
 import type { ClipBatch } from "../data/loader.js";
 import { VideomaeError } from "../errors.js";
@@ -121,7 +126,10 @@ function refuseOtherClasses(
   const lacking = names === undefined ? [] : classes.filter((name) => !names.includes(name));
   const beyond = names === undefined ? [] : names.filter((name) => !classes.includes(name));
   const list = (names: readonly string[]) =>
-    names.slice(0, 5).map((name) => `"${name}"`).join(", ") + (names.length > 5 ? ` and ${names.length - 5} more` : "");
+    names
+      .slice(0, 5)
+      .map((name) => `"${name}"`)
+      .join(", ") + (names.length > 5 ? ` and ${names.length - 5} more` : "");
   const differences = [
     ...(lacking.length > 0 ? [`without ${list(lacking)}`] : []),
     ...(beyond.length > 0 ? [`with ${list(beyond)}`] : []),

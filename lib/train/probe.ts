@@ -11,7 +11,8 @@ import {
 } from "../config/probe-config.js";
 import { readClassNames } from "../data/class-names.js";
 import { type LabelledMixture, readLabelledMixture } from "../data/labelled-mixture.js";
-import { type ClipBatch, VideoDataset } from "../data/loader.js";
+import { type LabelledSource, readLabelledSources } from "../data/labelled-sources.js";
+import { type ClipBatch, type ClipOptions, VideoDataset } from "../data/loader.js";
 import { VideomaeError } from "../errors.js";
 import { writeFileAtomic } from "../io/atomic-file.js";
 import { Accuracy } from "../models/accuracy.js";
@@ -51,9 +52,10 @@ export const probeStage: Stage<ProbeRunConfig, ProbeConfig> = {
 export async function probe(options: ProbeRunOptions, control: ProbeControl = {}): Promise<ProbeSummary> {
   const config = parseProbeConfig(options);
   openCompute(config);
-  const data = readLabelled(config, config.data);
+  const data = readLabelled(config);
   const { classes } = data;
-  const held = config.validation === "" ? undefined : readLabelled(config, config.validation, classes);
+  const how = { ...listOptions(config), classes, allowEmptyClasses: true };
+  const held = config.validation === "" ? undefined : readLabelledSources(config.validation, how).sources;
   using encoded = await encode(config, data, held, control);
   const { training, validation, encoder } = encoded;
   const { width, heads } = encoder;
@@ -110,12 +112,15 @@ function targetOf(labels: readonly (number | undefined)[]): Tensor {
   );
 }
 
-/** @param classes  what the classes of these clips are to be; those of the data itself otherwise */
-function readLabelled(config: ProbeRunConfig, data: string, classes?: readonly string[]): LabelledMixture {
-  const { root, exclude, framesTemplate, pictures, startIndex } = config;
-  const names = config.classes === "" ? classes : readClassNames(config.classes);
-  const how = { root: root || undefined, framesTemplate, pictures, startIndex, classes: names };
-  const mixture = readLabelledMixture(data, { ...how, exclude: exclude || undefined });
+/** What a list says beside its own lines. */
+function listOptions({ root, framesTemplate, pictures, startIndex }: ProbeRunConfig) {
+  return { root: root || undefined, framesTemplate, pictures, startIndex };
+}
+
+function readLabelled(config: ProbeRunConfig): LabelledMixture {
+  const classes = config.classes === "" ? undefined : readClassNames(config.classes);
+  const how = { ...listOptions(config), exclude: config.exclude || undefined, classes };
+  const mixture = readLabelledMixture(config.data, how);
   if (mixture.parts.length === 1) return mixture;
   throw new VideomaeError({
     op: "probe data",
@@ -138,7 +143,7 @@ interface Encoded extends Disposable {
 async function encode(
   config: ProbeRunConfig,
   data: LabelledMixture,
-  held: LabelledMixture | undefined,
+  held: readonly LabelledSource[] | undefined,
   control: ProbeControl,
 ): Promise<Encoded> {
   const { device, dtype } = computeOf(config);
@@ -161,9 +166,10 @@ async function encode(
     notes.push(`features of ${store.clips} of ${dataset.length} ${name} clips: ${origin}`);
     return store;
   };
-  const dataset = datasetOf(config, data, encoder);
+  const clips = clipsOf(config, encoder);
+  const dataset = new VideoDataset(data.sources, clips, data);
   const training = await features("training", dataset);
-  const validation = held && (await features("validation", datasetOf(config, held, encoder)));
+  const validation = held && (await features("validation", new VideoDataset(held, clips)));
   const dispose = () => {
     training[Symbol.dispose]();
     validation?.[Symbol.dispose]();
@@ -172,18 +178,8 @@ async function encode(
 }
 
 /** Clips as validation sees them: the middle of the video and of the frame. */
-function datasetOf(
-  config: ProbeRunConfig,
-  { sources, ...mixture }: LabelledMixture,
-  encoder: ClassifierModel,
-): VideoDataset {
-  const { stride, sampling, shortSide, minFrames } = config;
-  const { frames, image } = encoder.config;
-  return new VideoDataset(
-    sources,
-    { frames, stride, size: image, minFrames, labelled: { sampling, shortSide } },
-    mixture,
-  );
+function clipsOf({ stride, sampling, shortSide, minFrames }: ProbeRunConfig, { config }: ClassifierModel): ClipOptions {
+  return { frames: config.frames, stride, size: config.image, minFrames, labelled: { sampling, shortSide } };
 }
 
 function measure(model: ProbeModel, store: FeatureStore, batchSize: number): Accuracy {

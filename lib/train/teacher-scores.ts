@@ -49,7 +49,8 @@ export class TeacherScores {
     const key = [this.#identity, JSON.stringify([batch.keys, batch.sources])].join("\n");
     const identity = createHash("sha256").update(key).digest("hex");
     const known = readScores(file, identity);
-    const scores = known ?? scope(() => noGrad(() => this.#teacher.forward(clipsOf(inputs)).readSync() as Float32Array));
+    const scores =
+      known ?? scope(() => noGrad(() => this.#teacher.forward(clipsOf(inputs)).readSync() as Float32Array));
     if (known === undefined) {
       writeSafetensors(file, [{ name: "scores", dtype: "F32", shape, data: scores }], { identity });
     }

@@ -90,7 +90,9 @@ describe("distill", () => {
       /in another order: class 0 is "circle", that of the data "square"/,
     );
     await makeLabelledClips(other, ["third"], 4);
-    await expect(distill(options({ data: other }))).rejects.toThrow(/of the 3 classes.*one of 2 classes, without "third"/);
+    await expect(distill(options({ data: other }))).rejects.toThrow(
+      /of the 3 classes.*one of 2 classes, without "third"/,
+    );
   });
 
   it("refuses a teacher of other clips", async () => {
