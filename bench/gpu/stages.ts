@@ -98,7 +98,10 @@ const TESTS = [
 const PLUGIN = "build/Release/libvideomae_cuda.so";
 
 /** Tests of whole models and steps that run on the device `emu`, which they take the GPU for when the plug-in says so. */
-const DEVICE_TESTS = ["test/train/device.test.ts", "test/autograd/compile-step-device.test.ts"];
+const DEVICE_TESTS = [
+  ...["test/train/device.test.ts", "test/train/finetune-device.test.ts"],
+  "test/autograd/compile-step-device.test.ts",
+];
 
 /** The conformance tests of the devices in this build, and the tests of the package against its reference fixtures. */
 async function conformance(run: StageRun, check: readonly string[]): Promise<void> {

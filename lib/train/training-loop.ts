@@ -58,8 +58,8 @@ export interface Training {
   /** Updates done before, and when all are done. */
   readonly start: number;
   readonly steps: number;
-  /** Epochs begun before. */
-  readonly startEpoch: number;
+  /** Epochs begun before, default 0. */
+  readonly startEpoch?: number;
   readonly seed: number;
   /** Whether results come later than calls return: on a device. */
   readonly late: boolean;
@@ -109,7 +109,7 @@ export async function train(training: Training): Promise<number> {
   let begun = training.start;
   let done = training.start;
   let microStep = 0;
-  let epoch = training.startEpoch;
+  let epoch = training.startEpoch ?? 0;
   let sum = nothing;
   let behind: Begun | undefined;
   // Gradients of an update that is not finished are dropped: it will be made anew.

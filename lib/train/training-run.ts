@@ -71,6 +71,8 @@ export interface RunSummary {
   readonly skipped: number;
   /** The newest checkpoint; "" when there is none yet. */
   readonly checkpoint: string;
+  /** The update after which the model was last measured. */
+  readonly validated?: number;
   readonly log: string;
   /** What was read of each part of the data. */
   readonly data: readonly PartReport[];
@@ -220,7 +222,8 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
   });
   const data = batches.report();
   if (data.length > 1 || data.some(({ bad }) => bad > 0)) log.write({ event: "data read", parts: data });
-  return { steps: plan.steps, done, skipped: guards.state.skipped, checkpoint: saver.saved, log: log.path, data };
+  const { skipped } = guards.state;
+  return { steps: plan.steps, done, skipped, checkpoint: saver.saved, validated, log: log.path, data };
 }
 
 /** Class numbers mean what they meant before, or nothing. */
