@@ -119,7 +119,8 @@ export async function trainClassifier<C extends FinetuneRunConfig, I extends Ste
     control,
   );
   const last = validation?.last();
-  if (last && summary.validated !== undefined) await writeValidationReport(config.out, summary.validated, last, classes);
+  if (last && summary.validated !== undefined)
+    await writeValidationReport(config.out, summary.validated, last, classes);
   return { ...summary, classes, validation: last };
 }
 
