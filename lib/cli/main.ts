@@ -44,6 +44,16 @@ const commands: readonly (readonly [name: string, description: string, load: () 
     async () => (await import("./features.js")).featuresCommand(),
   ],
   [
+    "distill",
+    "train a small classifier to agree with a large one",
+    async () => (await import("./distill.js")).distillCommand(),
+  ],
+  [
+    "probe",
+    "what the features of a frozen encoder tell of classes: a linear or an attentive probe",
+    async () => (await import("./probe.js")).probeCommand(),
+  ],
+  [
     "progressive",
     "stages of training one after the other, as a recipe names them",
     async () => (await import("./progressive.js")).progressiveCommand(),
