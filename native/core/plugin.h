@@ -15,7 +15,7 @@
 namespace videomae {
 
 /// Changes with every change of this file. What an op looks like in memory has a number of its own, `layout`.
-constexpr uint32_t plugin_version = 1;
+constexpr uint32_t plugin_version = 2;
 
 /// The parts of an Error (core/error.h), cut to what fits.
 struct PluginError {
