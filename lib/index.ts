@@ -12,7 +12,7 @@ export {
 } from "./autograd/compile-step.js";
 export { defineOp, type Save } from "./autograd/define-op.js";
 export { gradEnabled, noGrad, withGrad } from "./autograd/grad-mode.js";
-export type { VectorJacobianProduct } from "./autograd/node.js";
+export type { Into, Remake, VectorJacobianProduct } from "./autograd/node.js";
 export { type RandomKey, randomKey, withRandomKey } from "./autograd/random-key.js";
 export { type DistillRunConfig, type DistillRunOptions, parseDistillConfig } from "./config/distill-config.js";
 export { type DistillRecipeOptions, distillRecipes } from "./config/distill-recipes.js";

@@ -51,9 +51,9 @@ export class TapeOutput implements History {
     this.node.release();
   }
 
-  /** Makes the tensor again; undefined where it has to be saved. */
+  /** What makes the tensor again; undefined where it has to be saved. */
   get remake(): Remake | undefined {
-    return this.node.remakes[this.output];
+    return this.node.remakeOf(this.output);
   }
 }
 
@@ -66,8 +66,7 @@ export class TapeNode {
   /** Later nodes have greater numbers: the backward pass runs in descending order. */
   readonly order = created++;
   readonly edges: readonly Edge[];
-  /** Of its results, in their order. */
-  readonly remakes: readonly (Remake | undefined)[];
+  readonly #remakes: readonly (Remake | undefined)[];
   #vjp: JointVectorJacobianProduct | undefined;
   readonly #saved: SavedTensors;
   #consumers = 0;
@@ -83,7 +82,7 @@ export class TapeNode {
   ) {
     this.op = op;
     this.dtypes = dtypes;
-    this.remakes = remakes;
+    this.#remakes = remakes;
     this.#tensorsAlive = dtypes.length;
     this.#vjp = vjp;
     this.#saved = saved;
@@ -99,15 +98,18 @@ export class TapeNode {
 
   /** The product to run. Throws when it has been run before. */
   get vjp(): JointVectorJacobianProduct {
-    if (this.#vjp === undefined) {
-      throw new VideomaeError({
-        op: "backward",
-        expected: `what ${this.op} saved for its gradient`,
-        got: "nothing: it has been freed",
-        hint: "a graph can be walked once; run the forward pass again",
-      });
-    }
+    if (this.#vjp === undefined) throw this.#spentAlready();
     return this.#vjp;
+  }
+
+  /** What makes a result again, if anything does; it throws when the node has been run. */
+  remakeOf(output: number): Remake | undefined {
+    const remake = this.#remakes[output];
+    if (remake === undefined) return undefined;
+    return () => {
+      if (this.#vjp === undefined) throw this.#spentAlready();
+      return remake();
+    };
   }
 
   /** Frees what was saved: the node has been run. */
@@ -123,6 +125,15 @@ export class TapeNode {
         TapeNode.#freeUnneeded(edge.node);
       }
     }
+  }
+
+  #spentAlready(): VideomaeError {
+    return new VideomaeError({
+      op: "backward",
+      expected: `what ${this.op} saved for its gradient`,
+      got: "nothing: it has been freed",
+      hint: "a graph can be walked once; run the forward pass again",
+    });
   }
 
   #free(): void {

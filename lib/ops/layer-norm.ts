@@ -27,8 +27,8 @@ const addAndNormalise = defineJointOp(
       [sum, made.y] as const,
       ([gradSum, gradY], [needsX, needsResidual, ...needs], into) => {
         if (gradY === undefined) return [gradSum, gradSum];
-        const slots = [into(2), into(3)];
-        const [gradX, ...rest] = gradients(gradY, gradSum, [needsX || needsResidual, ...needs], slots);
+        const wanted = [needsX || needsResidual, ...needs];
+        const [gradX, ...rest] = gradients(gradY, gradSum, wanted, [into(2), into(3)]);
         return [gradX, gradX, ...rest];
       },
       [undefined, remake],
@@ -37,12 +37,14 @@ const addAndNormalise = defineJointOp(
 );
 
 /** What both have in common: x is what was normalised. The norm is made again rather than kept until it is needed. */
-function backwardOf(save: Save, kept: Record<"x" | "weight" | "bias" | "mean" | "rstd", Tensor>, eps: number) {
-  const { bias, ...rest } = kept;
-  const saved = save(rest);
-  const savedBias = save({ bias });
+function backwardOf(
+  save: Save,
+  { x, weight, bias, mean, rstd }: Record<"x" | "weight" | "bias" | "mean" | "rstd", Tensor>,
+  eps: number,
+) {
+  const [saved, savedStatistics, savedBias] = [save({ x, weight }), save({ mean, rstd }), save({ bias })];
   return {
-    /** Of x, weight and bias; the last two are added to `slots` where these are given. */
+    /** Of x, weight and bias; the last two are added to tensors where these are given. */
     gradients(
       gradY: Tensor,
       gradSum: Tensor | undefined,
@@ -51,15 +53,12 @@ function backwardOf(save: Save, kept: Record<"x" | "weight" | "bias" | "mean" | 
     ): (Tensor | undefined)[] {
       const { gradX, gradWeight, gradBias } = nativeOp(
         "layerNormBackward",
-        { gradY, gradSum, ...saved(), gradWeight: intoWeight, gradBias: intoBias },
+        { gradY, gradSum, ...saved(), ...savedStatistics(), gradWeight: intoWeight, gradBias: intoBias },
         unneeded({ gradX: needsX, gradWeight: needsWeight, gradBias: needsBias }),
       );
       return [gradX, gradWeight, gradBias];
     },
-    remake: () => {
-      const { x, weight } = saved();
-      return nativeOp("layerNorm", { x, weight, ...savedBias(), eps }).y;
-    },
+    remake: () => nativeOp("layerNorm", { ...saved(), ...savedBias(), eps }).y,
   };
 }
 

@@ -7,13 +7,15 @@
 namespace videomae {
 namespace {
 
+constexpr size_t largest_step = size_t{2} << 20;
+
 std::string megabytes(size_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
 
 }  // namespace
 
 size_t CachingAllocator::rounded(size_t bytes) const {
   size_t step = alignment();
-  while (step * 16 < bytes) step *= 2;  // sizes above 8 steps of `step` double the step
+  while (step * 16 < bytes && step < largest_step) step *= 2;  // sizes above 8 steps of `step` double the step
   return std::max(alignment(), (bytes + step - 1) / step * step);
 }
 

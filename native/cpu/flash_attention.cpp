@@ -15,7 +15,7 @@
 namespace videomae {
 namespace {
 
-constexpr int64_t kGroupBytes = 48 << 20;  // of packed operands at a time, unless one head needs more
+constexpr int64_t kGroupBytes = 24 << 20;  // of packed operands at a time, unless one head needs more
 // Pieces of work wanted of one call, to keep many cores busy; and the fewest keys of a piece of the backward pass, each
 // of which has a copy of grad q to itself.
 constexpr int64_t kForwardPieces = 64, kBackwardPieces = 32, kFewestKeys = 256;

@@ -94,6 +94,10 @@ void allocator() {
   const uint64_t asked = memory_statistics().system;
   CHECK(allocate((1 << 20) - 1000)->data == first);  // another size of the same step
   CHECK(memory_statistics().system == asked);
+  {
+    const auto block = allocate((100 << 20) + 1);  // as large as parameters' buffers: hardly any waste
+    CHECK(memory_statistics().live == before.live + (102 << 20));
+  }
   empty_cache();
   CHECK(memory_statistics().cached == 0);
 }

@@ -7,6 +7,7 @@ import { gradEnabled, noGrad, withGrad } from "#lib/autograd/grad-mode.js";
 import { VideomaeError } from "#lib/errors.js";
 import { add, mul, sub } from "#lib/ops/binary.js";
 import { cast } from "#lib/ops/cast.js";
+import { layerNorm } from "#lib/ops/layer-norm.js";
 import { linear } from "#lib/ops/linear.js";
 import { reshape } from "#lib/ops/reshape.js";
 import { sum } from "#lib/ops/sum.js";
@@ -334,6 +335,15 @@ describe("defineOp", () => {
       x.grad = undefined;
     });
   });
+
+  it("says that a graph can be walked once where a result would be made again", () =>
+    leavesNothing(() => {
+      const x = leaf(1, 2);
+      const norm = layerNorm(x, leaf(1, 1), leaf(0, 0));
+      const [first, second] = [sum(square(norm)), sum(square(norm))];
+      backward(first);
+      expect(() => backward(second)).toThrow(/what layerNorm saved.*a graph can be walked once/);
+    }));
 
   it("may return its input: the result is a tensor of its own", () =>
     leavesNothing(() => {
