@@ -10,6 +10,7 @@ namespace videomae::cuda {
 namespace {
 
 constexpr unsigned warps = 8;
+constexpr int resident = 3;  // blocks of a multiprocessor: with more, registers would not last
 
 struct Tokens {
   const int32_t *decoded, *visible;  // (B, R), (B, V)
@@ -34,7 +35,7 @@ __device__ __forceinline__ bool is_visible(const Tokens& tokens, int64_t clip, i
 
 /// partials (blocks, 2): the sum of the losses of hidden tokens, and their number.
 template <int length, class Video, class T>
-__global__ void __launch_bounds__(32 * warps)
+__global__ void __launch_bounds__(32 * warps, resident)
     pixel_loss_tokens(TokenPixels<Video> pixels, Tokens tokens, const T* prediction, float* token_loss, float* partials,
                       IndexCheck check) {
   const int64_t row = thread_number() / 32;
@@ -74,7 +75,7 @@ __global__ void pixel_loss_mean(const float* partials, int64_t blocks, float* lo
 }
 
 template <int length, class Video, class T>
-__global__ void __launch_bounds__(32 * warps)
+__global__ void __launch_bounds__(32 * warps, resident)
     pixel_loss_backward(TokenPixels<Video> pixels, Tokens tokens, const T* prediction, const float* grad_loss,
                         const float* weight, T* grad_prediction, IndexCheck check) {
   const int64_t row = thread_number() / 32;
@@ -98,8 +99,9 @@ __global__ void __launch_bounds__(32 * warps)
 }
 
 template <int length, class Video>
-__global__ void __launch_bounds__(32 * warps) pixel_targets(TokenPixels<Video> pixels, const int32_t* decoded,
-                                                            int64_t rows, Divisor by_clip, float* y, IndexCheck check) {
+__global__ void __launch_bounds__(32 * warps, resident)
+    pixel_targets(TokenPixels<Video> pixels, const int32_t* decoded, int64_t rows, Divisor by_clip, float* y,
+                  IndexCheck check) {
   const int64_t row = thread_number() / 32;
   if (row >= rows) return;
   const int64_t clip = by_clip(row), token = check(decoded[row], pixels.tokens);

@@ -36,7 +36,7 @@ struct EmbedVisible {
           "weight of shape [D, 3, tubelet, patch, patch]", weight.tensor.text());
     const TokenGrid g = grid();
     if (!g.bytes) check_wide_of(name, "video", video, weight);
-    check_token_index(name, "visible", visible, g.batch, g.tokens());
+    check_window(name, g, window), check_token_index(name, "visible", visible, g.batch, g.tokens());
     check_wide_of(name, "bias", bias, weight), check_shape(name, "bias", bias, {width()});
     check_wide_of(name, "position", position, weight);
     check_shape(name, "position", position, {g.tokens(), width()}, "the table must be made for this clip's token grid");
@@ -88,7 +88,7 @@ struct EmbedVisibleVideoGrad {
   void infer() {
     check_wide(name, "video", video);
     const TokenGrid g = grid();
-    check_token_index(name, "visible", visible, g.batch, g.tokens());
+    check_window(name, g, window), check_token_index(name, "visible", visible, g.batch, g.tokens());
     check_real(name, "gradPatches", grad_patches), check_wide_of(name, "video", video, grad_patches);
     check_shape(name, "gradPatches", grad_patches, {visible.elements(), 3 * g.pixels()});
     grad_video.like(video);

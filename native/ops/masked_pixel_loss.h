@@ -32,6 +32,7 @@ struct PixelLossOperands {
     check_real(name, "prediction", prediction);
     if (video.dtype() != DType::u8) check_wide_of(name, "video", video, prediction);
     const TokenGrid g = grid(name);
+    check_window(name, g, window);
     check_token_index(name, "decoded", decoded, g.batch, g.tokens());
     check_token_index(name, "visible", visible, g.batch, g.tokens());
     check_shape(name, "prediction", prediction, {g.batch, decoded.shape()[1], 3 * g.pixels()},
@@ -144,6 +145,7 @@ struct PixelTargets {
 
   void infer() {
     const TokenGrid g = grid();
+    check_window(name, g, window);
     check_token_index(name, "decoded", decoded, g.batch, g.tokens());
     y.set({g.batch, decoded.shape()[1], 3 * g.pixels()}, f64 ? DType::f64 : DType::f32);
   }

@@ -44,7 +44,13 @@ struct TokenGrid {
           std::to_string(tubelet) + " and " + std::to_string(patch));
     TokenGrid g = bytes ? TokenGrid{s[0], s[1], s[2], s[3], tubelet, patch, true, s[2], s[3]}
                         : TokenGrid{s[0], s[2], s[3], s[4], tubelet, patch, false, s[3], s[4]};
-    if (window.places.given()) g.look_through(op, window, video);
+    if (window.places.given()) {
+      check_dtype(op, "window", window.places, {DType::i32}), check_shape(op, "window", window.places, {g.batch, 3});
+      check(window.side >= 1 && window.side <= g.height && window.side <= g.width, op,
+            "a window whose side is 1 or more and fits the video",
+            "side " + std::to_string(window.side) + ", " + video.tensor.text());
+      g.height = g.width = window.side, g.window = window.places.data<int32_t>();
+    }
     check(g.frames % tubelet == 0 && g.height % patch == 0 && g.width % patch == 0 && g.tokens() > 0, op,
           "frames divisible by the tubelet of " + std::to_string(tubelet) + " and sides by the patch of " +
               std::to_string(patch),
@@ -72,28 +78,20 @@ struct TokenGrid {
 
  private:
   bool mirrored(int64_t b) const { return window != nullptr && window[3 * b + 2] != 0; }
-
-  /// Takes the window's size, and looks at its places where they are to be seen: on the CPU. Kernels of a device look
-  /// themselves, and report it (Context::fault).
-  void look_through(const char* op, const ClipWindow& given, const In& video) {
-    const In& places = given.places;
-    check_dtype(op, "window", places, {DType::i32}), check_shape(op, "window", places, {batch, 3});
-    check(given.side >= 1 && given.side <= video_height && given.side <= video_width, op,
-          "a window whose side is 1 or more and fits the video",
-          "side " + std::to_string(given.side) + ", " + video.tensor.text());
-    height = width = given.side, window = places.data<int32_t>();
-    if (rehearsing() || !places.tensor.device().is_cpu()) return;
-    const int64_t last[3] = {video_height - height, video_width - width, 1};
-    for (int64_t i = 0; i < 3 * batch; ++i)
-      check(window[i] >= 0 && window[i] <= last[i % 3], op,
-            std::string("a window with ") +
-                (i % 3 == 0   ? "top"
-                 : i % 3 == 1 ? "left"
-                              : "flip") +
-                " from 0 to " + std::to_string(last[i % 3]),
-            std::to_string(window[i]) + " for clip " + std::to_string(i / 3));
-  }
 };
+
+/// That windows lie in their videos, where their places are to be seen: on the CPU. Kernels of a device look
+/// themselves, and report it (Context::fault).
+inline void check_window(const char* op, const TokenGrid& g, const ClipWindow& window) {
+  check(window.places.given() || window.side == 0, op, "a window, since there is a side", "none");
+  if (!window.places.given() || rehearsing() || !window.places.tensor.device().is_cpu()) return;
+  const char* const names[] = {"top", "left", "flip"};
+  const int64_t last[] = {g.video_height - g.height, g.video_width - g.width, 1};
+  for (int64_t i = 0; i < 3 * g.batch; ++i)
+    check(g.window[i] >= 0 && g.window[i] <= last[i % 3], op,
+          std::string("a window with ") + names[i % 3] + " from 0 to " + std::to_string(last[i % 3]),
+          std::to_string(g.window[i]) + " for clip " + std::to_string(i / 3));
+}
 
 /// The ImageNet statistics by which clips are normalised (spec 3.1), red, green, blue.
 constexpr double channel_mean[3] = {0.485, 0.456, 0.406};

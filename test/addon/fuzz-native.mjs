@@ -200,6 +200,7 @@ const plain = {
   describe: () => [real([2])],
   devices: () => [device()],
   synchronize: () => [device()],
+  matrixLibrary: () => [device()],
   memory: () => [device()],
   resetPeak: () => [device()],
   emptyCache: () => [device()],

@@ -205,6 +205,8 @@ describe("a window", () => {
       expect(loss([0, -1, 0, 0, 0, 0])).toThrow("a window with left from 0 to 3; got -1 for clip 0");
       expect(loss([0, 0, 2, 0, 0, 0])).toThrow("a window with flip from 0 to 1; got 2 for clip 0");
       expect(loss([0, 0, 0, 0], c.side, [2, 2])).toThrow("window of shape [2, 3]");
+      const sided = () => pixelTargets(whole, index(c, 0, "cpu"), { tubelet, patch: c.patch, side: c.side });
+      expect(sided).toThrow("pixelTargets: expected a window, since there is a side; got none");
       for (const side of [0, 9]) {
         expect(loss([0, 0, 0, 0, 0, 0], side)).toThrow(
           /a window whose side is 1 or more and fits the video; got side \d/,
