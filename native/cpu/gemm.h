@@ -13,7 +13,8 @@
 
 namespace videomae {
 
-/// One product. Pointers are borrowed. C must not overlap any input, `residual` included.
+/// One product. Pointers are borrowed. C must not overlap any input, `residual` included; to add to it, `accumulate`.
+/// What follows the sum is done in the order of the fields.
 /// @tparam T  double, float or bf16
 /// @tparam C  T, or wide_t<T> for a result that must not be rounded (the gradient of a weight)
 template <class T, class C = T>
@@ -28,6 +29,7 @@ struct Gemm {
   C* c;  // (m, n), rows ldc elements apart
   int64_t ldc;
   const void* packed_b = nullptr;   // what pack_b() made of b under this instruction set: saves packing it
+  bool accumulate = false;          // the sum is added to what C holds
   const wide_t<T>* bias = nullptr;  // (n), added to each row
   bool gelu = false;                // exact (erf) GELU after the bias
   C* preactivation = nullptr;       // (m, n), rows ldc apart: the value before GELU, stored when not null

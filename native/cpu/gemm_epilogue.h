@@ -1,6 +1,6 @@
-// What happens to a block of sums on its way to C: + bias, then GELU (keeping the value before it), + residual, + row
-// of a table, times the derivative of GELU at a gate, rounded once to the type of C. A block is begun here and written
-// row by row while the next one is multiplied: tile multiplications leave the vector units idle.
+// What happens to a block of sums on its way to C: + what C holds, + bias, then GELU (keeping the value before it),
+// + residual, + row of a table, times the derivative of GELU at a gate, rounded once to the type of C. A block is begun
+// here and written row by row while the next one is multiplied: tile multiplications leave the vector units idle.
 #pragma once
 
 #include "cpu/gemm.h"
@@ -53,6 +53,7 @@ class Epilogue {
     const int64_t i = row_, j = column_ + v;
     Vec x = V::load(sums_ + v);
     for (int part = 1; part < Format::sums; ++part) x += V::load(sums_ + part * Format::rows * Format::columns + v);
+    if (g_.accumulate) x += V::load(g_.c + i * g_.ldc + j, held);
     if (g_.bias) x += V::load(g_.bias + j, held);
     if (plain_) return V::store(g_.c + i * g_.ldc + j, x, held);
     if (g_.preactivation) V::store(g_.preactivation + i * g_.ldc + j, x, held);
@@ -64,7 +65,7 @@ class Epilogue {
   }
 
   const Gemm<T, C>& g_;
-  const bool plain_;  // a bias at most
+  const bool plain_;  // at most added to C, and a bias
   int64_t row_ = 0, end_ = 0, column_ = 0, width_ = 0;
   const W* sums_ = nullptr;
   const char *ahead_ = nullptr, *ahead_end_ = nullptr;

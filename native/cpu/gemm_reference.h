@@ -18,6 +18,7 @@ inline void gemm_reference(const Gemm<double>& g) {
         double b = g.b_transposed ? g.b[j * g.ldb + k] : g.b[k * g.ldb + j];
         x += a * b;
       }
+      if (g.accumulate) x += g.c[i * g.ldc + j];
       if (g.bias) x += g.bias[j];
       if (g.preactivation) g.preactivation[i * g.ldc + j] = x;
       if (g.gelu) x *= 0.5 * std::erfc(-x * std::sqrt(0.5));

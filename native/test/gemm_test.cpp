@@ -40,8 +40,8 @@ std::vector<double> widened(const std::vector<bf16>& x) {
 }
 
 struct Options {
-  bool a_transposed = false, b_transposed = false, bias = false, residual = false, table = false, gelu = false,
-       preactivation = false, gate = false;
+  bool a_transposed = false, b_transposed = false, accumulate = false, bias = false, residual = false, table = false,
+       gelu = false, preactivation = false, gate = false;
   int64_t slack = 0;  // strides larger than the width by this
 };
 
@@ -68,6 +68,7 @@ struct Problem {
     int64_t lda = layout(m, k, o.a_transposed, a, 1), ldb = layout(k, n, o.b_transposed, b, 2);
     c = draw<C>(size(m, n), 3);
     product = Gemm<T, C>{m, n, k, a.data(), lda, o.a_transposed, b.data(), ldb, o.b_transposed, c.data(), n + o.slack};
+    product.accumulate = o.accumulate;
     product.gelu = o.gelu;
     if (o.bias) product.bias = (bias = draw<W>(n, 4)).data();
     if (o.preactivation) product.preactivation = (preactivation = draw<C>(c.size(), 5)).data();
@@ -174,14 +175,18 @@ void sizes() {
                                {2, 2, 2000},    {160, 96, 385},  {33, 31, 769},   {200, 600, 64}, {300, 7, 0},
                                {65, 330, 1030}, {330, 65, 1030}, {40, 700, 1537}, {700, 40, 514}};
   for (auto& s : shapes)
-    for (int t = 0; t < 4; ++t) compare<T, C>(s[0], s[1], s[2], transposes(t));
+    for (int t = 0; t < 8; ++t) {
+      Options o = transposes(t);
+      o.accumulate = t & 4;
+      compare<T, C>(s[0], s[1], s[2], o);
+    }
   compare<T, C>(0, 5, 7, {});
   compare<T, C>(5, 0, 7, {});
 }
 
 template <class T>
 void epilogues() {
-  for (int set = 0; set < 64; ++set) {
+  for (int set = 0; set < 128; ++set) {
     Options o = transposes(set / 5 % 4);
     o.bias = set & 1;
     o.residual = set & 2;
@@ -189,6 +194,7 @@ void epilogues() {
     o.gelu = set & 8;
     o.preactivation = set & 16;
     o.gate = set & 32;
+    o.accumulate = set & 64;
     o.slack = set % 3 * 5;
     // Each kind of epilogue at one of the sizes; every kind alone meets all of them.
     const int64_t sizes[][3] = {{37, 75, 50}, {29, 45, 800}, {29, 345, 1100}, {3, 5, 0}};
