@@ -1,15 +1,14 @@
-// Products of matrices on the tile registers of AMX, and the packing of their operands. A tile is 1 KiB: 16 rows of 64
-// bytes. One instruction adds to 16 x 16 floats the product of 16 x 32 and 32 x 16 bf16 numbers, sums kept in f32:
-// sixteen times the rate of fused multiply-adds on AVX-512.
+// How the operands of products of tiles lie (tile_product_amx.h, tile_product_dot.h), and their packing. A tile is
+// 1 KiB: 16 rows of 64 bytes.
 //   left operand L:   tile (i, k) holds L[16 i + r][32 k + c] at [r][c]
 //   right operand R:  tile (k, j) holds R[32 k + 2 r + (0, 1)][16 j + c] at [r][c], two neighbours along k in one word
 // So from the rows of one matrix, the left tile of a block and the right tile of its transpose are each other's
 // transpose as 16 x 16 words, and there are two kinds of packing only: along the rows and across them. Parts: a bf16
 // operand is one number an element. An f32 operand is the exact sum of three bf16 numbers of 8 bits each, high + middle
 // + low, each part a tile of its own; of the nine products the six largest are added, the smallest first. Those left
-// out are below 2^-24 of the product, a rounding of f32, so this is f32 arithmetic at 16 / 6 of its rate. It holds for
-// numbers whose products stay finite: see `kTileLimit`. Compiled for AMX only; includes nothing with inline functions
-// of its own, as vectors.h explains.
+// out are below 2^-24 of the product, a rounding of f32, so this is f32 arithmetic. It holds for numbers whose products
+// stay finite: see `kTileLimit`. Compiled for AVX-512 with bf16 only; includes nothing with inline functions of its
+// own, as vectors.h explains.
 #pragma once
 
 #include <immintrin.h>
@@ -17,7 +16,7 @@
 #include <cstdint>
 
 #include "core/dtype.h"
-#include "cpu/amx.h"
+#include "cpu/vectors.h"
 
 namespace videomae {
 
@@ -37,90 +36,6 @@ struct TileOperand {
 struct TileResult {
   float* data;
   int64_t step_rows, step_columns, row;
-};
-
-template <int Parts>
-struct TileProduct {
-  static_assert(Parts == 1 || Parts == 3);
-
-  /// One product of parts over all k, for 1 or 2 by 1 or 2 tiles of the result in registers 0 to 3.
-  template <int Rows, int Columns>
-  VIDEOMAE_INLINE void pass(int64_t depth, const bf16* a, int64_t a_step, int64_t a_step_k, const bf16* b,
-                            int64_t b_step, int64_t b_step_k) {
-    for (int64_t k = 0; k < depth; ++k, a += a_step_k, b += b_step_k) {
-      _tile_loadd(4, a, 64);
-      _tile_loadd(6, b, 64);
-      _tile_dpbf16ps(0, 4, 6);
-      if constexpr (Columns == 2) {
-        _tile_loadd(7, b + b_step, 64);
-        _tile_dpbf16ps(1, 4, 7);
-      }
-      if constexpr (Rows == 2) {
-        _tile_loadd(5, a + a_step, 64);
-        _tile_dpbf16ps(2, 5, 6);
-        if constexpr (Columns == 2) _tile_dpbf16ps(3, 5, 7);
-      }
-    }
-  }
-
-  template <int Rows, int Columns, class Beside>
-  VIDEOMAE_INLINE void square(int64_t depth, const TileOperand& left, int64_t i, const TileOperand& right, int64_t j,
-                              const TileResult& result, bool add, Beside& beside) {
-    const bf16 *a = left.data + i * left.step, *b = right.data + j * right.step;
-    float* c = result.data + i * result.step_rows + j * result.step_columns;
-    float *c1 = c + result.step_columns, *c2 = c + result.step_rows, *c3 = c2 + result.step_columns;
-    const int64_t stride = result.row * 4;
-    if (add) {
-      _tile_loadd(0, c, stride);
-      if constexpr (Columns == 2) _tile_loadd(1, c1, stride);
-      if constexpr (Rows == 2) _tile_loadd(2, c2, stride);
-      if constexpr (Rows == 2 && Columns == 2) _tile_loadd(3, c3, stride);
-    } else {
-      _tile_zero(0);
-      _tile_zero(1);
-      _tile_zero(2);
-      _tile_zero(3);
-    }
-    auto parts = [&](int p, int q) __attribute__((always_inline)) {
-      pass<Rows, Columns>(depth, a + p * kTileElements, left.step, left.step_k, b + q * kTileElements, right.step,
-                          right.step_k);
-      beside();
-    };
-    if constexpr (Parts == 3) parts(0, 2), parts(2, 0), parts(1, 1), parts(0, 1), parts(1, 0);
-    parts(0, 0);
-    _tile_stored(0, c, stride);
-    if constexpr (Columns == 2) _tile_stored(1, c1, stride);
-    if constexpr (Rows == 2) _tile_stored(2, c2, stride);
-    if constexpr (Rows == 2 && Columns == 2) _tile_stored(3, c3, stride);
-  }
-
-  /// Calls of `beside` in one run.
-  static constexpr int64_t calls(int64_t rows, int64_t columns) {
-    return (rows + 1) / 2 * ((columns + 1) / 2) * (Parts == 3 ? 6 : 1);
-  }
-
-  /// result = left right, or result += it: rows x columns tiles, summed over `depth` tiles of 32. beside() is called
-  /// each time that products have been asked for: vector work that it does runs while they are under way.
-  template <class Beside>
-  static void run(int64_t rows, int64_t columns, int64_t depth, const TileOperand& left, const TileOperand& right,
-                  const TileResult& result, bool add, Beside beside) {
-    __asm__ volatile("" ::: "memory");  // GCC does not know that tile loads read what was stored before
-    int64_t i = 0;
-    for (; i + 2 <= rows; i += 2) {
-      int64_t j = 0;
-      for (; j + 2 <= columns; j += 2) square<2, 2>(depth, left, i, right, j, result, add, beside);
-      if (j < columns) square<2, 1>(depth, left, i, right, j, result, add, beside);
-    }
-    if (i == rows) return;
-    int64_t j = 0;
-    for (; j + 2 <= columns; j += 2) square<1, 2>(depth, left, i, right, j, result, add, beside);
-    if (j < columns) square<1, 1>(depth, left, i, right, j, result, add, beside);
-  }
-
-  static void run(int64_t rows, int64_t columns, int64_t depth, const TileOperand& left, const TileOperand& right,
-                  const TileResult& result, bool add) {
-    run(rows, columns, depth, left, right, result, add, [] {});
-  }
 };
 
 /// The parts of a vector of floats, each a float whose lower half is not part of it.

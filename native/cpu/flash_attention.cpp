@@ -1,6 +1,6 @@
 // The drive of fused attention: workspace, groups of heads, pieces of work. Elements are touched in
-// flash_attention_kernel.h and, with AMX, in flash_attention_tiles.h. Heads go in groups whose packed operands fit a
-// bounded workspace; the grouping depends on sizes only.
+// flash_attention_kernel.h and, with instructions for bf16, in flash_attention_tiles.h. Heads go in groups whose packed
+// operands fit a bounded workspace; the grouping depends on sizes only.
 #include "cpu/flash_attention.h"
 
 #include <algorithm>
@@ -36,9 +36,11 @@ template <class T>
 const AttentionKernels<T>& kernels_for(InstructionSet set) {
 #if defined(__x86_64__)
   if constexpr (std::is_same_v<T, float>)
-    if (set >= InstructionSet::kAmx) return kAttentionTilesF32;
-  if constexpr (std::is_same_v<T, bf16>)
-    if (set >= InstructionSet::kAmx) return kAttentionTilesBf16;
+    if (set >= InstructionSet::kAmx) return kAttentionAmxF32;
+  if constexpr (std::is_same_v<T, bf16>) {
+    if (set >= InstructionSet::kAmx) return kAttentionAmxBf16;
+    if (set >= InstructionSet::kAvx512Bf16) return kAttentionAvx512Bf16;
+  }
   if (set >= InstructionSet::kAvx512) return kernels_of<T>(kAttentionAvx512);
   if (set >= InstructionSet::kAvx2) return kernels_of<T>(kAttentionAvx2);
 #endif
@@ -78,8 +80,8 @@ struct Cut {
 template <class T>
 size_t workspace(int64_t batch, int64_t tokens, int64_t heads, int64_t d, bool backward) {
   size_t most = 0;
-  for (InstructionSet set :
-       {InstructionSet::kPortable, InstructionSet::kAvx2, InstructionSet::kAvx512, InstructionSet::kAmx})
+  for (InstructionSet set : {InstructionSet::kPortable, InstructionSet::kAvx2, InstructionSet::kAvx512,
+                             InstructionSet::kAvx512Bf16, InstructionSet::kAmx})
     most = std::max(most, Cut(kernels_for<T>(set), batch, tokens, heads, d, backward).bytes());
   return most;
 }

@@ -4,11 +4,12 @@
 
 #if defined(__x86_64__)
 #include "cpu/flash_attention_tiles.h"
+#include "cpu/tile_product_amx.h"
 
 namespace videomae {
 
-const AttentionKernels<float> kAttentionTilesF32 = TileAttention<float>::table(&kAttentionAvx512.f32);
-const AttentionKernels<bf16> kAttentionTilesBf16 = TileAttention<bf16>::table(nullptr);
+const AttentionKernels<float> kAttentionAmxF32 = TileAttention<float, AmxTileProduct<3>>::table(&kAttentionAvx512.f32);
+const AttentionKernels<bf16> kAttentionAmxBf16 = TileAttention<bf16, AmxTileProduct<1>>::table(nullptr);
 
 }  // namespace videomae
 #endif

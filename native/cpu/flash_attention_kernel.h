@@ -25,15 +25,18 @@ struct HeadSpace {
   W* grad_q;           // (parts, N, width): what each range of keys adds to grad q / scale
 };
 
-/// c[i][j] += sum_k a[i * a_row + k] b[k * b_step + j] for `Rows` rows of 2 vectors: as micro_kernel, with a's rows
+/// c[i][j] (+)= sum_k a[i * a_row + k] b[k * b_step + j] for `Rows` rows of 2 vectors: as micro_kernel, with a's rows
 /// apart.
 template <class Isa, class T, int Rows>
 [[gnu::noinline]] void add_outer_products(int64_t k, const T* a, int64_t a_row, const T* b, int64_t b_step, T* c,
-                                          int64_t c_row) {
+                                          int64_t c_row, bool add) {
   using V = Vectors<Isa, T>;
   typename V::Vec sum[Rows][2];
 #pragma GCC unroll 16
-  for (int i = 0; i < Rows; ++i) sum[i][0] = V::load(c + i * c_row), sum[i][1] = V::load(c + i * c_row + V::lanes);
+  for (int i = 0; i < Rows; ++i) {
+    sum[i][0] = add ? V::load(c + i * c_row) : typename V::Vec{};
+    sum[i][1] = add ? V::load(c + i * c_row + V::lanes) : typename V::Vec{};
+  }
   for (; k > 0; --k, ++a, b += b_step) {
     const typename V::Vec b0 = V::load(b), b1 = V::load(b + V::lanes);
 #pragma GCC unroll 16
@@ -48,10 +51,10 @@ template <class Isa, class T, int Rows>
 
 template <class Isa, class T, int Rows = Isa::rows>
 inline void run_outer_products(int64_t rows, int64_t k, const T* a, int64_t a_row, const T* b, int64_t b_step, T* c,
-                               int64_t c_row) {
+                               int64_t c_row, bool add) {
   if constexpr (Rows > 1)
-    if (rows < Rows) return run_outer_products<Isa, T, Rows - 1>(rows, k, a, a_row, b, b_step, c, c_row);
-  add_outer_products<Isa, T, Rows>(k, a, a_row, b, b_step, c, c_row);
+    if (rows < Rows) return run_outer_products<Isa, T, Rows - 1>(rows, k, a, a_row, b, b_step, c, c_row, add);
+  add_outer_products<Isa, T, Rows>(k, a, a_row, b, b_step, c, c_row, add);
 }
 
 template <class Isa, class T>
@@ -127,6 +130,7 @@ struct AttentionKernel {
 
   /// to[r] = from[r] * factor, divided by max(norm, floor) when `normalise`; zero beyond d. The divisor, or 1, goes to
   /// norms[r].
+  static constexpr int64_t kAhead = 8;  // rows: each lies pages after the one before, so the next are asked for early
   static void copy_rows(const T* from, int64_t ld, int64_t rows, int64_t d, bool normalise, W factor, W* to, W* norms) {
     for (int64_t r = 0; r < rows; ++r, from += ld, to += width(d)) {
       W norm = 1;
@@ -137,6 +141,7 @@ struct AttentionKernel {
       if (norms) norms[r] = norm;
       for (int64_t c = 0; c < width(d); c += V::lanes) {
         const Vec x = c < d ? V::load(from + c, d - c) : Vec{};
+        __builtin_prefetch(from + kAhead * ld + c);
         V::store(to + c, normalise ? x / norm * factor : x * factor);
       }
     }
@@ -172,24 +177,27 @@ struct AttentionKernel {
   static void over_dim(const W* panels, int64_t first, int64_t count, int64_t d, const W* lanes, W* result) {
     const W* a = panels + first / kRows * kStep * d;
     for (int64_t t = 0; t < count; t += kRows, a += kStep * d)
-      run_micro_kernel<Isa, W>(smaller(kRows, count - t), d, a, kStep, lanes, result + t * kLanes, false, lanes);
+      run_micro_kernel<Isa, W>(smaller(kRows, count - t), d, a, kStep, lanes, result + t * kLanes, false,
+                               a + kStep * d);
   }
 
   /// result[c][lane] += sum_t rows(first + t, c) weights[t][lane] for `count` tokens. The d rows of the result are cut
   /// evenly: 64 is 5 x 13 and not 4 x 14 + 8.
   static void over_tokens(const W* rows, int64_t first, int64_t count, int64_t d, const W* weights, W* result) {
     int64_t parts = (d + kRows - 1) / kRows, height = (d + parts - 1) / parts;
-    for (int64_t c = 0; c < d; c += height)
+    const W* next = rows + (first + count) * width(d);
+    for (int64_t c = 0; c < d; c += height, next += count * V::lanes)
       run_micro_kernel<Isa, W>(smaller(height, d - c), count, rows + first * width(d) + c, width(d), weights,
-                               result + c * kLanes, true, weights);
+                               result + c * kLanes, true, next);
   }
 
-  /// result(t, c) += sum_lane weights[t][lane] rows(first + lane, c) for `count` tokens and `lanes` lanes.
-  static void over_lanes(const W* rows, int64_t lanes, int64_t count, int64_t d, const W* weights, W* result) {
+  /// result(t, c) (+)= sum_lane weights[t][lane] rows(first + lane, c) for `count` tokens and `lanes` lanes.
+  static void over_lanes(const W* rows, int64_t lanes, int64_t count, int64_t d, const W* weights, W* result,
+                         bool add) {
     for (int64_t t = 0; t < count; t += kRows)
       for (int64_t c = 0; c < d; c += kLanes)
         run_outer_products<Isa, W>(smaller(kRows, count - t), lanes, weights + t * kLanes, kLanes, rows + c, width(d),
-                                   result + t * width(d) + c, width(d));
+                                   result + t * width(d) + c, width(d), add);
   }
 
   static void clear(W* result, int64_t count) {
@@ -303,13 +311,12 @@ struct AttentionKernel {
     const HeadSpace<W> s =
         space_at(space, args.tokens, args.head_dim, 1);  // what lies before grad_q does not depend on the parts
     W* grad_q = s.grad_q + part * args.tokens * width(args.head_dim);
-    clear(grad_q, args.tokens * width(args.head_dim));
     for (int64_t first = keys.begin; first < keys.end; first += kLanes)
-      backward_block(args, head, first, smaller(kLanes, keys.end - first), s, grad_q);
+      backward_block(args, head, first, smaller(kLanes, keys.end - first), s, grad_q, first > keys.begin);
   }
 
   static void backward_block(const Backward& args, int64_t head, int64_t first, int64_t count, const HeadSpace<W>& s,
-                             W* grad_q) {
+                             W* grad_q, bool add_to_q) {
     int64_t d = args.head_dim, ld = attention_rows::qkv_step(args);
     alignas(64) W keys[kMaxDim * kLanes], values[kMaxDim * kLanes], sum_k[kMaxDim * kLanes], sum_v[kMaxDim * kLanes];
     alignas(64) W p[kOther * kLanes], ds[kOther * kLanes];
@@ -329,7 +336,7 @@ struct AttentionKernel {
       }
       over_tokens(s.grad_out_rows, query, queries, d, p, sum_v);
       over_tokens(s.q_rows, query, queries, d, ds, sum_k);
-      over_lanes(s.k_rows + first * width(d), count, queries, d, ds, grad_q + query * width(d));
+      over_lanes(s.k_rows + first * width(d), count, queries, d, ds, grad_q + query * width(d), add_to_q);
     }
     store_lanes(sum_v, count, d, args.grad_qkv + attention_rows::qkv_offset(args, head, 2) + first * ld, ld);
     W* rows = keys;

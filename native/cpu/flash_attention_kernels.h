@@ -46,8 +46,8 @@ struct AttentionKernelSet {
 extern const AttentionKernelSet kAttentionPortable;
 #if defined(__x86_64__)
 extern const AttentionKernelSet kAttentionAvx2, kAttentionAvx512;
-extern const AttentionKernels<float> kAttentionTilesF32;  // AMX
-extern const AttentionKernels<bf16> kAttentionTilesBf16;
+extern const AttentionKernels<bf16> kAttentionAvx512Bf16, kAttentionAmxBf16;
+extern const AttentionKernels<float> kAttentionAmxF32;
 #endif
 
 }  // namespace videomae

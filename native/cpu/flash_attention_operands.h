@@ -102,6 +102,7 @@ struct TileOperands {
       const __m512 limit = _mm512_set1_ps(kTileLimit);
       for (int64_t r = 0; r < kGroup; ++r, from += ld) {
         for (int64_t c = 0; c < 32 * depth(d); c += 16) {
+          __builtin_prefetch(from + kGroup * ld + c);  // of the next group
           const __m512 v = r < rows ? load(from + c, lanes_below(d - c)) : _mm512_setzero_ps();
           if (kParts > 1) wild |= _mm512_cmp_ps_mask(_mm512_abs_ps(v), limit, _CMP_NLT_UQ);
           _mm512_store_ps(&x[r][c], v);

@@ -1,7 +1,6 @@
-// Fused attention on AMX tiles (bf16_tiles.h): float operands in three parts, bf16 operands in one. Compiled for AMX
-// only. As in flash_attention_kernel.h everything is computed transposed, so that a row of S^T is one key against 16
-// queries in the lanes of a vector. Both forms in which P^T and dS^T go into the next products are then made lane by
-// lane:
+// Fused attention on products of tiles (bf16_tiles.h): float operands in three parts, bf16 operands in one. As in
+// flash_attention_kernel.h everything is computed transposed, so that a row of S^T is one key against 16 queries in the
+// lanes of a vector. Both forms in which P^T and dS^T go into the next products are then made lane by lane:
 //   S^T = K Q^T    O^T += V^T P^T                                    P^T as right operand, pairs of keys
 //   dP^T = V dO^T  dV += P^T dO  dK += dS^T Q  dQ^T += K^T dS^T      P^T, dS^T as left, dS^T also as right operand
 // Operands are packed once a head, padded with zeros to whole tiles: tokens to pairs of tiles, d to tiles. The weights
@@ -18,7 +17,8 @@
 
 namespace videomae {
 
-template <class T>
+/// @tparam Product  what multiplies tiles: AmxTileProduct or DotTileProduct
+template <class T, class Product>
 struct TileAttention : TileOperands<T> {
   using Operands = TileOperands<T>;
   using Operands::depth, Operands::dot, Operands::sums_size, Operands::groups, Operands::invert_norms;
@@ -30,7 +30,7 @@ struct TileAttention : TileOperands<T> {
   using typename Operands::Stage;
   using Forward = FlashAttention<T>;
   using Backward = FlashAttentionBackward<T>;
-  using Product = TileProduct<kParts>;
+  static_assert(Product::kParts == Operands::kParts);
   static constexpr int64_t kForwardKeys = kParts == 3 ? 64 : 128;  // keys that pass by a group of queries at a time
   static constexpr int64_t kBlock = 64;                            // keys and queries of a block of the backward pass
   static constexpr int64_t kResident = 512;
@@ -83,7 +83,7 @@ struct TileAttention : TileOperands<T> {
 
   static void forward(const Forward& args, int64_t head, TokenRange queries, void* space) {
     const Space s = space_at(space, args.tokens, args.head_dim, 0);
-    const amx::Session tiles_of_thread;
+    [[maybe_unused]] const typename Product::Session session;
     for (int64_t g = queries.begin / kGroup; g < groups(queries.end); ++g) forward_group(args, head, g, s);
   }
 
@@ -247,7 +247,7 @@ struct TileAttention : TileOperands<T> {
     const Space s = space_at(space, n, d, 1);  // what lies before grad_q does not depend on the parts
     float* grad_q = s.grad_q + part * sums_size(n, d);
     const float scale = static_cast<float>(attention_rows::scale(args, head));
-    const amx::Session tiles_of_thread;
+    [[maybe_unused]] const typename Product::Session session;
     Block block;
     // The operands of so many keys and what is summed for them stay in the second-level cache while the queries pass
     // by.

@@ -34,27 +34,32 @@ struct DotFormat {
 
   template <class Epilogue>
   static void multiply(int64_t height, int64_t depth, const void* a, const void* b, float* to, bool add,
-                       const Epilogue&) {
-    run_dot(height, depth / 2, static_cast<const uint32_t*>(a), static_cast<const uint32_t*>(b), to, add);
+                       Epilogue& epilogue) {
+    run_dot(height, depth / 2, static_cast<const uint32_t*>(a), static_cast<const uint32_t*>(b), to, add,
+            static_cast<const uint32_t*>(epilogue.expected(32 * depth, b)));
   }
 
  private:
   template <int Rows = rows>
-  static void run_dot(int64_t height, int64_t pairs, const uint32_t* a, const uint32_t* b, float* to, bool add) {
+  static void run_dot(int64_t height, int64_t pairs, const uint32_t* a, const uint32_t* b, float* to, bool add,
+                      const uint32_t* ahead) {
     if constexpr (Rows > 1)
-      if (height < Rows) return run_dot<Rows - 1>(height, pairs, a, b, to, add);
-    dot<Rows>(pairs, a, b, to, add);
+      if (height < Rows) return run_dot<Rows - 1>(height, pairs, a, b, to, add, ahead);
+    dot<Rows>(pairs, a, b, to, add, ahead);
   }
 
   template <int Rows>
-  [[gnu::noinline]] static void dot(int64_t pairs, const uint32_t* a, const uint32_t* b, float* to, bool add) {
+  [[gnu::noinline]] static void dot(int64_t pairs, const uint32_t* a, const uint32_t* b, float* to, bool add,
+                                    const uint32_t* ahead) {
     __m512 sum[Rows][2];
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
       sum[i][0] = add ? _mm512_loadu_ps(to + i * columns) : _mm512_setzero_ps();
       sum[i][1] = add ? _mm512_loadu_ps(to + i * columns + 16) : _mm512_setzero_ps();
     }
-    for (; pairs > 0; --pairs, a += kStep, b += columns) {
+#pragma GCC unroll 4
+    for (; pairs > 0; --pairs, a += kStep, b += columns, ahead += 16) {
+      __builtin_prefetch(ahead, 0, 2);
       const auto b0 = (__m512bh)_mm512_loadu_si512(b), b1 = (__m512bh)_mm512_loadu_si512(b + 16);
 #pragma GCC unroll 16
       for (int i = 0; i < Rows; ++i) {

@@ -28,6 +28,14 @@ class Epilogue {
   /// Names memory that will be read after the block that is multiplied now.
   void expect(const char* begin, int64_t bytes) { ahead_ = begin, ahead_end_ = begin + bytes; }
 
+  /// The next `bytes` of the expected memory, or `otherwise` where none is left.
+  [[gnu::always_inline]] inline const void* expected(int64_t bytes, const void* otherwise) {
+    if (ahead_ >= ahead_end_) return otherwise;
+    const char* at = ahead_;
+    ahead_ += bytes;
+    return at;
+  }
+
   /// Writes the next row of the block, if one is left, and asks for some of the expected memory.
   [[gnu::always_inline]] inline void advance() {
     if (row_ < end_) write_row();

@@ -25,9 +25,11 @@ struct WideFormat {
   }
 
   template <class Epilogue>
-  static void multiply(int64_t height, int64_t depth, const void* a, const void* b, W* to, bool add, const Epilogue&) {
+  static void multiply(int64_t height, int64_t depth, const void* a, const void* b, W* to, bool add,
+                       Epilogue& epilogue) {
     const W* panel = static_cast<const W*>(b);
-    run_micro_kernel<Isa, W>(height, depth, static_cast<const W*>(a), kPanelStep<Isa, W>, panel, to, add, panel);
+    run_micro_kernel<Isa, W>(height, depth, static_cast<const W*>(a), kPanelStep<Isa, W>, panel, to, add,
+                             static_cast<const W*>(epilogue.expected(Isa::vector_bytes * depth, b)));
   }
 
  private:

@@ -31,6 +31,7 @@ template <class Isa, class T, int Rows>
     sum[i][0] = add ? V::load(c + 2 * i * lanes) : typename V::Vec{};
     sum[i][1] = add ? V::load(c + (2 * i + 1) * lanes) : typename V::Vec{};
   }
+#pragma GCC unroll 4
   for (; k > 0; --k) {
     typename V::Vec b0 = V::load(b), b1 = V::load(b + lanes);
 #pragma GCC unroll 16

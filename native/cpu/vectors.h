@@ -140,6 +140,8 @@ struct Vectors {
     }
   }
 
+  static constexpr int64_t kAhead = 4;  // squares of a transposition: what comes next is asked for so early
+
   /// to[j * to_step + i] = from[i * from_step + j] for i < rows, j < columns. `to_width` >= rows is how many elements
   /// of each row of `to` may be written: those from `rows` to the next multiple of `lanes` inside it become zero.
   template <class S>
@@ -153,7 +155,11 @@ struct Vectors {
         Vec square[lanes];
         if (width == lanes && whole_stores) {  // unrolled, the square never leaves the registers
 #pragma GCC unroll 16
-          for (int r = 0; r < lanes; ++r) square[r] = r < height ? load(from + (i + r) * from_step + j) : Vec{};
+          for (int r = 0; r < lanes; ++r) {
+            const S* row = from + (i + r) * from_step + j;
+            square[r] = r < height ? load(row) : Vec{};
+            __builtin_prefetch(row + kAhead * lanes);
+          }
           transpose_square(square);
 #pragma GCC unroll 16
           for (int c = 0; c < lanes; ++c) store(to + (j + c) * to_step + i, square[c]);
