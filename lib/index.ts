@@ -17,6 +17,7 @@ export { type RandomKey, randomKey, withRandomKey } from "./autograd/random-key.
 export { type FinetuneRunConfig, type FinetuneRunOptions, parseFinetuneConfig } from "./config/finetune-config.js";
 export { type FinetuneRecipeOptions, finetuneRecipes, postPretrainRecipes } from "./config/finetune-recipes.js";
 export { type PretrainRunConfig, type PretrainRunOptions, parsePretrainConfig } from "./config/pretrain-config.js";
+export { type ProbeRunConfig, type ProbeRunOptions, parseProbeConfig } from "./config/probe-config.js";
 export {
   formatRecipe,
   loadRecipe,

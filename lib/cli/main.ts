@@ -54,6 +54,16 @@ const commands: readonly (readonly [name: string, description: string, load: () 
     async () => (await import("./report.js")).reportCommand(),
   ],
   [
+    "distill",
+    "train a small classifier to agree with a large one",
+    async () => (await import("./distill.js")).distillCommand(),
+  ],
+  [
+    "probe",
+    "what the features of a frozen encoder tell of classes: a linear or an attentive probe",
+    async () => (await import("./probe.js")).probeCommand(),
+  ],
+  [
     "inspect",
     "look into data, models and weights before a run",
     async () => (await import("./inspect.js")).inspectCommand(),

@@ -1,11 +1,18 @@
 // `videomae recipes [name]`: the named recipes, or one of them as YAML to begin a recipe of one's own with.
 import { Command, Option } from "commander";
+import { distillRecipes } from "../config/distill-recipes.js";
 import { classifierRecipes } from "../config/finetune-recipes.js";
+import { probeRecipes } from "../config/probe-config.js";
 import type { RecipeBook } from "../config/recipe-book.js";
 import { pretrainRecipes } from "../config/recipes.js";
 import type { StageName } from "../config/stage-options.js";
 
-const books: Readonly<Record<StageName, RecipeBook<object>>> = { pretrain: pretrainRecipes, ...classifierRecipes };
+const books: Readonly<Record<StageName, RecipeBook<object>>> = {
+  pretrain: pretrainRecipes,
+  ...classifierRecipes,
+  distill: distillRecipes,
+  probe: probeRecipes,
+};
 
 interface RecipesFlags {
   readonly stage?: StageName;

@@ -31,7 +31,8 @@ const pace: Pace = { lr: 1e-3, minLr: 1e-6, epochs: 30, warmupEpochs: 5 };
 
 const probability = () => z.number().min(0).max(1);
 
-const shapeWith = (out: string) => ({
+/** The options of a stage that trains a classifier; `out` is where its runs are. */
+export const classifierShape = (out: string) => ({
   data: dataSpec().describe(
     "labelled list, folder with a sub-folder for each class, mixture file (.json), or several of these",
   ),
@@ -111,12 +112,12 @@ const shapeWith = (out: string) => ({
   ...keepingOptions,
 });
 
-const advice = { key: adviceOnClassifierKey };
+export const classifierAdvice = { key: adviceOnClassifierKey };
 
 /** The options of each stage that trains a classifier. */
 export const classifierOptions = {
-  finetune: new StageOptions("finetune", shapeWith("runs/finetune"), advice),
-  "post-pretrain": new StageOptions("post-pretrain", shapeWith("runs/post-pretrain"), advice),
+  finetune: new StageOptions("finetune", classifierShape("runs/finetune"), classifierAdvice),
+  "post-pretrain": new StageOptions("post-pretrain", classifierShape("runs/post-pretrain"), classifierAdvice),
 } as const;
 
 /** The stages that train a classifier. */
@@ -126,7 +127,7 @@ export type ClassifierStageName = keyof typeof classifierOptions;
 export type FinetuneRunConfig = ReturnType<typeof classifierOptions.finetune.parse>;
 
 /** The options as a user gives them: only `data` is required. */
-export type FinetuneRunOptions = z.input<z.ZodObject<ReturnType<typeof shapeWith>>>;
+export type FinetuneRunOptions = z.input<z.ZodObject<ReturnType<typeof classifierShape>>>;
 
 /**
  * Checks options and fills in defaults.

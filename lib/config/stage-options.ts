@@ -6,7 +6,7 @@ import { VideomaeError } from "../errors.js";
 import { type Advice, firstMistake, type Mistake, pathText } from "./explain-issue.js";
 
 /** The stages, by the commands that run them. */
-export type StageName = "pretrain" | "finetune" | "post-pretrain";
+export type StageName = "pretrain" | "finetune" | "post-pretrain" | "distill" | "probe";
 
 /** An option as the command line shows it. */
 export interface OptionDescription {

@@ -5,14 +5,14 @@ import type { ClipKey } from "../masking/dual-mask.js";
 import { Tensor } from "../tensor/tensor.js";
 
 export interface BatchParts {
-  readonly shape: readonly [number, number, number, number, number];
+  readonly shape: readonly number[];
   readonly step: number;
   readonly epoch: number;
   readonly keys: readonly ClipKey[];
   readonly sources: readonly string[];
   readonly labels: readonly (number | undefined)[];
   readonly replaced: number;
-  /** What the pixels are; the shape is [B, T, S, S, 3] of "u8", [B, 3, T, S, S] of "f32". */
+  /** What the numbers are; the shape of pixels is [B, T, S, S, 3] of "u8", [B, 3, T, S, S] of "f32". */
   readonly pixels: "u8" | "f32";
   readonly memory: SharedArrayBuffer;
   readonly release: () => void;
@@ -22,9 +22,9 @@ export interface BatchParts {
 export class ClipBatch implements Disposable {
   /**
    * [B, T, S, S, 3] of bytes as decoded, [B, 3, T, S, S] of augmented clips, which are normalised: B is videos times
-   * views, the views of a video side by side.
+   * views, the views of a video side by side. Or [B, ...] of features, which stand for clips that an encoder has seen.
    */
-  readonly shape: readonly [number, number, number, number, number];
+  readonly shape: readonly number[];
   /** Counted from 0 over all epochs. */
   readonly step: number;
   readonly epoch: number;

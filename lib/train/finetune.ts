@@ -1,6 +1,7 @@
 // Supervised training of a classifier (VideoMAE V2, section 3.3; spec 4.5 to 4.9, 5, 6): the recipe behind
 // `videomae finetune` and `videomae post-pretrain`, which differ in what they are for: the latter learns the merged classes
 // of several data sets, and its weights are what the former begins with.
+import type { StepInputs } from "../autograd/compile-step.js";
 import {
   type ClassifierStageName,
   type FinetuneRunConfig,
@@ -26,7 +27,7 @@ import { computeOf, openCompute } from "./compute.js";
 import { type FinetunePlan, planFinetuning } from "./finetune-plan.js";
 import type { Objective } from "./objective.js";
 import type { Stage } from "./run-state.js";
-import { type RunControl, type RunSummary, runTraining, type Validation } from "./training-run.js";
+import { type RunControl, type RunRecipe, type RunSummary, runTraining, type Validation } from "./training-run.js";
 import { type ClassifierValidation, validateClassifier } from "./validate-classifier.js";
 import { writeValidationReport } from "./validation-report.js";
 
@@ -45,13 +46,16 @@ export function classifierStage(name: ClassifierStageName): Stage<FinetuneRunCon
     name,
     parse: (options, op) => parseFinetuneConfig(options, name, op),
     describe: (model) => resolveClassifierConfig(model),
-    neutral: [
-      ...Object.keys(encoderOptions),
-      ...["pooling", "dropPath", "headDropout", "headInitScale"],
-      ...["weights", "labelMap", "classes", "validation", "validateEpochs", "shortSide"],
-    ],
+    neutral: neutralOptions,
   };
 }
+
+/** Options that no number of such a stage depends on, or that are compared as the model's description. */
+export const neutralOptions: readonly string[] = [
+  ...Object.keys(encoderOptions),
+  ...["pooling", "dropPath", "headDropout", "headInitScale"],
+  ...["weights", "labelMap", "classes", "validation", "validateEpochs", "shortSide"],
+];
 
 /**
  * Fine-tunes a classifier and leaves checkpoints, a log and the report of the validation in `options.out`.
@@ -59,7 +63,7 @@ export function classifierStage(name: ClassifierStageName): Stage<FinetuneRunCon
  *   checkpoints cannot be saved
  */
 export async function finetune(options: FinetuneRunOptions, control: FinetuneControl = {}): Promise<FinetuneSummary> {
-  return trainClassifier("finetune", options, control);
+  return trainOnLabels("finetune", options, control);
 }
 
 /** As `finetune`, on the merged classes of several data sets, before it is fine-tuned on one of them. */
@@ -67,10 +71,10 @@ export async function postPretrain(
   options: FinetuneRunOptions,
   control: FinetuneControl = {},
 ): Promise<FinetuneSummary> {
-  return trainClassifier("post-pretrain", options, control);
+  return trainOnLabels("post-pretrain", options, control);
 }
 
-async function trainClassifier(
+async function trainOnLabels(
   stage: ClassifierStageName,
   options: FinetuneRunOptions,
   control: FinetuneControl,
@@ -78,20 +82,39 @@ async function trainClassifier(
   const config = parseFinetuneConfig(options, stage);
   openCompute(config);
   const plan = await planFinetuning(config);
-  const objective = finetuneObjective(plan);
-  using model = objective.model;
+  const training = {
+    ...{ stage: classifierStage(stage), book: classifierRecipes[stage], config },
+    plan: (stepsPerEpoch: number) => planFinetuneSteps(config, stepsPerEpoch),
+    objective: finetuneObjective(plan),
+    inputsOf: (batch: ClipBatch) => inputsOf(plan, batch),
+  };
+  return trainClassifier(plan, training, control);
+}
+
+/** What a classifier is trained for; the rest is in its plan. */
+export type ClassifierTraining<C extends FinetuneRunConfig, I extends StepInputs> = Pick<
+  RunRecipe<C, ClassifierModel, I>,
+  "stage" | "book" | "config" | "plan" | "objective" | "inputsOf"
+>;
+
+/** Trains the classifier of a plan, measures it, and disposes of it. */
+export async function trainClassifier<C extends FinetuneRunConfig, I extends StepInputs>(
+  plan: FinetunePlan,
+  training: ClassifierTraining<C, I>,
+  control: FinetuneControl,
+): Promise<FinetuneSummary> {
+  const { config } = training;
+  using model = training.objective.model;
   const { classes, named } = plan.data;
   const validation = plan.validation && validationOf(plan, model);
   const summary = await runTraining(
     {
-      ...{ stage: classifierStage(stage), book: classifierRecipes[stage], config, objective, classes, validation },
-      plan: (stepsPerEpoch) => planFinetuneSteps(config, stepsPerEpoch),
+      ...{ ...training, classes, validation },
       ...{ dataset: plan.dataset, notes: plan.notes },
       pictures: async () => {
         const measured = validation?.last();
         return measured ? [{ name: "confusion", ...(await drawConfusion(measured.accuracy.rows(), classes)) }] : [];
       },
-      inputsOf: (batch) => inputsOf(plan, batch),
       initialize: async () => {
         if (config.weights === "") return ["random weights: give --weights to begin with pre-trained ones"];
         const names = named ? classes : undefined;
@@ -101,7 +124,8 @@ async function trainClassifier(
     control,
   );
   const last = validation?.last();
-  if (last && summary.validated !== undefined) await writeValidationReport(config.out, summary.validated, last, classes);
+  if (last && summary.validated !== undefined)
+    await writeValidationReport(config.out, summary.validated, last, classes);
   return { ...summary, classes, validation: last };
 }
 
@@ -112,13 +136,30 @@ interface FinetuneInputs extends Record<string, Tensor> {
 }
 
 /** The classification loss of a model with fresh weights. The caller disposes of the model. */
-export function finetuneObjective({
-  config,
-  model: description,
-}: Pick<FinetunePlan, "config" | "model">): Objective<ClassifierModel, FinetuneInputs> {
+export function finetuneObjective(
+  plan: Pick<FinetunePlan, "config" | "model">,
+): Objective<ClassifierModel, FinetuneInputs> {
+  const { blankClips, ...trained } = trainedClassifier(plan);
+  return {
+    ...trained,
+    loss: ({ target, ...clips }) => scope(() => keep(softCrossEntropy(trained.model.forward(mixed(clips)), target))),
+    blankInputs: () => {
+      const clips = blankClips();
+      return { ...clips, target: Tensor.zeros([clips.video.shape[0], plan.model.classes]) };
+    },
+  };
+}
+
+/** Clips, and of mixed ones what is mixed with what: see `mixClips`. */
+export interface ClipInputs extends Record<string, Tensor> {
+  readonly video: Tensor;
+}
+
+/** What is trained, whatever for: a model with fresh weights, and blank clips of its batches. */
+export function trainedClassifier({ config, model: description }: Pick<FinetunePlan, "config" | "model">) {
   const { seed, recompute, position, layerDecay: decay, emaDecay, batchSize, views } = config;
   const model = new ClassifierModel(description, { ...computeOf(config), seed, recompute, position });
-  const { depth, frames, image, classes } = description;
+  const { depth, frames, image } = description;
   const clips = batchSize * views;
   return {
     model,
@@ -127,41 +168,43 @@ export function finetuneObjective({
       layers: decay < 1 ? { depth, decay } : undefined,
     }),
     emaDecay,
-    loss: ({ video, target, lambda, box }) =>
-      scope(() => {
-        const mixed = lambda === undefined ? video : mixClips(video, lambda, box);
-        return keep(softCrossEntropy(model.forward(mixed), target));
-      }),
-    blankInputs: () => ({
+    blankClips: (): ClipInputs => ({
       video: Tensor.zeros([clips, 3, frames, image, image]),
-      target: Tensor.zeros([clips, classes]),
       ...(mixingOf(config) && { lambda: Tensor.zeros([clips]), box: Tensor.zeros([clips, 4], "i32") }),
     }),
   };
 }
 
+/** What the model sees of clips: mixed ones, or the clips themselves. */
+export function mixed({ video, lambda, box }: ClipInputs): Tensor {
+  return lambda === undefined ? video : mixClips(video, lambda, box);
+}
+
 /** How clips are mixed; undefined where they are not. */
-function mixingOf(config: FinetuneRunConfig): MixupOptions | undefined {
+export function mixingOf(config: FinetuneRunConfig): MixupOptions | undefined {
   const { mixup, cutmix, mixProbability: probability, cutmixShare: switchProbability, mixMode: mode } = config;
   if ((mixup === 0 && cutmix === 0) || probability === 0) return undefined;
   return { mixup, cutmix, probability, switchProbability, mode };
 }
 
-function inputsOf({ config, model }: FinetunePlan, batch: ClipBatch): FinetuneInputs {
-  const { smoothing, seed } = config;
-  const { classes, image: size } = model;
+function inputsOf(plan: FinetunePlan, batch: ClipBatch): FinetuneInputs {
+  const { classes } = plan.model;
+  const { inputs, share } = clipInputs(plan, batch);
+  const target = softTargets(batch.labels, { classes, smoothing: plan.config.smoothing, share });
+  return { ...inputs, target: Tensor.fromArray(target, [batch.labels.length, classes]) };
+}
+
+/** The clips of a batch with what is mixed with what, and the parts that clips have in their labels. */
+export function clipInputs(
+  { config, model }: Pick<FinetunePlan, "config" | "model">,
+  batch: ClipBatch,
+): { inputs: ClipInputs; share: Float64Array | undefined } {
   const clips = batch.labels.length;
   const mixing = mixingOf(config);
-  const mix = mixing && drawMix(mixing, { clips, size }, { seed, step: batch.step });
-  const target = softTargets(batch.labels, { classes, smoothing, share: mix?.share });
-  return {
-    video: batch.video,
-    target: Tensor.fromArray(target, [clips, classes]),
-    ...(mix && {
-      lambda: Tensor.fromArray(mix.lambda, [clips]),
-      box: Tensor.fromArray(mix.box, [clips, 4]),
-    }),
-  };
+  if (mixing === undefined) return { inputs: { video: batch.video }, share: undefined };
+  const mix = drawMix(mixing, { clips, size: model.image }, { seed: config.seed, step: batch.step });
+  const [lambda, box] = [Tensor.fromArray(mix.lambda, [clips]), Tensor.fromArray(mix.box, [clips, 4])];
+  return { inputs: { video: batch.video, lambda, box }, share: mix.share };
 }
 
 /** Loads what a run begins with, and says what became of it. */

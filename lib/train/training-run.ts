@@ -7,7 +7,15 @@ import path from "node:path";
 import type { StepInputs } from "../autograd/compile-step.js";
 import type { RecipeBook } from "../config/recipe-book.js";
 import type { RunConfig, StepPlan } from "../config/run-options.js";
-import { type BadFile, type ClipBatch, loader, type PartReport, type VideoDataset } from "../data/loader.js";
+import {
+  type BadFile,
+  type ClipBatch,
+  type Loader,
+  type LoaderOptions,
+  loader,
+  type PartReport,
+  type VideoDataset,
+} from "../data/loader.js";
 import { VideomaeError } from "../errors.js";
 import type { EncodedPicture } from "../log/event-file.js";
 import { AdamW } from "../optim/adamw.js";
@@ -78,6 +86,9 @@ export interface NamedPicture extends EncodedPicture {
   readonly name: string;
 }
 
+/** Gives batches, and what a checkpoint and the log are told of them. */
+export type BatchSource = Pick<Loader, "stepsPerEpoch" | "quarantine" | "report"> & AsyncIterable<ClipBatch>;
+
 /** What a stage trains, and on what. */
 export interface RunRecipe<C extends RunConfig, M extends TrainedModel, I extends StepInputs> {
   readonly stage: Stage<C, M["config"]>;
@@ -87,6 +98,8 @@ export interface RunRecipe<C extends RunConfig, M extends TrainedModel, I extend
   plan(stepsPerEpoch: number): StepPlan;
   readonly objective: Objective<M, I>;
   readonly dataset: VideoDataset;
+  /** What batches are made by; default the loader of the data set. */
+  readonly batches?: (options: LoaderOptions) => BatchSource;
   /** Makes inputs of a batch; tensors among them that are not the batch's own are disposed of after the step. */
   inputsOf(batch: ClipBatch): I;
   /** What the user should know of model and data. */
@@ -128,7 +141,8 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
   });
   const { device } = optimizer;
   emptyCache(device); // the parameters' own blocks, now that the optimiser has gathered them
-  const updatesPerEpoch = loader(dataset, { batchSize }).stepsPerEpoch / accumulate;
+  const { batches: load = (options: LoaderOptions) => loader(dataset, options) } = recipe;
+  const updatesPerEpoch = load({ batchSize }).stepsPerEpoch / accumulate;
   const plan = recipe.plan(updatesPerEpoch);
   const schedules = schedulesOf(config, plan);
   const numerics = await numericsOf(config);
@@ -168,7 +182,7 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
   );
   const firstBatch = before?.data.nextBatch ?? 0;
   const { workers, decoder, decodeTimeout, maxBadFraction } = config;
-  const batches = loader(dataset, {
+  const batches = load({
     ...{ batchSize, seed, workers, decoder, decodeTimeout, maxBadFraction, quarantine: before?.data.quarantine },
     startStep: firstBatch,
     steps: Math.max(0, plan.steps - start) * accumulate,
