@@ -27,7 +27,7 @@ export async function writeScheduleReport(plan: SchedulePlan, stages: readonly K
     const run = runs.get(stage);
     const begins = from ? `${from.checkpoint} of ${from.stage}` : "fresh weights";
     return html`<tr><td><a href="#${stage}">${stage}</a></td><td>${kind.name}</td><td>${begins}</td>
-<td class="number">${state?.updates}</td><td class="number">${run && lossOf(run)}</td><td class="number">${(run && accuracyOf(run, "top1")) ?? topOneOf(folder)}</td>
+<td class="number">${kind.trains ? state?.updates : undefined}</td><td class="number">${run && lossOf(run)}</td><td class="number">${(run && accuracyOf(run, "top1")) ?? topOneOf(folder)}</td>
 <td class="number">${state && duration(state.seconds)}</td><td>${state ? (state.done ? "done" : "under way") : "to come"}</td></tr>`;
   });
   const sections: Html[] = [];
