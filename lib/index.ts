@@ -14,10 +14,12 @@ export { defineOp, type Save } from "./autograd/define-op.js";
 export { gradEnabled, noGrad, withGrad } from "./autograd/grad-mode.js";
 export type { VectorJacobianProduct } from "./autograd/node.js";
 export { type RandomKey, randomKey, withRandomKey } from "./autograd/random-key.js";
+export { type DistillRunConfig, type DistillRunOptions, parseDistillConfig } from "./config/distill-config.js";
+export { type DistillRecipeOptions, distillRecipes } from "./config/distill-recipes.js";
 export { type FinetuneRunConfig, type FinetuneRunOptions, parseFinetuneConfig } from "./config/finetune-config.js";
 export { type FinetuneRecipeOptions, finetuneRecipes, postPretrainRecipes } from "./config/finetune-recipes.js";
 export { type PretrainRunConfig, type PretrainRunOptions, parsePretrainConfig } from "./config/pretrain-config.js";
-export { type ProbeRunConfig, type ProbeRunOptions, parseProbeConfig } from "./config/probe-config.js";
+export { type ProbeRunConfig, type ProbeRunOptions, parseProbeConfig, probeRecipes } from "./config/probe-config.js";
 export {
   formatRecipe,
   loadRecipe,
@@ -113,6 +115,7 @@ export { ClassifierModel, classifierModel } from "./models/classifier.js";
 export { type ClassifierConfig, classifierShapes, resolveClassifierConfig } from "./models/classifier-config.js";
 export { type MultiplyAdds, multiplyAdds } from "./models/multiply-adds.js";
 export { type ModelOptions, PretrainModel, pretrainModel, type TokenMasks } from "./models/pretrain.js";
+export { type ProbeConfig, ProbeModel } from "./models/probe.js";
 export { type RecognizedWeights, recognizeWeights } from "./models/recognize-weights.js";
 export {
   type EncoderConfig,
@@ -164,11 +167,13 @@ export {
 export { nativeOp } from "./tensor/native-op.js";
 export { scope, unscoped } from "./tensor/scope.js";
 export { keep, Tensor } from "./tensor/tensor.js";
+export { distill } from "./train/distill.js";
 export { type FinetuneControl, type FinetuneSummary, finetune, postPretrain } from "./train/finetune.js";
 export { loadPretrainModel } from "./train/load-pretrain.js";
 export { forecastMemory, type MemoryForecast } from "./train/memory-forecast.js";
 export { masksOf, type PretrainControl, type PretrainSummary, pretrain } from "./train/pretrain.js";
 
+export { type ProbeControl, type ProbeSummary, probe } from "./train/probe.js";
 export type { TrainingStep } from "./train/training-loop.js";
 export type { Measured, RunControl, RunSummary } from "./train/training-run.js";
 export type { ClassifierValidation } from "./train/validate-classifier.js";
