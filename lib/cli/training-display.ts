@@ -2,7 +2,8 @@
 import { Progress } from "../log/progress.js";
 import type { RunControl } from "../train/training-run.js";
 
-type Trained = { readonly config: { readonly frames: number; readonly image: number } };
+/** A model that may say how large its clips are. */
+type Trained = { readonly config: object };
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -18,7 +19,9 @@ export class TrainingDisplay {
       onStart: ({ start, steps, clips, model: { config } }) => {
         for (const line of introduction) say(line);
         const resumed = start > 0 ? `, resumed after update ${start}` : "";
-        say(`${clips} clips, ${config.frames} x ${config.image} x ${config.image}, ${steps} updates${resumed}`);
+        const size =
+          "frames" in config && "image" in config ? `, ${config.frames} x ${config.image} x ${config.image}` : "";
+        say(`${clips} clips${size}, ${steps} updates${resumed}`);
         this.#progress = new Progress({ total: steps, start });
       },
       onValidation: (step, { fields }) => say(`\nafter update ${step}: ${measuredText(fields)}`),

@@ -12,6 +12,12 @@ const MOST_NUMBERS = 24;
 const MOST_NAMES = 60;
 const MOST_LETTERS = 24;
 
+/** The colours: also of what was recognised, and of numbers in cells of full shade. */
+export interface ConfusionInk extends PlotInk {
+  readonly right: string;
+  readonly onShade: string;
+}
+
 /**
  * The picture as SVG.
  * @param confusion  (K, K) clips of class i (row) that were taken for class j
@@ -20,7 +26,7 @@ const MOST_LETTERS = 24;
 export function confusionPlotSvg(
   confusion: readonly (readonly number[])[],
   classes: readonly string[],
-  ink: PlotInk & { readonly right: string } = { ...paperInk, right: "#1b5fa8" },
+  ink: ConfusionInk = { ...paperInk, right: "#1b5fa8", onShade: "#ffffff" },
 ): string {
   const count = classes.length;
   const cell = Math.min(LARGEST_CELL, SIDE / count);
@@ -45,7 +51,7 @@ export function confusionPlotSvg(
       const shade = `fill="${i === j ? ink.right : ink.alert}" fill-opacity="${(taken / clips).toFixed(3)}"`;
       parts.push(`<g><title>${escaped(title)}</title><rect ${place} ${shade}/>`);
       if (count <= MOST_NUMBERS) {
-        const colour = taken > clips / 2 ? "#ffffff" : ink.text;
+        const colour = taken > clips / 2 ? ink.onShade : ink.text;
         const middle = `x="${(at(j) + cell / 2).toFixed(1)}" y="${(at(i) + cell / 2 + size / 3).toFixed(1)}"`;
         parts.push(`<text ${middle} text-anchor="middle" fill="${colour}">${taken}</text>`);
       }

@@ -101,7 +101,7 @@ async function runStage(
       },
     },
   );
-  keep(done, checkpoint, done === steps);
+  keep(kind.trains ? done : 0, checkpoint, done === steps);
 }
 
 /** The option that takes the checkpoint of the stage before. */

@@ -8,7 +8,7 @@ import { type Html, html } from "../report/html.js";
 import { readOutcomes } from "../report/outcomes.js";
 import { facts, page } from "../report/page.js";
 import { readRun } from "../report/run-record.js";
-import { introduction, lossOf, sectionsOf } from "../report/run-report.js";
+import { accuracyOf, introduction, lossOf, sectionsOf } from "../report/run-report.js";
 import type { SchedulePlan } from "./schedule-recipe.js";
 import type { StageState } from "./schedule-state.js";
 
@@ -27,7 +27,7 @@ export async function writeScheduleReport(plan: SchedulePlan, stages: readonly K
     const run = runs.get(stage);
     const begins = from ? `${from.checkpoint} of ${from.stage}` : "fresh weights";
     return html`<tr><td><a href="#${stage}">${stage}</a></td><td>${kind.name}</td><td>${begins}</td>
-<td class="number">${state?.updates}</td><td class="number">${run && lossOf(run)}</td><td class="number">${topOneOf(folder)}</td>
+<td class="number">${kind.trains ? state?.updates : undefined}</td><td class="number">${run && lossOf(run)}</td><td class="number">${(run && accuracyOf(run, "top1")) ?? topOneOf(folder)}</td>
 <td class="number">${state && duration(state.seconds)}</td><td>${state ? (state.done ? "done" : "under way") : "to come"}</td></tr>`;
   });
   const sections: Html[] = [];

@@ -1,19 +1,23 @@
 // The kinds of stages that a recipe can name: for each its options, its named recipes, and what runs it. Another kind is
 // another line.
 
+import { distillRecipes } from "../config/distill-recipes.js";
 import { classifierRecipes } from "../config/finetune-recipes.js";
+import { probeRecipes } from "../config/probe-config.js";
 import { RecipeBook } from "../config/recipe-book.js";
 import { pretrainRecipes } from "../config/recipes.js";
 import type { StageOptions } from "../config/stage-options.js";
+import { distill } from "../train/distill.js";
 import { finetune, postPretrain } from "../train/finetune.js";
 import { pretrain } from "../train/pretrain.js";
+import { probe } from "../train/probe.js";
 import type { RunControl, RunSummary } from "../train/training-run.js";
 import { accuracyOptions, measureAccuracy } from "./accuracy-stage.js";
 
 type Options = Readonly<Record<string, unknown>>;
 
 /** What is told of a stage while it runs. */
-export type StageControl = RunControl<{ readonly config: { readonly frames: number; readonly image: number } }>;
+export type StageControl = RunControl<{ readonly config: object }>;
 
 /** What a stage has come to: done when all its steps are. */
 export type StageResult = Pick<RunSummary, "steps" | "done" | "checkpoint">;
@@ -56,6 +60,8 @@ export const stageKinds = {
   pretrain: training(pretrainRecipes, pretrain),
   "post-pretrain": training(classifierRecipes["post-pretrain"], postPretrain, "weights"),
   finetune: training(classifierRecipes.finetune, finetune, "weights"),
+  distill: training(distillRecipes, distill, "teacher"),
+  probe: training(probeRecipes, probe, "weights"),
   accuracy: {
     ...{ name: "accuracy", options: accuracyOptions, handOver: "weights", trains: false },
     recipe: (name) => new RecipeBook<Options>(accuracyOptions, {}).recipe(name).options,

@@ -8,11 +8,12 @@ import { folded, pageInk } from "./page.js";
 /** Beyond so many classes their table is folded away. */
 const MOST_OPEN = 24;
 const MOST_PAIRS = 12;
+const matrixInk = { ...pageInk, right: "var(--accent)", onShade: "var(--card)" };
 
 /** The table of classes, the matrix, and the confused pairs. */
 export function outcomesOf({ classes, confusion, step }: Outcomes): Html {
   const names = classes.map(({ name }) => name);
-  const matrix = new RawHtml(confusionPlotSvg(confusion, names, { ...pageInk, right: "var(--accent)" }));
+  const matrix = new RawHtml(confusionPlotSvg(confusion, names, matrixInk));
   return html`${classTable(classes)}<h3>What is taken for what</h3><figure>${matrix}
 <figcaption>Rows are the classes of clips, columns what they were taken for, after update ${step}; the shade is the share of
 the row.</figcaption></figure>${pairTable(names, confusion)}`;

@@ -66,14 +66,22 @@ export function accuracyOf({ events }: RunRecord, which: "top1" | "top5"): strin
   return Number.isFinite(accuracy) ? `${(100 * accuracy).toFixed(1)} %` : undefined;
 }
 
+/** What the best checkpoint was chosen by: the error of a validation, or the smoothed loss where there is none. */
+function bestOf({ events, checkpoint }: RunRecord): [name: string, value: string | undefined] {
+  const { best } = (checkpoint?.state ?? {}) as { best?: { step: number; loss: number } };
+  return events.some(({ event }) => event === "validation")
+    ? ["best top-1", best && `${(100 * (1 - best.loss)).toFixed(1)} % at ${best.step}`]
+    : ["best smoothed loss", best && `${best.loss.toPrecision(4)} at ${best.step}`];
+}
+
 function keyFigures(run: RunRecord): Html {
   const last = run.updates.at(-1);
-  const { best, guards } = (run.checkpoint?.state ?? {}) as { best?: { step: number; loss: number }; guards?: object };
-  const skipped = (guards as { skipped?: number } | undefined)?.skipped;
+  const { guards } = (run.checkpoint?.state ?? {}) as { guards?: { skipped?: number } };
+  const skipped = guards?.skipped;
   return facts([
     ["updates", last && `${last.step} of ${numberOf(last, "steps")}`],
     ["last loss", lossOf(run)],
-    ["best smoothed loss", best && `${best.loss.toPrecision(4)} at ${best.step}`],
+    bestOf(run),
     ["top-1", accuracyOf(run, "top1")],
     ["top-5", accuracyOf(run, "top5")],
     ["skipped updates", skipped ? `${skipped}` : undefined],

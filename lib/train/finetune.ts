@@ -175,13 +175,13 @@ export function trainedClassifier({ config, model: description }: Pick<FinetuneP
   };
 }
 
+/** A base learning rate that leaves a trained classifier what it knows; the published one is 1e-5. */
+const MOST_RATE_AFTER_TRAINING = 1e-4;
+
 /** What the model sees of clips: mixed ones, or the clips themselves. */
 export function mixed({ video, lambda, box }: ClipInputs): Tensor {
   return lambda === undefined ? video : mixClips(video, lambda, box);
 }
-
-/** A base learning rate that leaves a trained classifier what it knows; the published one is 1e-5. */
-const MOST_RATE_AFTER_TRAINING = 1e-4;
 
 /** How clips are mixed; undefined where they are not. */
 export function mixingOf(config: FinetuneRunConfig): MixupOptions | undefined {

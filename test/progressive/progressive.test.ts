@@ -8,6 +8,8 @@ import { openCheckpoint } from "#lib/io/checkpoint.js";
 import { bestCheckpointPath, latestCheckpoint } from "#lib/io/checkpoint-folder.js";
 import { readJsonl } from "#lib/log/jsonl.js";
 import { progressive } from "#lib/progressive/progressive.js";
+import type { ProgressiveRecipe } from "#lib/progressive/schedule-recipe.js";
+import { stageKinds } from "#lib/progressive/stage-kinds.js";
 import { makeClips } from "../../examples/make-clips.js";
 import { readEvents, skipWithoutTensorBoard } from "../log/read-events.js";
 import { temporaryFolder } from "../temporary-folder.js";
@@ -116,6 +118,31 @@ describe("progressive training", () => {
     const { images } = readEvents(path.join(whole, "pretrain"));
     expect(images["reconstruction/0"].map(([step]) => step)).toEqual([2, 4, 5]);
     expect(readEvents(path.join(whole, "motion")).images.confusion.at(-1)![0]).toBe(4);
+  });
+
+  it("has a stage of every kind", async () => {
+    const out = path.join(folder, "kinds");
+    const labelled = { data: path.join(folder, "labelled.csv"), classes: path.join(folder, "labels.txt") };
+    const plan: ProgressiveRecipe = {
+      shared: { model: "vit-tiny", batchSize: 2, workers: 0, threads: 1, steps: 2 },
+      stages: {
+        pretrain: { data: path.join(folder, "clips"), maskRatio: 0.75 },
+        "post-pretrain": { from: "pretrain", ...labelled, views: 1 },
+        finetune: { from: "post-pretrain", ...labelled, views: 1 },
+        distill: { from: "finetune", ...labelled, views: 1 },
+        probe: { from: "pretrain.best", ...labelled, kind: "attentive", validation: labelled.data },
+        accuracy: { from: "distill", ...labelled, segments: 2 },
+      },
+    };
+    expect(Object.keys(plan.stages)).toEqual(Object.keys(stageKinds));
+    const { done, report, stages } = await progressive(plan, {}, { out });
+    expect(done).toBe(true);
+    expect(stages.map(({ updates }) => updates)).toEqual([2, 2, 2, 2, 2, 0]);
+    const { top1, step } = JSON.parse(readFileSync(path.join(out, "accuracy", "validation.json"), "utf8"));
+    expect(step).toBe(2);
+    const page = readFileSync(report, "utf8");
+    for (const stage of Object.keys(plan.stages)) expect(page).toContain(`<h2 id="${stage}">`);
+    expect(page).toContain(`<td class="number">${(100 * top1).toFixed(1)} %</td>`);
   });
 
   it("stops when it is asked to, and runs a stage anew whose folder was removed", async () => {
