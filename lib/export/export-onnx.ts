@@ -11,7 +11,7 @@ import { writeOnnx } from "./onnx-file.js";
 export interface ExportOptions extends Omit<OpenStoredOptions, "encoder">, Partial<ClassifierGraphOptions> {
   /** Names of the classes, by number; default: those that come with the weights. */
   readonly labels?: readonly string[];
-  /** Weights in a second file, `<model>.onnx.data`. Default: where they do not fit into one, from 2 GiB on. */
+  /** Weights in a second file, `<model>.onnx.data`, also where they fit into one: below 2 GiB. Default false. */
   readonly externalData?: boolean;
 }
 

@@ -1,6 +1,7 @@
 // Writing a graph as an ONNX file. A protocol buffer has less than 2 GiB, so the numbers of larger models go into a second
 // file, `<model>.onnx.data`, which the first one names. Either way a constant is read, written and forgotten.
 
+import { rmSync } from "node:fs";
 import { basename } from "node:path";
 import { writeFileAtomic } from "../io/atomic-file.js";
 import { requireFree } from "../io/new-path.js";
@@ -14,7 +15,7 @@ const MOST_IN_ONE_FILE = 2 ** 31 - 2 ** 20; // bytes of constants; 1 MiB for all
 const PAGE = 4096; // constants begin at pages, so that readers can map them
 
 export interface OnnxFileOptions {
-  /** Constants in a second file, default: where they do not fit into one. */
+  /** Constants in a second file also where they fit into one. */
   readonly externalData?: boolean;
   /** Texts that come with the model. */
   readonly metadata?: Readonly<Record<string, string>>;
@@ -29,14 +30,25 @@ export interface OnnxFileOptions {
 export function writeOnnx(path: string, graph: OnnxGraph, options: OnnxFileOptions): string[] {
   const { constants } = graph;
   const bytes = constants.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  const { externalData: outside = bytes > MOST_IN_ONE_FILE } = options;
+  const outside = options.externalData || bytes > MOST_IN_ONE_FILE;
   const dataPath = `${path}.data`;
   requireFree(path);
-  if (outside) {
-    requireFree(dataPath);
-    writeData(dataPath, constants.filter(isOutside));
+  if (!outside) {
+    writeModel(path, graph, constants.map(insideTensor), options);
+    return [path];
   }
-  const tensors = outside ? outsideTensors(basename(dataPath), constants) : constants.map(insideTensor);
+  requireFree(dataPath);
+  writeData(dataPath, constants.filter(isOutside));
+  try {
+    writeModel(path, graph, outsideTensors(basename(dataPath), constants), options);
+  } catch (error) {
+    rmSync(dataPath, { force: true });
+    throw error;
+  }
+  return [path, dataPath];
+}
+
+function writeModel(path: string, graph: OnnxGraph, tensors: readonly TensorPieces[], options: OnnxFileOptions): void {
   const head = graphHead(graph);
   const size = tensors.reduce(
     (sum, tensor) => sum + fieldHead(INITIALIZER, tensor.size).length + tensor.size,
@@ -51,7 +63,6 @@ export function writeOnnx(path: string, graph: OnnxGraph, options: OnnxFileOptio
       for (const part of parts) sink(part());
     }
   });
-  return outside ? [path, dataPath] : [path];
 }
 
 /** GraphProto.initializer. */

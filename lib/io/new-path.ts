@@ -3,7 +3,7 @@
 import { lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { VideomaeError } from "../errors.js";
-import { explainFileError } from "./atomic-file.js";
+import { explainFileError, flushFolder } from "./atomic-file.js";
 
 /** @throws VideomaeError when something is at `path` already */
 export function requireFree(path: string): void {
@@ -29,6 +29,7 @@ export function writeFolderAtomic(path: string, write: (folder: string) => void)
     mkdirSync(temporary);
     write(temporary);
     renameSync(temporary, path);
+    flushFolder(dirname(path));
   } catch (cause) {
     rmSync(temporary, { recursive: true, force: true });
     throw explainFileError("write", path, cause);

@@ -64,7 +64,7 @@ const decoderNames = [
 const same = (names: readonly string[]): NameRow[] => names.map((ours) => ({ ours, stored: [ours] }));
 
 // Hugging Face: query, key and value apart. Its layers have no layer scale and no cosine attention. Releases before 5 and
-// every published checkpoint call the biases q_bias and v_bias; later ones write query.bias and value.bias, and a
+// every published checkpoint call the biases q_bias and v_bias; some later ones write query.bias and value.bias, and a
 // key.bias.
 const layerRows: readonly NameRow[] = [
   { ours: "norm1.weight", stored: ["layernorm_before.weight"] },
