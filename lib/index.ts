@@ -87,6 +87,7 @@ export {
 export type { PredictorModel } from "./eval/predictor-messages.js";
 export { reconstructionPanels } from "./eval/reconstruct.js";
 export { type TestedClip, type TestOptions, type TestResult, testClassifier } from "./eval/test-classifier.js";
+export { type ExportedModel, type ExportOptions, exportOnnx } from "./export/export-onnx.js";
 export { bestCheckpointPath, latestCheckpoint } from "./io/checkpoint-folder.js";
 export { writeNpy } from "./io/npy.js";
 export { openSafetensors, type SafetensorsFile, type StoredTensor, writeSafetensors } from "./io/safetensors.js";
@@ -184,8 +185,11 @@ export { type ProbeControl, type ProbeSummary, probe } from "./train/probe.js";
 export type { TrainingStep } from "./train/training-loop.js";
 export type { Measured, RunControl, RunSummary } from "./train/training-run.js";
 export type { ClassifierValidation } from "./train/validate-classifier.js";
+export { type AverageOptions, averageWeights, lastCheckpoints } from "./weights/average-weights.js";
+export { type ConvertOptions, convertWeights } from "./weights/convert-weights.js";
 export type { HubPreprocessing } from "./weights/hub-config.js";
 export { type HeadOrigin, type InitializeOptions, initializeClassifier } from "./weights/initialize-classifier.js";
+export { type LayoutName, layoutNames } from "./weights/layouts.js";
 export { describeReport, type LoadReport, type Mismatch } from "./weights/load-report.js";
 export { type LoadOptions, loadWeights } from "./weights/load-weights.js";
 export {
@@ -196,3 +200,4 @@ export {
   openClassifier,
   openPretrain,
 } from "./weights/open-model.js";
+export type { WriteOptions, WrittenDtype, WrittenModel } from "./weights/write-model.js";

@@ -6,7 +6,7 @@ import { ClassifierModel } from "../models/classifier.js";
 import { distill, distillObjective, teacherCompute } from "../train/distill.js";
 import { planFinetuning } from "../train/finetune-plan.js";
 import { forecastRun } from "../train/memory-forecast.js";
-import { describeClassifier } from "../weights/open-model.js";
+import { classifierConfigOf } from "../weights/open-model.js";
 import { trainAndShow } from "./training-command.js";
 import { givenOptions, trainingOptions } from "./training-options.js";
 
@@ -20,7 +20,7 @@ export function distillCommand(): Command {
   };
   return trainingOptions(distillRecipes, help).action(async (data: string[], _options: object, command: Command) => {
     const config = parseDistillConfig(givenOptions(command, data, distillRecipes));
-    const [{ model }, teacher] = [await planFinetuning(config), await describeClassifier(config.teacher)];
+    const [{ model }, teacher] = [await planFinetuning(config), await classifierConfigOf(config.teacher)];
     let counted: ClassifierModel | undefined; // not loaded
     const forecast = forecastRun(config, (config) => {
       counted = new ClassifierModel(teacher, { dtype: teacherCompute(config).dtype, initialize: false }).train(false);

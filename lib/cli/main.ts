@@ -69,6 +69,17 @@ const commands: readonly (readonly [name: string, description: string, load: () 
     async () => (await import("./inspect.js")).inspectCommand(),
   ],
   [
+    "convert",
+    "weights in another layout: official, or a folder that transformers opens",
+    async () => (await import("./convert.js")).convertCommand(),
+  ],
+  [
+    "average",
+    "the mean of the weights of several checkpoints",
+    async () => (await import("./average.js")).averageCommand(),
+  ],
+  ["export", "a classifier or an encoder as an ONNX file", async () => (await import("./export.js")).exportCommand()],
+  [
     "merge-lists",
     "labelled data sets in one: classes merged by name, no recording both learnt from and tested on",
     async () => (await import("./merge-lists.js")).mergeListsCommand(),

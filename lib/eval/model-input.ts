@@ -5,6 +5,7 @@
 // (spec 8): the whole frame stretched to a square by bilinear interpolation, and pixels in [0, 1] that are not
 // normalised. "stretch-normalized" is that with normalised pixels, which is what models are trained on.
 
+import { imageNetMean, imageNetStd } from "../models/pixel-statistics.js";
 import { div, sub } from "../ops/binary.js";
 import { cast } from "../ops/cast.js";
 import { permute } from "../ops/permute.js";
@@ -25,9 +26,6 @@ export interface InputSpec {
   readonly mean: readonly number[];
   readonly std: readonly number[];
 }
-
-export const imageNetMean: readonly number[] = [0.485, 0.456, 0.406];
-export const imageNetStd: readonly number[] = [0.229, 0.224, 0.225];
 
 /**
  * Cropped frames u8 (T, S, S, 3) as input: the bytes themselves, u8 (1, T, S, S, 3), where the statistics are those of

@@ -1,12 +1,13 @@
 // The thread of a predictor: loads the model, then works on clips one after the other, in the order they came.
 
 import { parentPort, workerData } from "node:worker_threads";
+import { imageNetMean, imageNetStd } from "../models/pixel-statistics.js";
 import { emptyCache } from "../tensor/memory.js";
 import { openClassifier } from "../weights/open-model.js";
 import { classifyClip } from "./classify-clip.js";
 import { openClip } from "./clip-source.js";
 import { extractFeatures } from "./extract-features.js";
-import { type InputSpec, imageNetMean, imageNetStd } from "./model-input.js";
+import type { InputSpec } from "./model-input.js";
 import { type FromPredictor, type PredictorSetup, storeError, type ToPredictor } from "./predictor-messages.js";
 
 const port = parentPort!;

@@ -133,7 +133,7 @@ function writeAll(file: number, bytes: Uint8Array): void {
 }
 
 /** Makes the rename durable. Some network file systems cannot flush a folder; there the rename is all there is. */
-function flushFolder(folder: string): void {
+export function flushFolder(folder: string): void {
   const handle = openSync(folder, "r");
   try {
     fsyncSync(handle);

@@ -12,7 +12,7 @@ import { Module, type Parameter } from "./module.js";
 
 /** The logit scale of cosine attention begins at 10 and never exceeds 100. */
 const initialLogScale = Math.log(10);
-const maximalLogScale = 4.6052;
+export const MAXIMAL_LOG_SCALE = 4.6052;
 
 export class Attention extends Module {
   readonly heads: number;
@@ -49,6 +49,6 @@ export class Attention extends Module {
   /** (H) */
   #logitScale(): Tensor | undefined {
     if (this.logScale === undefined) return undefined;
-    return reshape(exp(minimum(this.logScale.value, maximalLogScale)), [this.heads]);
+    return reshape(exp(minimum(this.logScale.value, MAXIMAL_LOG_SCALE)), [this.heads]);
   }
 }

@@ -31,7 +31,8 @@ export function arrayOf(numbers: readonly number[], dtype: DType): NumberArray {
 const asFloat = new Float32Array(1);
 const asBits = new Uint32Array(asFloat.buffer);
 
-function bf16Bits(x: number): number {
+/** The bits of the bf16 number that is nearest to x; of two, the even one. NaN stays NaN. */
+export function bf16Bits(x: number): number {
   asFloat[0] = x;
   const bits = asBits[0];
   if (Number.isNaN(x)) return (bits >>> 16) | 0x40;

@@ -10,7 +10,7 @@ import { VideoDataset } from "../data/loader.js";
 import { parseRandAugment } from "../data/rand-augment.js";
 import { VideomaeError } from "../errors.js";
 import { type ClassifierConfig, encoderConfig, resolveClassifierConfig } from "../models/classifier-config.js";
-import { describeClassifier } from "../weights/open-model.js";
+import { classifierConfigOf } from "../weights/open-model.js";
 import { positionNotes } from "./position-note.js";
 
 export interface FinetunePlan {
@@ -60,7 +60,7 @@ async function modelConfigOf(config: FinetuneRunConfig, classes: number): Promis
   const { pooling, dropPath, headDropout, headInitScale } = config;
   const encoder = { image, patch, frames, tubelet, width, depth, heads };
   const named = model ?? (weights === "" ? "vit-base" : undefined);
-  const base = named ?? encoderConfig(await describeClassifier(weights, defined({ image, frames, heads })));
+  const base = named ?? encoderConfig(await classifierConfigOf(weights, defined({ image, frames, heads })));
   return resolveClassifierConfig(base, {
     ...{ ...encoder, classes, dropPath, headDropout, headInitScale },
     ...{ pooling, norm: pooling === "mean" ? "pooled" : "tokens" },

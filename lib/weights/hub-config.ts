@@ -50,6 +50,7 @@ const huggingFace = z.object({
   hidden_act: z.literal("gelu", "the exact (erf) GELU").default("gelu"),
   layer_norm_eps: z.number().positive().default(1e-12),
   qkv_bias: z.boolean().default(true),
+  qv_bias: z.boolean().optional(), // what newer releases call it
   use_mean_pooling: z.boolean().default(true),
   decoder_num_attention_heads: count.default(6),
   decoder_hidden_size: count.default(384),
@@ -136,7 +137,7 @@ function fromHuggingFace(path: string, c: z.output<typeof huggingFace>): HubConf
     depth: c.num_hidden_layers,
     heads: c.num_attention_heads,
     mlpRatio: mlpRatio(c.hidden_size, c.intermediate_size),
-    qkvBias: c.qkv_bias,
+    qkvBias: c.qv_bias ?? c.qkv_bias,
     normEps: c.layer_norm_eps,
   };
   const pretrain = (): Partial<PretrainConfig> => {

@@ -5,6 +5,9 @@
 // A row says which tensors of a layout hold one parameter: their rows one after the other. `#` stands for the number of
 // a block. Tables are read both ways: `storedNames` for reading and writing a parameter, `ourName` for what a file holds.
 
+import { nearest, VideomaeError } from "../errors.js";
+import type { RecognizedWeights } from "../models/recognize-weights.js";
+
 /** One parameter in a layout. */
 interface NameRow {
   readonly ours: string;
@@ -22,10 +25,17 @@ export type LayoutName =
   | "hugging-face-pretrain"
   | "hugging-face-classifier";
 
+/** What a model is, as far as layouts tell models apart. */
+export type ModelKind = RecognizedWeights["kind"];
+
 export interface Layout {
   readonly name: LayoutName;
   /** For people. */
   readonly title: string;
+  /** The models that are written in it. */
+  readonly holds: readonly ModelKind[];
+  /** The class of the transformers library that opens it, from a folder with a config.json. */
+  readonly architecture?: string;
   readonly rows: readonly NameRow[];
   /** Tensors that change no output, and why. */
   readonly inert: Readonly<Record<string, string>>;
@@ -54,7 +64,7 @@ const decoderNames = [
 const same = (names: readonly string[]): NameRow[] => names.map((ours) => ({ ours, stored: [ours] }));
 
 // Hugging Face: query, key and value apart. Its layers have no layer scale and no cosine attention. Releases before 5 and
-// every published checkpoint call the biases q_bias and v_bias; later ones write query.bias and value.bias, and a
+// every published checkpoint call the biases q_bias and v_bias; some later ones write query.bias and value.bias, and a
 // key.bias.
 const layerRows: readonly NameRow[] = [
   { ours: "norm1.weight", stored: ["layernorm_before.weight"] },
@@ -115,6 +125,7 @@ export const layouts: Readonly<Record<LayoutName, Layout>> = {
   "official-pretrain": {
     name: "official-pretrain",
     title: "official pre-training checkpoint",
+    holds: ["pre-training model"],
     rows: [...trunkNames.map((ours) => ({ ours, stored: [`encoder.${ours}`] })), ...same(decoderNames)],
     inert: {},
     tables: officialTables,
@@ -123,6 +134,7 @@ export const layouts: Readonly<Record<LayoutName, Layout>> = {
   "official-classifier": {
     name: "official-classifier",
     title: "official fine-tuned checkpoint",
+    holds: ["classifier", "encoder"],
     rows: same([...trunkNames, ...headNames]),
     inert: {},
     tables: officialTables,
@@ -131,6 +143,8 @@ export const layouts: Readonly<Record<LayoutName, Layout>> = {
   "hugging-face-model": {
     name: "hugging-face-model",
     title: "Hugging Face VideoMAEModel",
+    holds: ["encoder"],
+    architecture: "VideoMAEModel",
     rows: encoderRows(""),
     inert: huggingFaceInert(""),
     tables: huggingFaceTables(""),
@@ -139,6 +153,8 @@ export const layouts: Readonly<Record<LayoutName, Layout>> = {
   "hugging-face-pretrain": {
     name: "hugging-face-pretrain",
     title: "Hugging Face VideoMAEForPreTraining",
+    holds: ["pre-training model"],
+    architecture: "VideoMAEForPreTraining",
     rows: [...encoderRows("videomae."), ...decoderRows],
     inert: huggingFaceInert("videomae."),
     tables: huggingFaceTables("videomae."),
@@ -147,6 +163,8 @@ export const layouts: Readonly<Record<LayoutName, Layout>> = {
   "hugging-face-classifier": {
     name: "hugging-face-classifier",
     title: "Hugging Face VideoMAEForVideoClassification",
+    holds: ["classifier"],
+    architecture: "VideoMAEForVideoClassification",
     rows: [
       ...encoderRows("videomae."),
       ...same(both("fc_norm")),
@@ -159,10 +177,33 @@ export const layouts: Readonly<Record<LayoutName, Layout>> = {
   },
 };
 
+/** The names of all layouts. */
+export const layoutNames = Object.keys(layouts) as readonly LayoutName[];
+
 /** The number of a block in a name; at most one occurs. */
 export const blockNumber = /(?<=\.|^)\d+(?=\.)/;
 const patternOf = (name: string): string => name.replace(blockNumber, "#");
 const numbered = (pattern: string, name: string): string => pattern.replace("#", blockNumber.exec(name)?.[0] ?? "#");
+
+/**
+ * The layout of a name.
+ * @throws VideomaeError with the nearest name when there is none
+ */
+export function layoutNamed(name: string): Layout {
+  if (Object.hasOwn(layouts, name)) return layouts[name as LayoutName];
+  const near = nearest(name, layoutNames);
+  throw new VideomaeError({
+    op: "layout",
+    expected: `one of ${layoutNames.join(", ")}`,
+    got: `"${name}"`,
+    hint: near ? `did you mean "${near}"?` : undefined,
+  });
+}
+
+/** What the tables call a parameter of a model: those of an encoder go without the prefix they have in pre-training models. */
+export function tableName(parameter: string): string {
+  return parameter.startsWith("encoder.") ? parameter.slice("encoder.".length) : parameter;
+}
 
 /**
  * The tensors of a layout that hold the parameter `ours`, to be concatenated along the first axis; undefined when the

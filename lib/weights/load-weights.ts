@@ -10,7 +10,7 @@ import type { NamedShape } from "../models/sizes.js";
 import type { Module } from "../nn/module.js";
 import { sinusoid } from "../nn/position-table.js";
 import { type DetectedLayout, detectLayout } from "./detect-layout.js";
-import { inertBecause, ourName, storedNames } from "./layouts.js";
+import { inertBecause, ourName, storedNames, tableName } from "./layouts.js";
 import { describeReport, type LoadReport, type Mismatch } from "./load-report.js";
 
 export interface LoadOptions {
@@ -58,7 +58,7 @@ export function planLoad(
   const mismatched: Mismatch[] = [];
   const used = new Set<string>();
   for (const [name, own] of parameters) {
-    const wanted = storedNames(layout, ourParameter(name), has);
+    const wanted = storedNames(layout, tableName(name), has);
     if (wanted === undefined || !wanted.every(has)) {
       missing.push(name);
       continue;
@@ -91,17 +91,18 @@ export function planLoad(
     ),
   };
   refuse(report, partial);
-  return { report, stored: matches };
+  return { report: { ...report, warnings: [...report.warnings, ...lostBiases(file, matches)] }, stored: matches };
 }
 
-/** Copies the planned values into a model with these parameters. Returns the report, with what the values tell. */
+/** Copies the planned values into a model with these parameters. Returns the report. */
 export function executePlan(model: Module, file: TensorFile, { report, stored }: LoadPlan): LoadReport {
-  return { ...report, warnings: [...report.warnings, ...fill(model, file, stored)] };
-}
-
-/** The parameter's name in the layout tables: those of an encoder go without the prefix they have in pre-training models. */
-function ourParameter(name: string): string {
-  return name.startsWith("encoder.") ? name.slice("encoder.".length) : name;
+  for (const [name, { value }] of model.namedParameters()) {
+    const parts = stored.get(name);
+    if (parts === undefined) continue;
+    const values = readParameter(file, parts);
+    value.write(value.dtype === "f64" ? Float64Array.from(values) : values);
+  }
+  return report;
 }
 
 /** The shape of tensors put one after the other along the first axis; undefined when the other axes differ. */
@@ -152,27 +153,25 @@ function refuse(report: LoadReport, partial: boolean): void {
   });
 }
 
-/** Copies the values in. Returns what the user must know about them. */
-function fill(model: Module, file: TensorFile, stored: LoadPlan["stored"]): string[] {
-  let [biases, zeroBiases] = [0, 0];
-  for (const [name, { value }] of model.namedParameters()) {
-    const parts = stored.get(name);
-    if (parts === undefined) continue;
-    const values = new Float32Array(value.size);
-    let at = 0;
-    for (const part of parts) {
-      const count = elementCount(file.entry(part).shape);
-      readFloats(file, part, values.subarray(at, at + count));
-      at += count;
-    }
-    value.write(value.dtype === "f64" ? Float64Array.from(values) : values);
-    if (!/\.(q|v)_bias$/.test(name)) continue;
-    biases++;
-    if (values.every((number) => number === 0)) zeroBiases++;
+/** The values of one parameter: those of its parts one after the other, row-major. */
+export function readParameter(file: TensorFile, parts: readonly string[]): Float32Array {
+  const counts = parts.map((part) => elementCount(file.entry(part).shape));
+  const values = new Float32Array(counts.reduce((sum, count) => sum + count, 0));
+  let at = 0;
+  for (const [i, part] of parts.entries()) {
+    readFloats(file, part, values.subarray(at, at + counts[i]));
+    at += counts[i];
   }
-  if (biases === 0 || zeroBiases < biases) return [];
+  return values;
+}
+
+/** A warning when all q and v biases are zero. */
+function lostBiases(file: TensorFile, stored: LoadPlan["stored"]): string[] {
+  const biases = [...stored].filter(([name]) => /\.(q|v)_bias$/.test(name));
+  const lost = ([, parts]: (typeof biases)[number]) => readParameter(file, parts).every((number) => number === 0);
+  if (biases.length === 0 || !biases.every(lost)) return [];
   return [
-    `all ${biases} q and v biases are zero. Trained weights never are: they were lost when the file was converted ` +
+    `all ${biases.length} q and v biases are zero. Trained weights never are: they were lost when the file was converted ` +
       "(a known fault of some libraries), and the model will perform worse than it should. Get the original file",
   ];
 }

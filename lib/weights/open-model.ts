@@ -1,29 +1,22 @@
 // From a path to a model with its weights: opens the file, recognises what it holds, makes the model it describes, and
 // loads it.
 
-import { dirname } from "node:path";
-import { VideomaeError } from "../errors.js";
 import { type OpenWeightsOptions, openWeights, type Weights } from "../io/weights.js";
 import { ClassifierModel } from "../models/classifier.js";
-import { type ClassifierConfig, classifierShapes, encoderConfig } from "../models/classifier-config.js";
+import type { ClassifierConfig } from "../models/classifier-config.js";
 import { type ModelOptions, PretrainModel } from "../models/pretrain.js";
-import type { RecognizedWeights } from "../models/recognize-weights.js";
-import { type PretrainConfig, parameterShapes, resolvePretrainConfig } from "../models/sizes.js";
-import { detectLayout } from "./detect-layout.js";
-import { type HubPreprocessing, isHubFile, readHubConfig, readHubPreprocessing } from "./hub-config.js";
-import { inferClassifierConfig, inferPretrainConfig } from "./infer-config.js";
+import type { PretrainConfig } from "../models/sizes.js";
+import type { PositionMode } from "../nn/position-table.js";
+import { type DescribeOptions, describeClassifier, describePretrain } from "./describe-model.js";
+import type { HubPreprocessing } from "./hub-config.js";
 import type { LoadReport } from "./load-report.js";
-import { executePlan, type LoadOptions, type LoadPlan, loadWeights, planLoad } from "./load-weights.js";
-import { type RunDescription, type RunSampling, runOf } from "./run-description.js";
-import { argumentsConfig } from "./training-arguments.js";
+import { executePlan, type LoadOptions, type LoadPlan, loadWeights } from "./load-weights.js";
+import type { RunSampling } from "./run-description.js";
 
 /** How a model is made from weights; fields of `config` win over what the file says. */
 export interface OpenOptions<Config>
-  extends LoadOptions,
-    OpenWeightsOptions,
-    Pick<ModelOptions, "device" | "dtype" | "seed" | "position"> {
-  readonly config?: Partial<Config>;
-}
+  extends DescribeOptions<Config>,
+    Pick<ModelOptions, "device" | "dtype" | "seed" | "position"> {}
 
 /** A classifier, or a feature extractor when the weights have no head. */
 export interface OpenedClassifier {
@@ -55,17 +48,9 @@ export async function openClassifier(
   options: OpenOptions<ClassifierConfig> = {},
 ): Promise<OpenedClassifier> {
   using weights = await openWeights(path, options);
-  const { config, run, hub } = classifierOf(weights, options.config);
-  const folder = isHubFile(weights.path) ? dirname(weights.path) : undefined;
-  const preprocessing = (folder === undefined ? undefined : readHubPreprocessing(folder)) ?? {
-    shortSide: run?.shortSide,
-  };
-  const plan = planLoad(classifierShapes(config), weights, options);
-  const model = new ClassifierModel(config, modelOptions(options, run));
-  const report = loadInto(model, weights, plan);
-  const named = run?.classes ?? hub?.labels;
-  const labels = config.classes > 0 && named?.length === config.classes ? named : undefined;
-  return { model, report, preprocessing, labels, sampling: run?.sampling ?? {} };
+  const { config, plan, position, labels, preprocessing, sampling } = describeClassifier(weights, options);
+  const model = new ClassifierModel(config, modelOptions(options, position));
+  return { model, report: loadInto(model, weights, plan), labels, preprocessing, sampling };
 }
 
 /**
@@ -73,21 +58,12 @@ export async function openClassifier(
  * @param path  as for `openClassifier`
  * @param given  wins over what the file says
  */
-export async function describeClassifier(
+export async function classifierConfigOf(
   path: string,
   given: Partial<ClassifierConfig> = {},
 ): Promise<ClassifierConfig> {
   using weights = await openWeights(path);
-  return classifierOf(weights, given).config;
-}
-
-function classifierOf(weights: Weights, given: Partial<ClassifierConfig> = {}) {
-  const run = runOf(weights);
-  const hub = isHubFile(weights.path) ? readHubConfig(dirname(weights.path)) : undefined;
-  const detected = detectLayout(weights);
-  const said = run ? classifierOfRun(run.model) : { ...argumentsConfig(weights.args), ...hub?.classifier };
-  checkAgreement(weights, detected.recognized, said);
-  return { run, hub, config: inferClassifierConfig(weights, detected, { ...said, ...given }) };
+  return describeClassifier(weights, { config: given }).config;
 }
 
 /**
@@ -97,14 +73,8 @@ function classifierOf(weights: Weights, given: Partial<ClassifierConfig> = {}) {
  */
 export async function openPretrain(path: string, options: OpenOptions<PretrainConfig> = {}): Promise<OpenedPretrain> {
   using weights = await openWeights(path, options);
-  const run = runOf(weights);
-  const hub = isHubFile(weights.path) ? readHubConfig(dirname(weights.path)) : undefined;
-  const detected = detectLayout(weights);
-  const said = run ? pretrainOfRun(weights, run.model) : { ...argumentsConfig(weights.args), ...hub?.pretrain() };
-  checkAgreement(weights, detected.recognized, said);
-  const config = inferPretrainConfig(weights, detected, { ...said, ...options.config });
-  const plan = planLoad(parameterShapes(config), weights, options);
-  const model = new PretrainModel(config, modelOptions(options, run));
+  const { config, plan, position } = describePretrain(weights, options);
+  const model = new PretrainModel(config, modelOptions(options, position));
   return { model, report: loadInto(model, weights, plan) };
 }
 
@@ -121,28 +91,12 @@ export async function loadWeightsFrom(
   return loadWeights(model, weights, options);
 }
 
-/** What a file beside the weights, or the run's state, says must be what the shapes tell. */
-function checkAgreement(weights: Weights, recognized: RecognizedWeights, said: Partial<PretrainConfig>): void {
-  const { width, depth, patch, tubelet, decoder } = recognized;
-  const told = { width, depth, patch, tubelet, decoderWidth: decoder?.width, decoderDepth: decoder?.depth };
-  for (const [field, value] of Object.entries(told)) {
-    const claimed = said[field as keyof typeof told];
-    if (claimed === undefined || value === undefined || claimed === value) continue;
-    throw new VideomaeError({
-      op: weights.path,
-      expected: `weights of a model with ${field} ${claimed}, as its description says`,
-      got: `${field} ${value}`,
-      hint: "the description (config.json, or the state of the run) belongs to other weights",
-    });
-  }
-}
-
 /** Initial values cost time, and only a model that is loaded in part keeps some. */
 function modelOptions(
   { device, dtype, seed, position, partial = false }: OpenOptions<unknown>,
-  run: RunDescription | undefined,
+  stored: PositionMode | undefined,
 ) {
-  return { device, dtype, seed, position: position ?? run?.position, initialize: partial };
+  return { device, dtype, seed, position: position ?? stored, initialize: partial };
 }
 
 function loadInto(model: ClassifierModel | PretrainModel, weights: Weights, plan: LoadPlan): LoadReport {
@@ -154,16 +108,4 @@ function loadInto(model: ClassifierModel | PretrainModel, weights: Weights, plan
     model.dispose();
     throw error;
   }
-}
-
-type RunModel = RunDescription["model"];
-
-function classifierOfRun(model: RunModel): Partial<ClassifierConfig> {
-  if (model.classes !== undefined) return model;
-  return { ...encoderConfig(resolvePretrainConfig(model)), classes: 0, pooling: "mean", norm: "tokens" };
-}
-
-function pretrainOfRun(weights: Weights, model: RunModel): Partial<PretrainConfig> {
-  if (model.classes === undefined) return model;
-  throw new VideomaeError({ op: weights.path, expected: "a checkpoint of a pre-training run", got: "a classifier's" });
 }
