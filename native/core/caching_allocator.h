@@ -2,9 +2,10 @@
 //
 // Freed blocks are kept by size and handed out again, so that a training loop reaches the source only in its first
 // steps and never faults the same pages in twice. Sizes are rounded up to eight steps a power of two (at most 12.5 %
-// waste), but to no more than 2 MiB, which lets blocks of nearly equal size serve each other. Scratch memory, which an op has while it runs, is
-// kept apart: a large block serves any smaller need, so that ops with many sizes of it share one. On a device a block
-// may be handed out again while kernels still work on it: whoever gets it works on the same stream, after them.
+// waste), but to no more than 2 MiB, which lets blocks of nearly equal size serve each other. Scratch memory, which an
+// op has while it runs, is kept apart: a large block serves any smaller need, so that ops with many sizes of it share
+// one. On a device a block may be handed out again while kernels still work on it: whoever gets it works on the same
+// stream, after them.
 #pragma once
 
 #include <cstddef>
