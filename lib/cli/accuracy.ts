@@ -1,6 +1,7 @@
 // `videomae accuracy <data>`: a classifier on a labelled test set.
 import { Command } from "commander";
 import { readClassNames } from "../data/class-names.js";
+import { isNumbered } from "../data/labelled-mixture.js";
 import { readLabelledSources } from "../data/labelled-sources.js";
 import { type TestResult, testClassifier } from "../eval/test-classifier.js";
 import { writeFileAtomic } from "../io/atomic-file.js";
@@ -43,7 +44,7 @@ async function accuracy(data: string, flags: AccuracyFlags): Promise<void> {
   const names = flags.classes === undefined ? undefined : readClassNames(flags.classes);
   const labelled = readLabelledSources(data, { root, classes: names, allowEmptyClasses: true });
   // Numbers that nothing names are not names: the model's order is that of the list.
-  const classes = names ?? (labelled.classes.every((name, i) => name === `${i}`) ? undefined : labelled.classes);
+  const classes = names ?? (isNumbered(labelled.classes) ? undefined : labelled.classes);
   await using predictor = await predictorOf(flags);
   await interruptible(
     async (signal) => {

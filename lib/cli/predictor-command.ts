@@ -25,7 +25,7 @@ export interface PredictorFlags {
   readonly partial?: boolean;
   readonly decoder: DecoderName;
   readonly stride?: number;
-  readonly sampling: "dense" | "sparse";
+  readonly sampling?: "dense" | "sparse";
 }
 
 export function addPredictorOptions(
@@ -37,11 +37,12 @@ export function addPredictorOptions(
     .argument(argument, description)
     .requiredOption("--weights <path>", "a file of weights, the folder of a run, or a folder from a model hub")
     .option("--root <folder>", "folder that relative paths of a list file start from")
-    .option("--stride <frames>", "video frames from one clip frame to the next", parseNumber)
+    .option("--stride <frames>", "video frames from one clip frame to the next (default: the run's, or 4)", parseNumber)
     .addOption(
-      new Option("--sampling <kind>", "neighbouring frames, or frames spread over the video")
-        .choices(["dense", "sparse"])
-        .default("dense"),
+      new Option(
+        "--sampling <kind>",
+        "neighbouring frames, or frames spread over the video (default: the run's, or dense)",
+      ).choices(["dense", "sparse"]),
     )
     .option("--image <pixels>", "side of the model's input, where the weights do not say (default: 224)", parseNumber)
     .option("--frames <count>", "frames of the model's input, where the weights do not say (default: 16)", parseNumber)

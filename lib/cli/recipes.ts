@@ -48,9 +48,8 @@ function printRecipes(name: string | undefined, { stage, schema, json }: Recipes
   } else if (json) print(Object.assign({}, ...shown.map(({ recipes }) => recipes)));
   else {
     for (const { options, recipes } of shown) {
-      for (const { name, description } of Object.values(recipes)) {
-        console.log(`${name.padEnd(20)} ${options.stage.padEnd(14)} ${description}`);
-      }
+      console.log(`${options.stage}:`);
+      for (const { name, description } of Object.values(recipes)) console.log(`${name.padEnd(20)} ${description}`);
     }
   }
 }

@@ -78,7 +78,10 @@ export const classifierShape = (out: string) => ({
   views: count().default(2).describe("clips taken from a video each time it is decoded"),
   shortSide: count().optional().describe("short side of a frame in validation, before the crop (default: the input's)"),
   randAugment: z.string().default("rand-m7-n4-mstd0.5-inc1").describe("RandAugment in the published form, or none"),
-  cropArea: z.tuple([fraction(), probability()]).default([0.08, 1]).describe("part of a frame's area that is cropped"),
+  cropArea: z
+    .tuple([probability(), probability()])
+    .default([0.08, 1])
+    .describe("part of a frame's area that is cropped"),
   cropAspect: z
     .tuple([z.number().positive(), z.number().positive()])
     .default([3 / 4, 4 / 3])

@@ -7,6 +7,7 @@ import type { PositionMode } from "../nn/position-table.js";
 import type { Device } from "../tensor/dtype.js";
 import type { HubPreprocessing } from "../weights/hub-config.js";
 import type { LoadReport } from "../weights/load-report.js";
+import type { RunSampling } from "../weights/run-description.js";
 import type { ClipViews } from "./classify-clip.js";
 import type { DecodedClip, DecodeOptions } from "./clip-source.js";
 import type { ClipFeatures, FeatureProgress, FeatureViews } from "./extract-features.js";
@@ -26,6 +27,8 @@ export interface PredictorModel {
   readonly config: ClassifierConfig;
   readonly labels: readonly string[] | undefined;
   readonly report: LoadReport;
+  /** How the run sampled that the weights are of: what clips are sampled by unless told otherwise. */
+  readonly sampling: RunSampling;
 }
 
 export type PredictorTask =

@@ -12,7 +12,7 @@ import { type FromPredictor, type PredictorSetup, storeError, type ToPredictor }
 const port = parentPort!;
 const answer = (message: FromPredictor, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 const setup = workerData as PredictorSetup;
-const { model, labels, report, preprocessing } = await open();
+const { model, labels, report, preprocessing, sampling } = await open();
 model.packWeights();
 const { image } = model.config;
 const input: InputSpec = {
@@ -21,7 +21,7 @@ const input: InputSpec = {
   mean: setup.preprocessing.mean ?? preprocessing.mean ?? imageNetMean,
   std: setup.preprocessing.std ?? preprocessing.std ?? imageNetStd,
 };
-answer({ model: { config: model.config, labels, report } });
+answer({ model: { config: model.config, labels, report, sampling } });
 
 class Cancelled extends Error {}
 

@@ -120,7 +120,9 @@ export class Predictor implements AsyncDisposable {
    */
   async predict(clip: Clip, options: PredictOptions = {}): Promise<Prediction> {
     rejectUnknownOptions("predict", options, ["top", "segments", "crops", "stride", "sampling", "signal"]);
-    const { top = 5, segments = 1, crops = 1, stride = 4, sampling = "dense", signal } = options;
+    const own = this.model.sampling;
+    const { top = 5, segments = 1, crops = 1, signal } = options;
+    const { stride = own.stride ?? 4, sampling = own.sampling ?? "dense" } = options;
     const { config, labels } = this.model;
     if (config.classes === 0) {
       throw new VideomaeError({
@@ -151,8 +153,9 @@ export class Predictor implements AsyncDisposable {
   async features(clip: Clip, options: FeatureOptions = {}): Promise<ClipFeatures> {
     const known = ["window", "stride", "sampling", "mode", "onProgress", "signal"];
     rejectUnknownOptions("features", options, known);
-    const { window, sampling = "dense", mode = "crop", onProgress, signal } = options;
-    const { stride = window === undefined ? 4 : 1 } = options;
+    const own = this.model.sampling;
+    const { window, sampling = own.sampling ?? "dense", mode = "crop", onProgress, signal } = options;
+    const { stride = window === undefined ? (own.stride ?? 4) : 1 } = options;
     const modes: readonly FrameMode[] = ["crop", "stretch", "stretch-normalized"];
     if (!modes.includes(mode)) {
       throw new VideomaeError({ op: "features", expected: `a mode out of ${modes.join(", ")}`, got: `"${mode}"` });

@@ -90,7 +90,7 @@ function classNotes({ flip }: FinetuneRunConfig, { classes, named }: LabelledMix
   const more = mirrored.length > shown.length ? ` and ${mirrored.length - shown.length} more` : "";
   return [
     note,
-    `half of the clips are mirrored (--flip ${flip}), which may change the class of ${shown.join(", ")}${more}; turn it off with --flip 0`,
+    `clips are mirrored (--flip ${flip}), which may change the class of ${shown.join(", ")}${more}; turn it off with --flip 0`,
   ];
 }
 

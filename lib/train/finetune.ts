@@ -113,7 +113,7 @@ export async function trainClassifier<C extends FinetuneRunConfig, I extends Ste
       initialize: async () => {
         if (config.weights === "") return ["random weights: give --weights to begin with pre-trained ones"];
         const names = named ? classes : undefined;
-        return firstWeights(model, config.weights, { classes: names, labelMap: plan.labelMap }, classes);
+        return firstWeights(model, config.weights, { classes: names, labelMap: plan.labelMap }, classes, config.lr);
       },
     },
     control,
@@ -175,6 +175,9 @@ export function mixed({ video, lambda, box }: ClipInputs): Tensor {
   return lambda === undefined ? video : mixClips(video, lambda, box);
 }
 
+/** A base learning rate that leaves a trained classifier what it knows; the published one is 1e-5. */
+const MOST_RATE_AFTER_TRAINING = 1e-4;
+
 /** How clips are mixed; undefined where they are not. */
 export function mixingOf(config: FinetuneRunConfig): MixupOptions | undefined {
   const { mixup, cutmix, mixProbability: probability, cutmixShare: switchProbability, mixMode: mode } = config;
@@ -208,6 +211,7 @@ async function firstWeights(
   weights: string,
   rows: { classes: readonly string[] | undefined; labelMap: readonly number[] | undefined },
   classes: readonly string[],
+  lr: number,
 ): Promise<string[]> {
   const { report, head } = await initializeClassifier(model, weights, rows);
   const fresh = head.fresh.map((i) => `"${classes[i]}"`);
@@ -217,7 +221,12 @@ async function firstWeights(
     mapped: `rows of the head found by class${fresh.length > 0 ? `; new: ${shown}` : ""}`,
     new: "a new head",
   }[head.kind];
-  return [`${report.path}: ${report.loaded.length} parameters loaded, ${how}`, ...report.warnings];
+  const notes = [`${report.path}: ${report.loaded.length} parameters loaded, ${how}`, ...report.warnings];
+  if (head.kind === "new" || lr <= MOST_RATE_AFTER_TRAINING) return notes;
+  return [
+    ...notes,
+    `these weights are a trained classifier's, and --lr ${lr} is one for pre-trained weights: published runs that go on from a classifier have 1e-5`,
+  ];
 }
 
 function validationOf({ config, validation }: FinetunePlan, model: ClassifierModel) {

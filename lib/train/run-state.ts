@@ -133,7 +133,7 @@ export function stateOf<C extends RunConfig, D extends object>(
       op,
       expected: `a checkpoint of videomae ${stage.name}`,
       got: `one of videomae ${result.data.stage}`,
-      hint: "choose another folder with --out; to begin with the weights of another stage give --weights",
+      hint: "runs of different stages have folders of their own (--out); one begins with the weights of another by --weights",
     });
   }
   return {

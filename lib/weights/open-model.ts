@@ -14,7 +14,7 @@ import { type HubPreprocessing, isHubFile, readHubConfig, readHubPreprocessing }
 import { inferClassifierConfig, inferPretrainConfig } from "./infer-config.js";
 import type { LoadReport } from "./load-report.js";
 import { executePlan, type LoadOptions, type LoadPlan, loadWeights, planLoad } from "./load-weights.js";
-import { type RunDescription, runOf } from "./run-description.js";
+import { type RunDescription, type RunSampling, runOf } from "./run-description.js";
 import { argumentsConfig } from "./training-arguments.js";
 
 /** How a model is made from weights; fields of `config` win over what the file says. */
@@ -33,6 +33,8 @@ export interface OpenedClassifier {
   /** Names of the classes, by number, where the weights come with some. */
   readonly labels?: readonly string[];
   readonly preprocessing: HubPreprocessing;
+  /** How the run sampled that the weights are of. */
+  readonly sampling: RunSampling;
 }
 
 export interface OpenedPretrain {
@@ -55,13 +57,15 @@ export async function openClassifier(
   using weights = await openWeights(path, options);
   const { config, run, hub } = classifierOf(weights, options.config);
   const folder = isHubFile(weights.path) ? dirname(weights.path) : undefined;
-  const preprocessing = (folder === undefined ? undefined : readHubPreprocessing(folder)) ?? {};
+  const preprocessing = (folder === undefined ? undefined : readHubPreprocessing(folder)) ?? {
+    shortSide: run?.shortSide,
+  };
   const plan = planLoad(classifierShapes(config), weights, options);
   const model = new ClassifierModel(config, modelOptions(options, run));
   const report = loadInto(model, weights, plan);
   const named = run?.classes ?? hub?.labels;
   const labels = config.classes > 0 && named?.length === config.classes ? named : undefined;
-  return { model, report, preprocessing, labels };
+  return { model, report, preprocessing, labels, sampling: run?.sampling ?? {} };
 }
 
 /**

@@ -11,6 +11,16 @@ export interface RunDescription {
   readonly position: PositionMode | undefined;
   /** Names of a classifier's classes, by number. */
   readonly classes: readonly string[] | undefined;
+  readonly sampling: RunSampling;
+  /** What the shorter side of a frame was resized to before the crop, pixels; the model's input where it is not said. */
+  readonly shortSide: number | undefined;
+}
+
+/** Which frames of a video a run took, where it is said. */
+export interface RunSampling {
+  /** Video frames from one clip frame to the next. */
+  readonly stride?: number;
+  readonly sampling?: "dense" | "sparse";
 }
 
 /**
@@ -21,7 +31,14 @@ export function runOf(weights: Weights): RunDescription | undefined {
   if (weights.format !== "checkpoint of a run") return undefined;
   const { model, config, classes } = JSON.parse(weights.metadata.get("videomae") as string);
   if (typeof model === "object" && model !== null) {
-    return { model, position: config?.position, classes: Array.isArray(classes) ? classes : undefined };
+    const { position, stride, sampling, shortSide } = config ?? {};
+    return {
+      model,
+      position,
+      classes: Array.isArray(classes) ? classes : undefined,
+      sampling: { stride, sampling },
+      shortSide,
+    };
   }
   throw new VideomaeError({ op: weights.path, expected: "a checkpoint with a model description", got: "one without" });
 }
