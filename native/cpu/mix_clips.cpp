@@ -18,7 +18,7 @@ W normalised(uint8_t byte, int64_t channel) {
 template <class W, class Pixel>
 void mix(const MixClips& op) {
   const TokenGrid g = op.pixels();
-  const int64_t stride = g.pixel_stride();
+  const int64_t stride = g.pixel_stride(0);  // no clip is mirrored
   parallel_for(g.batch * 3 * g.frames, [&](int64_t piece) {
     const int64_t clip = piece / (3 * g.frames), channel = piece / g.frames % 3, t = piece % g.frames;
     const W lambda = op.lambda.data<W>()[clip], rest = 1 - lambda;

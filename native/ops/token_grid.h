@@ -34,7 +34,7 @@ struct TokenGrid {
   int64_t height, width;            // of the clip: of the video, or of the window
   const int32_t* window = nullptr;  // (B, 3), where there are windows; on the video's device
 
-  static TokenGrid of(const char* op, const In& video, int64_t tubelet, int64_t patch, const ClipWindow& window) {
+  static TokenGrid of(const char* op, const In& video, int64_t tubelet, int64_t patch, const ClipWindow& window = {}) {
     check_dtype(op, "video", video, {DType::u8, DType::f32, DType::f64});
     const bool bytes = video.dtype() == DType::u8;
     const Shape& s = video.shape();
