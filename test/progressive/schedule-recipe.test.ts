@@ -1,5 +1,5 @@
 // Mistakes in the recipe of a schedule, each told with its place, and what a right one comes to.
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { planSchedule } from "#lib/progressive/schedule-recipe.js";
@@ -67,6 +67,20 @@ describe("the recipe of a schedule", () => {
     [/^stages:.*/ms, "stage: {}\n", /yaml:1:1 stages: expected record; got nothing/],
   ])("%s -> %s", (from, to, message) => {
     expect(() => plan(right.replace(from, to))).toThrow(message);
+  });
+
+  it("of the examples is right", () => {
+    const text = readFileSync(path.resolve(import.meta.dirname, "../../examples/motion.yaml"), "utf8");
+    const lists = [
+      "motion_pool.csv",
+      "motion_pool_labelled.csv",
+      "motion_train.csv",
+      "motion_val.csv",
+      "motion_labels.txt",
+    ];
+    for (const list of lists) writeFileSync(path.join(folder, list), "clip.mp4 0\n");
+    const { stages } = plan(text.replaceAll("lists/", `${folder}/`));
+    expect(stages.map(({ name }) => name)).toEqual(["pretrain", "post-pretrain", "finetune"]);
   });
 
   it("may be an object, whose mistakes are told with their path", () => {
