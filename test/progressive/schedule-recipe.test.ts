@@ -56,6 +56,7 @@ describe("the recipe of a schedule", () => {
     ["from: pretrain.best", "from: pretrain.first", /yaml:10:5 stages\.fine\.from/],
     ["    steps: 10", "    from: pretrain", /yaml:7:5 stages\.pretrain\.from: expected no hand-over/],
     ["    steps: 10", "    resume: false", /yaml:7:5 stages\.pretrain\.resume: expected no resume/],
+    ["from: pretrain.best", "extends: vit-b", /yaml:10:5 stages\.fine\.extends: expected one of vit-b-k400/],
     ["vit-b-hybrid-800e", "vit-b-hybrid-80e", /yaml:5:5 stages\.pretrain\.extends: .*did you mean "vit-b-hybrid-800e"/],
     ["    data: $data\n    lr", "    lr", /yaml:8:3 stages\.fine: expected the option data; got nothing/],
     [
