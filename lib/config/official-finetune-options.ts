@@ -4,10 +4,20 @@
 import { adviceOn, type OfficialOption, officialOptions } from "./official-options.js";
 
 const fixed = "it is always on";
+const masked = "it belongs to pre-training";
 
 /** By the published name, without dashes. */
 export const officialFinetuneOptions: Readonly<Record<string, OfficialOption>> = {
   update_freq: { ours: "accumulate" },
+  epochs: { ours: "epochs" },
+  opt_betas: { ours: "betas" },
+  color_jitter: { reason: "the published code reads it and never uses it" },
+  mask_type: { reason: masked },
+  mask_ratio: { reason: masked },
+  decoder_mask_type: { reason: masked },
+  decoder_mask_ratio: { reason: masked },
+  decoder_depth: { reason: masked },
+  normlize_target: { reason: masked },
   num_segments: { reason: "a clip has one frame a segment (sampling sparse), or is one segment (dense)" },
   sparse_sample: { ours: "sampling", note: "sparse" },
   short_side_size: { ours: "shortSide" },

@@ -139,21 +139,22 @@ export const rateOptions = ({ lr, minLr, warmupEpochs }: Pace) => ({
   warmupSteps: z.number().int().min(0).optional().describe("updates of warm-up, instead of epochs"),
 });
 
-const everyRun = z.object({
-  ...{ data: dataSpec(), root: z.string(), out: z.string() },
-  ...readingOptions,
-  ...batchOptions,
-  ...lengthOptions({} as Pace),
-  ...rateOptions({ lr: 0, minLr: 0 } as Pace),
-  ...weightDecayOptions,
-  ...{ betas: betasOption([0, 0]) },
-  ...adamOptions,
-  ...computeOptions,
-  ...keepingOptions,
-});
+type EveryStage = {
+  data: ReturnType<typeof dataSpec>;
+  root: z.ZodString;
+  out: z.ZodString;
+  betas: ReturnType<typeof betasOption>;
+} & typeof readingOptions &
+  typeof batchOptions &
+  ReturnType<typeof lengthOptions> &
+  ReturnType<typeof rateOptions> &
+  typeof weightDecayOptions &
+  typeof adamOptions &
+  typeof computeOptions &
+  typeof keepingOptions;
 
 /** What the options of every stage have in common, with every default filled in. */
-export type RunConfig = z.output<typeof everyRun>;
+export type RunConfig = z.output<z.ZodObject<EveryStage>>;
 
 /** The updates of a run: all of them, those of the warm-up, and those from one checkpoint to the next. */
 export interface StepPlan {

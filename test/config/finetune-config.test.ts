@@ -107,7 +107,8 @@ test("published options lead to options that exist, and stand in the documents",
     expect(text).toContain(`| \`${name}\` | ${cells.join(" | ")} |`.replace("|  |", "| |"));
   }
   for (const name of Object.keys(officialOptions)) {
-    const advice = adviceOnClassifierKey(name);
-    expect(advice).toBeDefined();
+    const advised = /it is called "(\w+)" here/.exec(adviceOnClassifierKey(name) ?? "")?.[1];
+    if (advised) expect(known, name).toContain(advised);
   }
+  expect(adviceOnClassifierKey("mask_ratio")).toMatch(/it belongs to pre-training/);
 });

@@ -73,7 +73,14 @@ function trained(device: "cpu" | "emu", dtype: "f32" | "bf16", compiled: boolean
           return;
         }
         scope(() => {
-          const loss = objective.loss(inputs);
+          const { video, target, lambda, box } = inputs; // a compiled step moves them itself
+          const moved = {
+            video: video.to(device),
+            target: target.to(device),
+            lambda: lambda.to(device),
+            box: box.to(device),
+          };
+          const loss = objective.loss(moved);
           backward(loss, Tensor.fromArray([1 / accumulate], [], "f32", device));
           losses.push(loss.readSync()[0]);
           if (!last) return;
