@@ -174,13 +174,11 @@ function unknownKind(name: string): Mistake {
 type Parts = Omit<Mistake, "path">;
 
 function extended(kind: StageKind, base: string, refuse: (parts: Parts) => never): Options {
-  try {
-    return kind.recipe(base);
-  } catch (error) {
-    if (!(error instanceof VideomaeError)) throw error;
-    const { expected = "", got = "", hint } = error;
-    return refuse({ expected, got, hint });
-  }
+  if (Object.hasOwn(kind.recipes, base)) return kind.recipes[base].options;
+  const names = Object.keys(kind.recipes);
+  const near = nearest(base, names);
+  const expected = names.length > 0 ? `one of ${names.join(", ")}` : "no extends: this kind has no named recipes";
+  return refuse({ expected, got: base, hint: near && `did you mean "${near}"?` });
 }
 
 function handOverOf(

@@ -7,7 +7,7 @@ import { outcomesOf } from "../report/confusion.js";
 import { type Html, html } from "../report/html.js";
 import { readOutcomes } from "../report/outcomes.js";
 import { facts, page } from "../report/page.js";
-import { readRun } from "../report/run-record.js";
+import { isRun, readRun } from "../report/run-record.js";
 import { accuracyOf, introduction, lossOf, sectionsOf } from "../report/run-report.js";
 import type { SchedulePlan } from "./schedule-recipe.js";
 import type { StageState } from "./schedule-state.js";
@@ -19,7 +19,7 @@ export async function writeScheduleReport(plan: SchedulePlan, stages: readonly K
   const name = path.basename(path.resolve(plan.out));
   const file = path.join(plan.out, "report.html");
   const training = plan.stages.filter(
-    (stage) => stage.kind.trains && stages.some((known) => known.name === stage.name),
+    ({ name: stage, folder }) => stages.some((known) => known.name === stage) && isRun(folder),
   );
   const runs = new Map(training.map((stage) => [stage.name, readRun(stage.folder)]));
   const rows = plan.stages.map(({ name: stage, kind, from, folder }) => {

@@ -4,7 +4,7 @@
 import { distillRecipes } from "../config/distill-recipes.js";
 import { classifierRecipes } from "../config/finetune-recipes.js";
 import { probeRecipes } from "../config/probe-config.js";
-import { RecipeBook } from "../config/recipe-book.js";
+import type { RecipeBook } from "../config/recipe-book.js";
 import { pretrainRecipes } from "../config/recipes.js";
 import type { StageOptions } from "../config/stage-options.js";
 import { distill } from "../train/distill.js";
@@ -27,11 +27,8 @@ export interface StageKind {
   /** As commands call it. */
   readonly name: string;
   readonly options: Pick<StageOptions<never>, "describe" | "mistakeInPart">;
-  /**
-   * The options of a named recipe.
-   * @throws VideomaeError for a name that is none
-   */
-  recipe(name: string): Options;
+  /** Named recipes, which `extends` begins with. */
+  readonly recipes: Readonly<Record<string, { readonly options: Options }>>;
   /** The option that takes the checkpoint of an earlier stage; none where the kind begins with fresh weights. */
   readonly handOver: string | undefined;
   /** Whether it leaves checkpoints that a later stage can begin with. */
@@ -49,7 +46,7 @@ function training<O extends object>(
   return {
     name: book.options.stage,
     options: book.options,
-    recipe: (name) => book.recipe(name).options as Options,
+    recipes: book.recipes as StageKind["recipes"],
     handOver,
     trains: true,
     run: (options, control) => run(options as never, control),
@@ -64,7 +61,7 @@ export const stageKinds = {
   probe: training(probeRecipes, probe, "weights"),
   accuracy: {
     ...{ name: "accuracy", options: accuracyOptions, handOver: "weights", trains: false },
-    recipe: (name) => new RecipeBook<Options>(accuracyOptions, {}).recipe(name).options,
+    recipes: {},
     run: measureAccuracy,
   },
 } as const satisfies Readonly<Record<string, StageKind>>;

@@ -29,9 +29,8 @@ export interface RunRecord {
  * @throws VideomaeError when it is none, or its log is damaged
  */
 export function readRun(folder: string): RunRecord {
-  const log = path.join(folder, "log.jsonl");
-  const recipe = path.join(folder, "recipe.yaml");
-  if (!existsSync(log) || !existsSync(recipe)) {
+  const { log, recipe } = filesOf(folder);
+  if (!isRun(folder)) {
     throw new VideomaeError({
       op: folder,
       expected: "the folder of a run, with log.jsonl and recipe.yaml in it",
@@ -48,6 +47,16 @@ export function readRun(folder: string): RunRecord {
     events: lines.filter(isEvent),
     checkpoint: newestState(folder),
   };
+}
+
+/** Whether a folder is that of a run that has begun. */
+export function isRun(folder: string): boolean {
+  return Object.values(filesOf(folder)).every((file) => existsSync(file));
+}
+
+/** What a run writes before its first update. */
+function filesOf(folder: string): { readonly log: string; readonly recipe: string } {
+  return { log: path.join(folder, "log.jsonl"), recipe: path.join(folder, "recipe.yaml") };
 }
 
 /** The stage of a run, such as "pretrain"; undefined before its first checkpoint. */

@@ -1,5 +1,5 @@
 // Mistakes in the recipe of a schedule, each told with its place, and what a right one comes to.
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { planSchedule } from "#lib/progressive/schedule-recipe.js";
@@ -56,6 +56,7 @@ describe("the recipe of a schedule", () => {
     ["from: pretrain.best", "from: pretrain.first", /yaml:10:5 stages\.fine\.from/],
     ["    steps: 10", "    from: pretrain", /yaml:7:5 stages\.pretrain\.from: expected no hand-over/],
     ["    steps: 10", "    resume: false", /yaml:7:5 stages\.pretrain\.resume: expected no resume/],
+    ["from: pretrain.best", "extends: vit-b", /yaml:10:5 stages\.fine\.extends: expected one of vit-b-k400/],
     ["vit-b-hybrid-800e", "vit-b-hybrid-80e", /yaml:5:5 stages\.pretrain\.extends: .*did you mean "vit-b-hybrid-800e"/],
     ["    data: $data\n    lr", "    lr", /yaml:8:3 stages\.fine: expected the option data; got nothing/],
     [
@@ -67,6 +68,20 @@ describe("the recipe of a schedule", () => {
     [/^stages:.*/ms, "stage: {}\n", /yaml:1:1 stages: expected record; got nothing/],
   ])("%s -> %s", (from, to, message) => {
     expect(() => plan(right.replace(from, to))).toThrow(message);
+  });
+
+  it("of the examples is right", () => {
+    const text = readFileSync(path.resolve(import.meta.dirname, "../../examples/motion.yaml"), "utf8");
+    const lists = [
+      "motion_pool.csv",
+      "motion_pool_labelled.csv",
+      "motion_train.csv",
+      "motion_val.csv",
+      "motion_labels.txt",
+    ];
+    for (const list of lists) writeFileSync(path.join(folder, list), "clip.mp4 0\n");
+    const { stages } = plan(text.replaceAll("lists/", `${folder}/`));
+    expect(stages.map(({ name }) => name)).toEqual(["pretrain", "post-pretrain", "finetune"]);
   });
 
   it("may be an object, whose mistakes are told with their path", () => {
