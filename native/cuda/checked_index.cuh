@@ -2,6 +2,7 @@
 // of range is not followed, and the device's fault word names the op at the next synchronisation.
 #pragma once
 
+#include "cuda/device/atomic.cuh"
 #include "cuda/device/kernel.cuh"
 #include "cuda/kernels.h"
 
@@ -17,7 +18,7 @@ class IndexCheck {
   /// The index, or -1 when it is not in [0, limit).
   __device__ __forceinline__ int64_t operator()(int32_t index, int64_t limit) const {
     if (index >= 0 && index < limit) return index;
-    *fault_ = code_;
+    atomic_max(fault_, code_);  // threads of several blocks may say so
     return -1;
   }
 

@@ -36,6 +36,7 @@ struct TokenGrid {
 
   static TokenGrid of(const char* op, const In& video, int64_t tubelet, int64_t patch, const ClipWindow& window = {}) {
     check_dtype(op, "video", video, {DType::u8, DType::f32, DType::f64});
+    check(window.places.given() || window.side == 0, op, "a window, since there is a side", "none");
     const bool bytes = video.dtype() == DType::u8;
     const Shape& s = video.shape();
     check(s.rank() == 5 && s[bytes ? 4 : 1] == 3, op,
@@ -83,7 +84,6 @@ struct TokenGrid {
 /// That windows lie in their videos, where their places are to be seen: on the CPU. Kernels of a device look
 /// themselves, and report it (Context::fault).
 inline void check_window(const char* op, const TokenGrid& g, const ClipWindow& window) {
-  check(window.places.given() || window.side == 0, op, "a window, since there is a side", "none");
   if (!window.places.given() || rehearsing() || !window.places.tensor.device().is_cpu()) return;
   const char* const names[] = {"top", "left", "flip"};
   const int64_t last[] = {g.video_height - g.height, g.video_width - g.width, 1};

@@ -6,7 +6,7 @@ import { nativeOp, scope, Tensor } from "videomae";
 const count = 64;
 const order = [];
 const reads = scope(() => {
-  const a = Tensor.fromArray(new Float32Array(96 * 96).fill(1), [96, 96], "f32", "emu");
+  const a = Tensor.fromArray(new Float32Array(384 * 96).fill(1), [384, 96], "f32", "emu");
   return Array.from({ length: count }, (_, i) => {
     const b = Tensor.fromArray(new Float32Array(96).fill(i), [96, 1], "f32", "emu");
     return nativeOp("matmul", { a, b }).y.read();

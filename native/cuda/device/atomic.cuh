@@ -1,4 +1,5 @@
-// Atomic operations on integers, for probes. Ops have none: the order of atomic additions is not defined.
+// Atomic operations on integers, for probes and for the word that names a fault. Results of ops have none: the order of
+// atomic additions is not defined.
 #pragma once
 
 #include "cuda/device/kernel.cuh"
@@ -18,6 +19,14 @@ __device__ __forceinline__ void atomic_min(int* place, int value) {
   atomicMin(place, value);
 #else
   emu::atomic_min(place, value);
+#endif
+}
+
+__device__ __forceinline__ void atomic_max(int* place, int value) {
+#if VIDEOMAE_CUDA
+  atomicMax(place, value);
+#else
+  emu::atomic_max(place, value);
 #endif
 }
 

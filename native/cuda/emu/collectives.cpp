@@ -54,6 +54,7 @@ void count_votes(void* const lanes[32]) {
 
 void atomic_add(int* place, int value) { *place += value; }
 void atomic_min(int* place, int value) { *place = std::min(*place, value); }
+void atomic_max(int* place, int value) { *place = std::max(*place, value); }
 
 void shuffle(Shuffle form, ShuffleLane& lane) {
   static constexpr Collective from_lane{"shuffle", exchange<Shuffle::from_lane>};

@@ -33,6 +33,7 @@ void fence_proxy_async_shared();
 
 void atomic_add(int* place, int value);
 void atomic_min(int* place, int value);
+void atomic_max(int* place, int value);
 
 // ---- launches ----
 
