@@ -4,7 +4,7 @@
 // A file is only appended to. A run that resumes opens another one, whose first record says from which step on what older
 // files hold does not count.
 
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
@@ -39,8 +39,18 @@ export class EventFile implements Disposable {
       mkdirSync(folder, { recursive: true });
       this.#file = openSync(this.path, "a");
     });
-    this.#write(now(), (event) => event.tag(3, WireType.LengthDelimited).string("brain.Event:2"));
-    this.#write(now(), (event) => {
+    try {
+      this.#begin(startStep, now());
+    } catch (error) {
+      this.close();
+      rmSync(this.path, { force: true });
+      throw error;
+    }
+  }
+
+  #begin(startStep: number, time: number): void {
+    this.#write(time, (event) => event.tag(3, WireType.LengthDelimited).string("brain.Event:2"));
+    this.#write(time, (event) => {
       const start = message((session) => session.tag(1, WireType.Varint).int32(1)); // SessionLog.START
       return event.tag(2, WireType.Varint).int64(startStep).tag(7, WireType.LengthDelimited).bytes(start);
     });

@@ -47,7 +47,7 @@ export interface MemoryForecast {
   readonly workers: number;
   /** Memory of the host that a device reads batches from; 0 on the CPU. */
   readonly pinned: number;
-  /** The program itself, without what a device's driver adds to it. */
+  /** The program itself and the pictures it draws, without what a device's driver adds to it. */
   readonly process: number;
   /** What the process will hold at most (its resident set). */
   readonly host: number;
@@ -62,6 +62,8 @@ const WORKER_BYTES = 22e6;
 /** Pixels of an ordinary video, 340 x 256; a clip of it is held as decoded, as an array and as a tensor. */
 const VIDEO_PIXELS = 340 * 256;
 const DECODED_COPIES = 3;
+/** What drawing a clip as it is reconstructed adds for each of its values: the panels as numbers, and as they are encoded. */
+const DRAWN_BYTES = 32;
 
 /** What a forecast depends on beside the objective. */
 export type ForecastConfig = Pick<
@@ -74,16 +76,20 @@ type ClipModel = TrainedModel<{ readonly frames: number }>;
 /**
  * Forecasts the memory of a run.
  * @param objectiveOf  makes the objective of a configuration; called with the device of the rehearsal
+ * @param draws  whether the run draws a clip now and then
  * @throws VideomaeError for a model that cannot be
  */
 export function forecastRun<C extends ForecastConfig, I extends StepInputs>(
   config: C,
   objectiveOf: (config: C) => Objective<ClipModel, I>,
+  draws = false,
 ): MemoryForecast {
   const { device, dtype } = computeOf(config);
   const rehearsedOn = memoryOf(device) === undefined ? "cpu" : device;
   const rehearsed = { ...config, dtype, device: rehearsedOn };
-  const { batchBytes, frames, reserved, onHost, ...parts } = rehearse(() => rehearseRun(rehearsed, objectiveOf));
+  const { batchBytes, clipValues, frames, reserved, onHost, ...parts } = rehearse(() =>
+    rehearseRun(rehearsed, objectiveOf),
+  );
   const loader = (1 + batchesAhead(config.workers, config.batchSize)) * batchBytes;
   const decoded = DECODED_COPIES * frames * VIDEO_PIXELS * 3;
   const workers = config.workers * WORKER_BYTES + Math.max(1, config.workers) * decoded;
@@ -92,8 +98,9 @@ export function forecastRun<C extends ForecastConfig, I extends StepInputs>(
   // The first steps run without a plan, so more was reserved than a planned step uses. A checkpoint takes no more: it is
   // written tensor by tensor.
   const [onDevice, tensors] = device === "cpu" ? [0, reserved] : [reserved, onHost];
-  const host = tensors + loader + workers + pinned + PROCESS_BYTES;
-  return { device, rehearsedOn, ...parts, loader, workers, pinned, process: PROCESS_BYTES, host, onDevice };
+  const program = PROCESS_BYTES + (draws ? DRAWN_BYTES * clipValues : 0);
+  const host = tensors + loader + workers + pinned + program;
+  return { device, rehearsedOn, ...parts, loader, workers, pinned, process: program, host, onDevice };
 }
 
 /**
@@ -101,7 +108,7 @@ export function forecastRun<C extends ForecastConfig, I extends StepInputs>(
  * @throws VideomaeError for a model or masks that cannot be
  */
 export function forecastMemory(config: PretrainRunConfig): MemoryForecast {
-  return forecastRun(config, pretrainObjective);
+  return forecastRun(config, pretrainObjective, config.tensorboard);
 }
 
 /** Bytes that a run can have: of the machine, within its control groups, or of a GPU. Undefined: not known. */
@@ -126,9 +133,11 @@ function rehearseRun<C extends ForecastConfig, I extends StepInputs>(
 
   using steps = trainingSteps((inputs: I) => objective.loss(inputs), optimizer, config.accumulate, average);
   let batchBytes = 0;
+  let clipValues = 0;
   const run = (step: (inputs: I) => unknown) => {
     const inputs = objective.blankInputs();
     batchBytes = inputs.video.size * (inputs.video.dtype === "u8" ? 1 : 4);
+    clipValues = inputs.video.size / inputs.video.shape[0];
     step(inputs);
     for (const tensor of Object.values(inputs)) tensor.dispose();
   };
@@ -147,6 +156,7 @@ function rehearseRun<C extends ForecastConfig, I extends StepInputs>(
     activations,
     peak,
     batchBytes,
+    clipValues,
     frames: model.config.frames,
     reserved,
     onHost: memory().reserved,

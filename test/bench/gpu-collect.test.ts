@@ -60,7 +60,7 @@ it("refuses a row that is none, naming its line", () => {
 it("leaves complete rows as they are", () => {
   const row = { bench: "ceiling", machine: { name: "x" } };
   expect(completeRow(row, reading)).toBe(row);
-  expect(completeRow({ bench: "gemm" }, reading)).toEqual({ bench: "gemm" });
+  expect(completeRow({ bench: "step" }, reading)).toEqual({ bench: "step" });
 });
 
 it("counts a machine without a GPU as no measurement", () => {
