@@ -6,7 +6,7 @@
 //   node scripts/gpu-bundle.mjs [--no-build]
 //
 // Node comes from the npm package that ships its binary, stripped. Both archives are xz: Python unpacks them anywhere.
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   copyFileSync,
@@ -21,7 +21,6 @@ import {
 } from "node:fs";
 import path from "node:path";
 import sharp from "sharp";
-import { buildNative } from "./build-native.mjs";
 import { moduleClosure } from "./module-closure.mjs";
 
 const root = path.resolve(import.meta.dirname, "..");
@@ -66,31 +65,35 @@ const IDLE = /\.(map|md|d\.[cm]?ts|tsbuildinfo|pyc)$/;
 async function main(argv) {
   const unknown = argv.find((arg) => arg !== "--no-build");
   if (unknown) throw new Error(`unknown option ${unknown}; the only one is --no-build`);
-  const native = build(argv.includes("--no-build"));
+  mkdirSync(folder, { recursive: true });
+  const node = packNode(path.join(folder, "node.tar.xz")); // beside everything else: it keeps one processor busy
+  node.catch(() => {}); // it is awaited below
+  const native = await build(argv.includes("--no-build"));
   const staging = path.join(folder, "staging");
   rmSync(staging, { recursive: true, force: true });
   const checkout = path.join(staging, "checkout");
   mkdirSync(checkout, { recursive: true });
   copyCheckout(checkout);
-  copyPrograms(native, path.join(checkout, ".cmake", "Release"));
+  await copyPrograms(native, path.join(checkout, ".cmake", "Release"));
   copyShared(path.join(staging, "shared"));
   await drawClips(path.join(checkout, "clips"));
   writeFileSync(path.join(checkout, "manifest.json"), `${JSON.stringify(manifest(), null, 2)}\n`);
-  compress(path.join(folder, "checkout.tar.xz"), ["-C", staging, "."]);
+  await compress(path.join(folder, "checkout.tar.xz"), ["-C", staging, "."]);
   rmSync(staging, { recursive: true });
-  packNode(path.join(folder, "node.tar.xz"));
+  await node;
   copyFileSync(path.join(root, "bench", "gpu", "run.sh"), path.join(folder, "run.sh"));
   report();
 }
 
 /** Builds everything that travels; returns the folder of the native programs. */
-function build(skip) {
+async function build(skip) {
   const native = path.join(root, ".cmake", "Release");
   if (skip) return native;
   const cuda = spawnSync("nvcc", ["--version"]).status === 0;
   if (!cuda) console.log("nvcc is not on PATH: the probes travel as sources only");
-  buildNative(["--tests", ...(cuda ? ["--probes"] : [])]);
-  for (const script of ["build:ts", "build:examples", "build:bench"]) run("npm", ["run", "--silent", script]);
+  const script = path.join(root, "scripts", "build-native.mjs");
+  await run(process.execPath, [script, "--tests", ...(cuda ? ["--probes"] : [])]);
+  for (const script of ["build:ts", "build:examples", "build:bench"]) await run("npm", ["run", "--silent", script]);
   return native;
 }
 
@@ -109,11 +112,11 @@ function copyCheckout(target) {
   }
 }
 
-function copyPrograms(from, target) {
+async function copyPrograms(from, target) {
   mkdirSync(target, { recursive: true });
   for (const name of PROGRAMS) {
     const found = [from, path.join(from, "Release")].map((at) => path.join(at, name)).find((file) => existsSync(file));
-    if (found) run("strip", ["-o", path.join(target, name), found]);
+    if (found) await run("strip", ["-o", path.join(target, name), found]);
     else if (!OPTIONAL_PROGRAMS.includes(name))
       throw new Error(`${name} is not built in ${from}; leave out --no-build`);
   }
@@ -157,29 +160,29 @@ function manifest() {
 }
 
 /** Packs the Node binary unless that was done before: compressing it is most of the work. */
-function packNode(target) {
+async function packNode(target) {
   const stamp = `${target}.of`;
   if (existsSync(target) && existsSync(stamp) && readFileSync(stamp, "utf8") === NODE.integrity) return;
   const work = path.join(folder, "node");
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
-  run("npm", ["pack", "--silent", "--pack-destination", work, NODE.name]);
+  await run("npm", ["pack", "--silent", "--pack-destination", work, NODE.name]);
   const tarball = path.join(work, `${NODE.name.replace("@", "-")}.tgz`);
   const integrity = `sha512-${createHash("sha512").update(readFileSync(tarball)).digest("base64")}`;
   if (integrity !== NODE.integrity) throw new Error(`${NODE.name}: expected ${NODE.integrity}, got ${integrity}`);
-  run("tar", ["-xzf", tarball, "-C", work, "--strip-components=2", "package/bin/node"]);
-  run("strip", [path.join(work, "node")]);
-  compress(target, ["-C", work, "node"]);
+  await run("tar", ["-xzf", tarball, "-C", work, "--strip-components=2", "package/bin/node"]);
+  await run("strip", [path.join(work, "node")]);
+  await compress(target, ["-C", work, "node"]);
   writeFileSync(stamp, NODE.integrity);
   rmSync(work, { recursive: true });
 }
 
 /** tar piped through xz, with its filter for machine code; written whole or not at all. */
-function compress(target, tarArguments) {
+async function compress(target, tarArguments) {
   const temporary = `${target}.tmp`;
   const tar = 'tar --sort=name --owner=0 --group=0 --numeric-owner -c "$@"';
   const script = `set -o pipefail; target=$1; shift; ${tar} | xz --x86 --lzma2=preset=9,dict=96MiB > "$target"`;
-  run("bash", ["-c", script, "compress", temporary, ...tarArguments]);
+  await run("bash", ["-c", script, "compress", temporary, ...tarArguments]);
   renameSync(temporary, target);
 }
 
@@ -196,7 +199,14 @@ function report() {
 }
 
 function run(command, argv) {
-  execFileSync(command, argv, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, argv, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+    child.once("error", reject);
+    child.once("close", (status) => {
+      if (status === 0) resolve();
+      else reject(new Error(`${command} ${argv.join(" ")}: exit status ${status}`));
+    });
+  });
 }
 
 try {
