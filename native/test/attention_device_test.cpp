@@ -5,7 +5,7 @@
 //
 // `attention_device_test --bits` prints a checksum of some results; the test runs itself so under other orders.
 // `--tokens-of-encoders` runs that case alone; the test runs itself so where blocks have 99 KiB of shared memory, as
-// those of small GPUs. `--long` compares the numbers of tokens of whole clips: half an hour.
+// those of small GPUs. `--long` compares the numbers of tokens of whole clips, which takes long.
 #include <unistd.h>
 
 #include <chrono>
