@@ -1,5 +1,6 @@
 // In-place addition: one pass of memory.
 #include "cuda/elements.cuh"
+#include "ops/accumulate.h"
 
 namespace videomae::cuda {
 namespace {

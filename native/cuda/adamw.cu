@@ -4,6 +4,7 @@
 #include "cuda/device/shared_memory.cuh"
 #include "cuda/elements.cuh"
 #include "cuda/reduce.cuh"
+#include "ops/adamw.h"
 
 namespace videomae::cuda {
 namespace {

@@ -2,6 +2,7 @@
 // computed in f64 and rounded after each operation, as on the CPU, so that bytes agree.
 #include "cuda/elements.cuh"
 #include "cuda/walk.cuh"
+#include "ops/affine.h"
 
 namespace videomae::cuda {
 namespace {

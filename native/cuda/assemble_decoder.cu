@@ -5,6 +5,7 @@
 #include "cuda/strided_copy.cuh"
 #include "cuda/sum_stage.cuh"
 #include "cuda/walk.cuh"
+#include "ops/assemble_decoder.h"
 
 namespace videomae::cuda {
 namespace {

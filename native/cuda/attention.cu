@@ -14,6 +14,7 @@
 #include "cuda/device/launch.cuh"
 #include "cuda/elements.cuh"
 #include "cuda/kernels.h"
+#include "ops/attention.h"
 
 namespace videomae::cuda {
 namespace {

@@ -2,6 +2,7 @@
 // elements.
 #include "cuda/elements.cuh"
 #include "cuda/walk.cuh"
+#include "ops/binary.h"
 
 namespace videomae::cuda {
 namespace {

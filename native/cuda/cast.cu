@@ -3,6 +3,7 @@
 #include "core/convert.h"
 #include "cuda/elements.cuh"
 #include "cuda/strided_copy.cuh"
+#include "ops/cast.h"
 
 namespace videomae::cuda {
 namespace {

@@ -1,5 +1,6 @@
 // Concatenation: one strided copy an operand, into its stretch of the joined axis.
 #include "cuda/strided_copy.cuh"
+#include "ops/cat.h"
 
 namespace videomae::cuda {
 

@@ -5,6 +5,7 @@
 #include "cuda/device/shared_memory.cuh"
 #include "cuda/elements.cuh"
 #include "cuda/walk.cuh"
+#include "ops/color_transform.h"
 
 namespace videomae::cuda {
 namespace {

@@ -2,6 +2,7 @@
 // and rounded after each operation as there; then a pass along rows and one along columns, in integers.
 #include "cuda/elements.cuh"
 #include "cuda/walk.cuh"
+#include "ops/crop_resize.h"
 
 namespace videomae::cuda {
 namespace {

@@ -3,6 +3,7 @@
 // out of range has NaN as its loss and no part in the gradient.
 #include "cuda/checked_index.cuh"
 #include "cuda/rows.cuh"
+#include "ops/cross_entropy.h"
 
 namespace videomae::cuda {
 namespace {

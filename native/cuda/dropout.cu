@@ -1,6 +1,7 @@
 // Dropout and drop path: one pass of memory and one uniform number an element, or a row.
 #include "cuda/elements.cuh"
 #include "cuda/walk.cuh"
+#include "ops/dropout.h"
 
 namespace videomae::cuda {
 namespace {

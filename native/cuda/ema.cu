@@ -1,5 +1,6 @@
 // An exponential moving average: one pass of memory.
 #include "cuda/elements.cuh"
+#include "ops/ema.h"
 
 namespace videomae::cuda {
 namespace {

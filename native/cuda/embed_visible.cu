@@ -5,6 +5,7 @@
 #include "cuda/elements.cuh"
 #include "cuda/gemm.h"
 #include "cuda/quad.cuh"
+#include "ops/embed_visible.h"
 
 namespace videomae::cuda {
 namespace {

@@ -1,5 +1,6 @@
 // Exchange of contents: one pass of memory.
 #include "cuda/elements.cuh"
+#include "ops/exchange.h"
 
 namespace videomae::cuda {
 namespace {

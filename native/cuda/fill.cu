@@ -3,6 +3,7 @@
 
 #include "core/convert.h"
 #include "cuda/elements.cuh"
+#include "ops/fill.h"
 
 namespace videomae::cuda {
 namespace {

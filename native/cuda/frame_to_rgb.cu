@@ -1,6 +1,7 @@
 // Stored pictures to RGB, a thread a pixel; the integers are the CPU's (ops/frame_to_rgb.h).
 #include "cuda/elements.cuh"
 #include "cuda/walk.cuh"
+#include "ops/frame_to_rgb.h"
 
 namespace videomae::cuda {
 namespace {

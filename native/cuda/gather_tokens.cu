@@ -7,6 +7,7 @@
 #include "cuda/checked_index.cuh"
 #include "cuda/elements.cuh"
 #include "cuda/walk.cuh"
+#include "ops/gather_tokens.h"
 
 namespace videomae::cuda {
 namespace {

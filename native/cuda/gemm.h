@@ -9,7 +9,8 @@
 // operations a batch item.
 #pragma once
 
-#include "ops/execute.h"
+#include "core/dtype.h"
+#include "ops/context.h"
 
 namespace videomae::cuda {
 

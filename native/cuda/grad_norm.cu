@@ -3,6 +3,7 @@
 #include "cuda/device/shared_memory.cuh"
 #include "cuda/elements.cuh"
 #include "cuda/reduce.cuh"
+#include "ops/grad_norm.h"
 
 namespace videomae::cuda {
 namespace {

@@ -2,6 +2,7 @@
 #include "cuda/kernels.h"
 
 #include "cuda/runtime.h"
+#include "ops/execute.h"
 
 namespace videomae::cuda {
 namespace {

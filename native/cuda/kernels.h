@@ -3,7 +3,9 @@
 // fault_code<Op>() to *context.fault.
 #pragma once
 
-#include "ops/execute.h"
+#include <cstddef>
+
+#include "ops/context.h"
 
 namespace videomae::cuda {
 

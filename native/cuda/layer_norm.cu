@@ -8,6 +8,7 @@
 // gradY in registers; the warps of a block add theirs through shared memory, and a second stage adds the blocks'.
 #include "cuda/rows.cuh"
 #include "cuda/sum_stage.cuh"
+#include "ops/layer_norm.h"
 
 namespace videomae::cuda {
 namespace {

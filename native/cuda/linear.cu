@@ -4,6 +4,7 @@
 #include "cuda/column_sums.cuh"
 #include "cuda/gemm.h"
 #include "cuda/unary.cuh"
+#include "ops/linear.h"
 
 namespace videomae::cuda {
 namespace {

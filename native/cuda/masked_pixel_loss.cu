@@ -5,6 +5,7 @@
 // loss and no gradient.
 #include "cuda/pixel_targets.cuh"
 #include "cuda/rows.cuh"
+#include "ops/masked_pixel_loss.h"
 
 namespace videomae::cuda {
 namespace {

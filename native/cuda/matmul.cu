@@ -2,6 +2,7 @@
 // operands that broadcast over an inner axis take several.
 #include "cuda/gemm.h"
 #include "cuda/kernels.h"
+#include "ops/matmul.h"
 
 namespace videomae::cuda {
 namespace {

@@ -2,6 +2,7 @@
 // that floats are mixed to the CPU's bits.
 #include "cuda/elements.cuh"
 #include "cuda/walk.cuh"
+#include "ops/mix_clips.h"
 
 namespace videomae::cuda {
 namespace {

@@ -1,5 +1,6 @@
 // GPUs read weights as they are: there is nothing to pack.
 #include "cuda/kernels.h"
+#include "ops/pack_weight.h"
 
 namespace videomae::cuda {
 

@@ -3,6 +3,7 @@
 #include "cuda/elements.cuh"
 #include "cuda/strided_copy.cuh"
 #include "cuda/walk.cuh"
+#include "ops/permute.h"
 
 namespace videomae::cuda {
 namespace {

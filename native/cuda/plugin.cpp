@@ -8,6 +8,7 @@
 #include "cuda/cublaslt.h"
 #include "cuda/kernels.h"
 #include "cuda/runtime.h"
+#include "ops/execute.h"
 
 namespace videomae::cuda {
 namespace {

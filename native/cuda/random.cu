@@ -2,6 +2,7 @@
 // ones to the last bits of the logarithm, the cosine and erfc.
 #include "core/convert.h"
 #include "cuda/elements.cuh"
+#include "ops/random.h"
 
 namespace videomae::cuda {
 namespace {

@@ -2,6 +2,7 @@
 // resizeLinear are the CPU's: positions are computed in f64 and rounded after each operation as there.
 #include "cuda/elements.cuh"
 #include "cuda/walk.cuh"
+#include "ops/resize.h"
 #include "ops/token_grid.h"
 
 namespace videomae::cuda {

@@ -2,6 +2,7 @@
 #include "cuda/elements.cuh"
 #include "cuda/strided_copy.cuh"
 #include "cuda/walk.cuh"
+#include "ops/slice.h"
 
 namespace videomae::cuda {
 namespace {

@@ -1,5 +1,6 @@
 // Softmax and log-softmax, a block a row: a row is read out of cache after its first pass.
 #include "cuda/rows.cuh"
+#include "ops/softmax.h"
 
 namespace videomae::cuda {
 namespace {

@@ -7,6 +7,7 @@
 #include "cuda/strided_copy.cuh"
 #include "cuda/sum_stage.cuh"
 #include "cuda/walk.cuh"
+#include "ops/sum.h"
 
 namespace videomae::cuda {
 namespace {

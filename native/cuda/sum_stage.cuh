@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cuda/kernels.h"
+#include "ops/sum.h"
 
 namespace videomae::cuda {
 

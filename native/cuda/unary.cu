@@ -2,6 +2,7 @@
 #include "cuda/elements.cuh"
 #include "cuda/gelu.cuh"
 #include "cuda/unary.cuh"
+#include "ops/unary.h"
 
 namespace videomae::cuda {
 namespace {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cuda/kernels.h"
+#include "ops/unary.h"
 
 namespace videomae::cuda {
 

@@ -25,6 +25,7 @@
 #include "ops/masked_pixel_loss.h"
 #include "ops/matmul.h"
 #include "ops/mix_clips.h"
+#include "ops/op_id.h"
 #include "ops/pack_weight.h"
 #include "ops/permute.h"
 #include "ops/random.h"
@@ -35,23 +36,6 @@
 #include "ops/unary.h"
 
 namespace videomae {
-
-enum class OpId : int {
-#define OP(Type, stem) Type,
-#include "ops/ops.def"
-#undef OP
-  count
-};
-
-template <class Op>
-struct IdOf;
-#define OP(Type, stem)                        \
-  template <>                                 \
-  struct IdOf<Type> {                         \
-    static constexpr OpId value = OpId::Type; \
-  };
-#include "ops/ops.def"
-#undef OP
 
 /// What the ops look like in memory: a hash of their names and sizes. A plug-in with another one is of another build.
 constexpr uint64_t ops_layout() {

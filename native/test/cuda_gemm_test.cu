@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/bfloat16.h"
 #include "cuda/cublaslt.h"
 #include "cuda/device/mma_layout.h"
 #include "cuda/emu/launch.h"
