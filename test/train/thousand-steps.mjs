@@ -74,7 +74,7 @@ async function compiledSteps() {
 async function wholeRun() {
   const shape = { model: "vit-tiny", stride: 2, batchSize: 2, maskRatio: 0.75, threads: 1 };
   await pretrain(
-    { ...shape, data: clips, out: folder, steps, lr: 0.05, logEvery: 1, saveEvery: Math.ceil(steps / 10) },
+    { ...shape, data: clips, out: folder, steps, lr: 0.05, logEvery: 1, saveEvery: Math.ceil(steps / 20) },
     {
       onStep: ({ step, loss }) => {
         losses.push(loss);
