@@ -7,19 +7,15 @@ import { readSources } from "../data/lists.js";
 import { type Source, sourcePath } from "../data/source.js";
 import { VideomaeError } from "../errors.js";
 import { openPredictor, type Predictor } from "../eval/predictor.js";
-import type { PositionMode } from "../nn/position-table.js";
 import type { Device } from "../tensor/dtype.js";
 import { describeReport } from "../weights/load-report.js";
+import { addModelOptions, type ModelFlags, modelConfigOf } from "./model-options.js";
 import { parseNumber } from "./values.js";
 
 /** Options of every command that asks a predictor. */
-export interface PredictorFlags {
+export interface PredictorFlags extends ModelFlags {
   readonly weights: string;
   readonly root?: string;
-  readonly image?: number;
-  readonly frames?: number;
-  readonly heads?: number;
-  readonly position?: PositionMode;
   readonly device?: Device;
   readonly dtype?: "f32" | "bf16";
   readonly partial?: boolean;
@@ -33,7 +29,7 @@ export function addPredictorOptions(
   argument = "<clips...>",
   description = "videos, folders of videos, or list files",
 ): Command {
-  return command
+  command
     .argument(argument, description)
     .requiredOption("--weights <path>", "a file of weights, the folder of a run, or a folder from a model hub")
     .option("--root <folder>", "folder that relative paths of a list file start from")
@@ -43,15 +39,8 @@ export function addPredictorOptions(
         "--sampling <kind>",
         "neighbouring frames, or frames spread over the video (default: the run's, or dense)",
       ).choices(["dense", "sparse"]),
-    )
-    .option("--image <pixels>", "side of the model's input, where the weights do not say (default: 224)", parseNumber)
-    .option("--frames <count>", "frames of the model's input, where the weights do not say (default: 16)", parseNumber)
-    .option("--heads <count>", "attention heads, for a width that is not a registered size's", parseNumber)
-    .addOption(
-      new Option("--position <mode>", "positional table of an unusual input").choices([
-        ...["generate", "official", "interpolate"],
-      ]),
-    )
+    );
+  return addModelOptions(command)
     .option("--device <name>", "what computes: cpu, cuda, cuda:1 ...", "cpu")
     .addOption(new Option("--dtype <name>", "what activations are in").choices(["f32", "bf16"]).default("f32"))
     .option("--partial", "load what fits of weights that do not hold the whole model")
@@ -62,10 +51,9 @@ export function addPredictorOptions(
 
 /** Opens the predictor that the options describe, and says what its weights lack. */
 export async function predictorOf(flags: PredictorFlags): Promise<Predictor> {
-  const { weights, image, frames, heads, position, device, dtype, partial, decoder } = flags;
-  const given = Object.entries({ image, frames, heads }).filter(([, value]) => value !== undefined);
+  const { weights, position, device, dtype, partial, decoder } = flags;
   const how = { position, device, dtype, partial, decoder };
-  const predictor = await openPredictor(weights, { config: Object.fromEntries(given), ...how });
+  const predictor = await openPredictor(weights, { config: modelConfigOf(flags), ...how });
   const { report } = predictor.model;
   const { missing, mismatched, unknown, warnings } = report;
   if ([missing, mismatched, unknown, warnings].some((list) => list.length > 0)) {

@@ -15,6 +15,7 @@ import {
   encoderOptions,
   fraction,
   keepingOptions,
+  labelledReadingOptions,
   lengthOptions,
   type Pace,
   path,
@@ -66,15 +67,7 @@ export const classifierShape = (out: string) => ({
   headInitScale: atLeastZero().default(0.001).describe("what a new head's weights are multiplied by"),
 
   ...readingOptions,
-  pictures: z
-    .enum(["start-total", "total-label"])
-    .default("total-label")
-    .describe("what two numbers after a folder of raw frames are"),
-  startIndex: z.number().int().min(0).default(1).describe("number of the first raw frame where a line does not say it"),
-  sampling: z
-    .enum(["dense", "sparse"])
-    .default("dense")
-    .describe("neighbouring frames, or frames over the whole video"),
+  ...labelledReadingOptions,
   views: count().default(2).describe("clips taken from a video each time it is decoded"),
   shortSide: count().optional().describe("short side of a frame in validation, before the crop (default: the input's)"),
   randAugment: z.string().default("rand-m7-n4-mstd0.5-inc1").describe("RandAugment in the published form, or none"),

@@ -9,6 +9,7 @@ import {
   computeOptions,
   count,
   keepingOptions,
+  labelledReadingOptions,
   lengthOptions,
   type Pace,
   path,
@@ -39,15 +40,7 @@ const shape = {
   smoothing: z.number().min(0).lt(1).default(0).describe("label smoothing"),
 
   ...readingOptions,
-  pictures: z
-    .enum(["start-total", "total-label"])
-    .default("total-label")
-    .describe("what two numbers after a folder of raw frames are"),
-  startIndex: z.number().int().min(0).default(1).describe("number of the first raw frame where a line does not say it"),
-  sampling: z
-    .enum(["dense", "sparse"])
-    .default("dense")
-    .describe("neighbouring frames, or frames over the whole video"),
+  ...labelledReadingOptions,
   shortSide: count().optional().describe("short side of a frame before the crop (default: the input's)"),
 
   ...batchOptions,

@@ -59,6 +59,19 @@ export const readingOptions = {
   stride: count().default(4).describe("video frames from one clip frame to the next"),
 };
 
+/** The same of labelled lists, beside `readingOptions`. */
+export const labelledReadingOptions = {
+  pictures: z
+    .enum(["start-total", "total-label"])
+    .default("total-label")
+    .describe("what two numbers after a folder of raw frames are"),
+  startIndex: z.number().int().min(0).default(1).describe("number of the first raw frame where a line does not say it"),
+  sampling: z
+    .enum(["dense", "sparse"])
+    .default("dense")
+    .describe("neighbouring frames, or frames over the whole video"),
+};
+
 /** What an update is made of. */
 export const batchOptions = {
   batchSize: count().default(64).describe("videos in a batch on one device"),

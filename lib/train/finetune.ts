@@ -175,9 +175,6 @@ export function trainedClassifier({ config, model: description }: Pick<FinetuneP
   };
 }
 
-/** A base learning rate that leaves a trained classifier what it knows; the published one is 1e-5. */
-const MOST_RATE_AFTER_TRAINING = 1e-4;
-
 /** What the model sees of clips: mixed ones, or the clips themselves. */
 export function mixed({ video, lambda, box }: ClipInputs): Tensor {
   return lambda === undefined ? video : mixClips(video, lambda, box);
@@ -209,6 +206,9 @@ export function clipInputs(
   const [lambda, box] = [Tensor.fromArray(mix.lambda, [clips]), Tensor.fromArray(mix.box, [clips, 4])];
   return { inputs: { video: batch.video, lambda, box }, share: mix.share };
 }
+
+/** A base learning rate that leaves a trained classifier what it knows; the published one is 1e-5. */
+const MOST_RATE_AFTER_TRAINING = 1e-4;
 
 /** Loads what a run begins with, and says what became of it. */
 async function firstWeights(
