@@ -64,20 +64,18 @@ export function buildNative(argv) {
   configure(build);
   // CMAKE_BUILD_PARALLEL_LEVEL, where it is set, is read by cmake itself.
   const parallel = process.env.CMAKE_BUILD_PARALLEL_LEVEL ? [] : ["--parallel", String(os.availableParallelism())];
-  run("cmake", ["--build", build.work, ...parallel]);
+  run("cmake", ["--build", build.work, ...parallel, "--target", ...targets(build)]);
   if (build.out) deliver(build);
   return build.work;
 }
 
+/** CMake's targets; the addon is one of `all`. */
+function targets({ tests, emulator, probes }) {
+  return ["all", ...(tests ? ["tests"] : []), ...(emulator ? ["videomae_emu"] : []), ...(probes ? ["probes"] : [])];
+}
+
 function configure(build) {
-  const onOff = (value) => (value ? "ON" : "OFF");
-  const definitions = [
-    `VIDEOMAE_TESTS=${onOff(build.tests)}`,
-    `VIDEOMAE_EMULATOR=${onOff(build.emulator)}`,
-    `VIDEOMAE_PROBES=${onOff(build.probes)}`,
-    `VIDEOMAE_SANITIZE=${onOff(build.sanitize)}`,
-    ...build.definitions,
-  ];
+  const definitions = [`VIDEOMAE_SANITIZE=${build.sanitize ? "ON" : "OFF"}`, ...build.definitions];
   const cmakeJs = find("cmake-js/bin/cmake-js");
   if (cmakeJs) {
     const options = ["-l", "warn", "-O", build.work, "-B", build.type];

@@ -6,7 +6,7 @@
 //   node scripts/gpu-bundle.mjs [--no-build]
 //
 // Node comes from the npm package that ships its binary, stripped. Both archives are xz: Python unpacks them anywhere.
-import { spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   copyFileSync,
@@ -131,9 +131,9 @@ function copyShared(target) {
   }
 }
 
-/** Clips as numbered pictures, which need no video decoder, and their lists. */
+/** Clips as numbered pictures, which need no video decoder, and their lists; a clip's label is its shape. */
 async function drawClips(target) {
-  const { drawClip } = await import(path.join(root, "build", "examples", "clips", "draw.js"));
+  const { drawClip, SHAPES } = await import(path.join(root, "build", "examples", "clips", "draw.js"));
   const [size, frames] = [64, 16];
   const lists = { train: { count: 48, seed: 0 }, "held-out": { count: 4, seed: 1 } };
   for (const [list, { count, seed }] of Object.entries(lists)) {
@@ -147,7 +147,7 @@ async function drawClips(target) {
         const picture = sharp(pixels, { raw: { width: size, height: size, channels: 3 } }).jpeg({ quality: 80 });
         await picture.toFile(path.join(target, name, `img_${String(t + 1).padStart(5, "0")}.jpg`));
       }
-      lines.push(`${name} 1 ${frames} 0\n`);
+      lines.push(`${name} 1 ${frames} ${SHAPES.indexOf(clip.shape)}\n`);
     }
     writeFileSync(path.join(target, `${list}.txt`), lines.join(""));
   }

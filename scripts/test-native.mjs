@@ -26,7 +26,10 @@ const MORE_RUNS = {
   })),
 };
 
-/** The executables named *_test below `folder`, in the order of their names. */
+/** Executables that take longest: they begin first, so that no processor waits for them at the end. */
+const LONGEST = ["conformance_test", "gemm_test"];
+
+/** The executables named *_test below `folder`, the longest first, the others in the order of their names. */
 function findTests(folder) {
   const found = [];
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -37,7 +40,8 @@ function findTests(folder) {
       found.push(file);
     }
   }
-  return found.sort();
+  const rank = (file) => LONGEST.indexOf(path.basename(file));
+  return found.sort((a, b) => rank(b) - rank(a) || a.localeCompare(b));
 }
 
 function isExecutable(file) {

@@ -4,10 +4,10 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { readJsonl } from "videomae";
-import { origin } from "../machine.js";
 import type { ResultRow } from "./recorder.js";
 import type { Stage, StageRun } from "./stage.js";
+import { ours } from "./subject.js";
+import { training } from "./training-stage.js";
 
 /** The exit status by which our native programs and the peers say that there is no usable GPU. */
 const NO_GPU = 3;
@@ -31,7 +31,7 @@ export function stagesOf({ out, rehearse }: StageOptions): Stage[] {
     { name: "machine", weight: 1, run: (run) => machine(run, peer) },
     { name: "probes", weight: 1.5, run: probes },
     { name: "conformance", weight: 1.5, run: (run) => conformance(run, peer("check")) },
-    { name: "training", weight: 1, run: (run) => training(run, out, rehearse) },
+    { name: "training", weight: 1, run: async (run) => training(run, { out, rehearse, gpu: await haveGpuOps(run) }) },
     { name: "benchmarks", weight: 3, run: (run) => benchmarks(run, rehearse) },
     { name: "peers", weight: 4, run: (run) => peers(run, peer, rehearse) },
     { name: "sanitizer", weight: 1, run: sanitizer },
@@ -39,7 +39,6 @@ export function stagesOf({ out, rehearse }: StageOptions): Stage[] {
 }
 
 const node = process.execPath;
-const videomae = [node, "dist/cli/main.js"];
 
 const TOOLS: Record<string, readonly string[]> = {
   nvcc: ["nvcc", "--version"],
@@ -155,9 +154,6 @@ function conformanceRow(name: string, passed: number, failed: readonly string[])
   return { bench: "conformance", ...ours(), name, verdict, cases: passed + failed.length, ...(detail && { detail }) };
 }
 
-/** What rows about the whole package say. */
-const ours = () => ({ system: "videomae", device: "cpu", ...origin() });
-
 /** Passed and failed tests of vitest's report; a file that cannot be loaded counts as a failed test. */
 function outcomeOf(report: ResultRow): [number, string[]] {
   type File = { name: string; status: string; assertionResults: { status: string; fullName: string }[] };
@@ -166,43 +162,6 @@ function outcomeOf(report: ResultRow): [number, string[]] {
     return status === "failed" && tests.length === 0 ? [name] : tests;
   });
   return [report.numPassedTests as number, failed];
-}
-
-/** Pre-trains on the clips in the bundle with the real commands, then measures and pictures clips held out. */
-async function training(run: StageRun, out: string, rehearse: boolean): Promise<void> {
-  const gpu = await haveGpuOps(run);
-  const updates = rehearse ? 60 : 300;
-  const device = gpu ? ["--device", "cuda", "--dtype", "bf16"] : [];
-  const folder = mkdtempSync(path.join(tmpdir(), "training-"));
-  try {
-    const size = ["--image", 64, "--patch", 16, "--frames", 8, "--width", 192, "--depth", 6, "--heads", 3];
-    const decoder = ["--decoder-width", 128, "--decoder-heads", 2, "--mask-ratio", 0.6];
-    const length = ["--batch-size", 8, "--views", 2, "--steps", updates, "--lr", 3.2e-2, "--min-lr", 3.2e-4];
-    const rest = ["--stride", 2, "--workers", 4, "--log-every", 1, "--save-every", updates, "--out", folder, ...device];
-    const options = [...size, ...decoder, ...length, ...rest].map(String);
-    // Asked to end at its limit, a run saves and leaves its log, so what follows works on what there is.
-    await run.command([...videomae, "pretrain", "clips/train.txt", "--model", "vit-tiny", ...options], {
-      limit: run.left() * 0.7,
-    });
-    const steps = readJsonl(path.join(folder, "log.jsonl")).filter(({ loss }) => typeof loss === "number");
-    const mean = (part: ResultRow[]) => part.reduce((sum, { loss }) => sum + (loss as number), 0) / part.length;
-    const [first, last] = [mean(steps.slice(0, 10)), mean(steps.slice(-10))];
-    const detail = `loss ${first.toFixed(4)} to ${last.toFixed(4)} in ${steps.length} updates`;
-    const verdict = last < first ? "as expected" : "failed";
-    run.row({
-      bench: "training",
-      ...ours(),
-      name: `pre-training of drawn clips${gpu ? " on cuda" : ""}`,
-      verdict,
-      detail,
-    });
-    if (verdict === "failed") throw new Error(detail);
-    await run.command([...videomae, "evaluate", "clips/held-out.txt", "--weights", folder]);
-    const picture = path.join(out, "reconstruction.webp");
-    await run.command([...videomae, "reconstruct", "clips/held-out.txt", "--weights", folder, "--out", picture]);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }
 
 async function benchmarks(run: StageRun, rehearse: boolean): Promise<void> {

@@ -3,8 +3,8 @@
 //
 //   npm run build:examples && node test/train/kill-campaign.mjs [kills, default 100] [seed, default by the clock]
 //
-// `videomae pretrain` trains `vit-tiny` on encoded clips and broken files, in turn with and without accumulation, loader
-// threads and a log line for every update. Half the kills wait for a save and strike while its temporary file exists, the
+// `videomae pretrain` and `videomae finetune` train `vit-tiny` on encoded clips and broken files, in turn with and without
+// accumulation, loader threads, averaged weights and a log line for every update. Half the kills wait for a save and strike while its temporary file exists, the
 // others strike at any time from the start of the process on. Prints JSON.
 import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
@@ -18,13 +18,19 @@ import { RandomStream } from "#lib/random.js";
 
 const main = path.resolve(import.meta.dirname, "../../dist/cli/main.js");
 const updates = 60;
+const pretraining = { command: "pretrain", "--stride": 2, "--mask-ratio": 0.75, "--lr": 0.2 };
+const finetuning = {
+  ...{ command: "finetune", "--frames": 8, "--image": 32, "--stride": 2, "--lr": 0.05, "--head-init-scale": 1 },
+  ...{ "--ema-decay": 0.9, "--validate-epochs": 2 },
+};
 const kinds = {
-  plain: { "--workers": 2, "--log-every": 1 },
-  accumulating: { "--workers": 2, "--accumulate": 3, "--log-every": 7 },
-  "without threads": { "--workers": 0, "--views": 2, "--log-every": 1, "--keep": 1 },
+  plain: { ...pretraining, "--workers": 2, "--log-every": 1 },
+  "fine-tuning": { ...finetuning, "--workers": 2, "--views": 1, "--accumulate": 2, "--log-every": 1 },
+  accumulating: { ...pretraining, "--workers": 2, "--accumulate": 3, "--log-every": 7 },
+  "without threads": { ...pretraining, "--workers": 0, "--views": 2, "--log-every": 1, "--keep": 1 },
 };
 
-/** A list of good clips and of files that cannot be read. */
+/** A list of good clips and of files that cannot be read, in two classes. */
 function makeList(folder, clips) {
   cpSync(clips, path.join(folder, "clips"), { recursive: true });
   const good = readdirSync(path.join(folder, "clips")).filter((name) => name.endsWith(".mp4"));
@@ -32,19 +38,19 @@ function makeList(folder, clips) {
   writeFileSync(path.join(folder, "clips/cut.mp4"), whole.subarray(0, whole.length >> 1));
   writeFileSync(path.join(folder, "clips/empty.mp4"), "");
   const list = path.join(folder, "list.csv");
-  const lines = [...good, "cut.mp4", "empty.mp4", "missing.mp4"].map((name) => `clips/${name} 0 -1`);
+  const lines = [...good, "cut.mp4", "empty.mp4", "missing.mp4"].map((name, i) => `clips/${name} ${i % 2}`);
   writeFileSync(list, lines.join("\n"));
   return list;
 }
 
 function start(list, out, kind) {
+  const { command, ...own } = kinds[kind];
   const options = {
-    ...{ "--model": "vit-tiny", "--stride": 2, "--batch-size": 2, "--mask-ratio": 0.75, "--steps": updates },
-    ...{ "--lr": 0.2, "--warmup-steps": 5, "--drop-path": 0.2, "--clip-norm": 1, "--threads": 1, "--save-every": 2 },
-    ...kinds[kind],
-    "--out": out,
+    ...{ "--model": "vit-tiny", "--batch-size": 2, "--steps": updates, "--save-every": 2, "--threads": 1 },
+    ...{ "--warmup-steps": 5, "--drop-path": 0.2, "--clip-norm": 1, ...own, "--out": out },
+    ...(command === "finetune" && { "--validation": list }),
   };
-  const args = ["pretrain", list, ...Object.entries(options).flat().map(String)];
+  const args = [command, list, ...Object.entries(options).flat().map(String)];
   const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "ignore", "pipe"] });
   const run = { child, started: false, stderr: "" };
   child.stderr.on("data", (data) => {
@@ -86,7 +92,8 @@ function resultOf(out) {
   const checkpoint = openCheckpoint(latestCheckpoint(out).path);
   const best = openCheckpoint(bestCheckpointPath(out));
   const { config: _config, logBytes: _logBytes, data, ...state } = checkpoint.state;
-  const tensors = ["model", "expAvg", "expAvgSq"].flatMap((part) =>
+  const parts = ["model", "expAvg", "expAvgSq", "average"].filter((part) => checkpoint.names(part).length > 0);
+  const tensors = parts.flatMap((part) =>
     checkpoint.names(part).map((name) => {
       const { shape, data: values } = checkpoint.read(part, name);
       return [part, name, shape, Buffer.from(values.buffer).toString("base64")];
