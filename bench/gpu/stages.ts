@@ -30,8 +30,8 @@ export function stagesOf({ out, rehearse }: StageOptions): Stage[] {
   return [
     { name: "machine", weight: 1, run: (run) => machine(run, peer) },
     { name: "probes", weight: 1.5, run: probes },
-    { name: "conformance", weight: 1.5, run: (run) => conformance(run, peer("check")) },
-    { name: "training", weight: 1, run: async (run) => training(run, { out, rehearse, gpu: await haveGpuOps(run) }) },
+    { name: "conformance", weight: 2.5, run: (run) => conformance(run, peer("check")) },
+    { name: "training", weight: 3, run: async (run) => training(run, { out, rehearse, gpu: await haveGpuOps(run) }) },
     { name: "benchmarks", weight: 3, run: (run) => benchmarks(run, rehearse) },
     { name: "peers", weight: 4, run: (run) => peers(run, peer, rehearse) },
     { name: "sanitizer", weight: 1, run: sanitizer },
