@@ -16,6 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import path from "node:path";
 import sharp from "sharp";
+import { packageTarball } from "./package.mjs";
 
 const root = path.resolve(import.meta.dirname, "..");
 const folder = realpathSync(mkdtempSync(path.join(tmpdir(), "videomae-package-")));
@@ -25,25 +26,24 @@ const bin = path.join(folder, "bin");
 const LIMIT = 20e6;
 
 async function main() {
-  const tarball = pack();
+  const tarball = await pack();
   lint(tarball);
   install(tarball);
   await use();
 }
 
-function pack() {
-  const cuda = spawnSync("nvcc", ["--version"]).status === 0;
-  if (!cuda) console.log("nvcc is not on PATH: the package is checked without the plug-in");
-  run(process.execPath, [path.join(root, "scripts/build-prebuilds.mjs"), ...(cuda ? [] : ["--cpu"])], root);
-  const options = ["--ignore-scripts", "--json", "--pack-destination", folder];
-  const [{ filename, size, files }] = JSON.parse(execFileSync("npm", ["pack", ...options], { cwd: root }));
-  const stray = files.find(({ path: name }) =>
-    /^build\/|libvideomae_emu|\.tsbuildinfo$|^test\/|^native\/test\//.test(name),
+async function pack() {
+  const cpu = spawnSync("nvcc", ["--version"]).status !== 0;
+  if (cpu) console.log("nvcc is not on PATH: the package is checked without the plug-in");
+  run(process.execPath, [path.join(root, "scripts/build-prebuilds.mjs"), ...(cpu ? ["--cpu"] : [])], root);
+  const { tarball, size, names } = await packageTarball({ cpu });
+  const stray = names.find((name) =>
+    /^build\/|libvideomae_emu|\.map$|\.tsbuildinfo$|^test\/|^native\/test\//.test(name),
   );
-  if (stray) throw new Error(`${stray.path} is in the package`);
+  if (stray) throw new Error(`${stray} is in the package`);
   if (size > LIMIT) throw new Error(`the package has ${size} bytes, at most ${LIMIT}`);
-  console.log(`${filename}: ${(size / 1e6).toFixed(1)} MB, ${files.length} files`);
-  return path.join(folder, filename);
+  console.log(`${path.basename(tarball)}: ${(size / 1e6).toFixed(1)} MB, ${names.length} files`);
+  return tarball;
 }
 
 function lint(tarball) {
@@ -79,6 +79,7 @@ async function use() {
   isolated("node", ["worker.mjs"]);
 
   await drawClips(path.join(project, "clips"), 2);
+  isolated("node", ["run.mjs"]);
   isolated(local("videomae"), ["inspect", "model", "small"]);
   const small = ["--model", "vit-tiny", "--stride", "1", "--batch-size", "2", "--steps", "2", "--workers", "1"];
   isolated(local("videomae"), ["pretrain", "clips/list.txt", ...small, "--out", "run"]);

@@ -27,11 +27,13 @@ export function explainLoadError(message: string, surroundings: Surroundings): L
   const needs = /version [`'"](GLIBC|GLIBCXX|CXXABI)_([\d.]+)['"`] not found/.exec(message);
   if (needs?.[1] === "GLIBC") {
     const system = glibc === "" ? "this system has another C library" : `this system has ${glibc}`;
-    const fix = `use a system with glibc ${GLIBC_FLOOR}: Debian 12, Ubuntu 22.04, RHEL 9 or newer; or ${BUILD_HERE}`;
-    return { cause: `it needs glibc ${needs[2]}, and ${system}`, fix: prebuilt ? fix : again };
+    // The linker names the first version that it misses, not the newest.
+    if (!prebuilt) return { cause: `it needs glibc ${needs[2]}, and ${system}`, fix: again };
+    const fix = `use a system with glibc ${GLIBC_FLOOR}: Debian 12, Ubuntu 22.04, RHEL 9 or newer`;
+    return { cause: `it needs glibc ${GLIBC_FLOOR}, and ${system}`, fix };
   }
   if (needs) {
-    const fix = `install the C++ library (libstdc++) of GCC 11 or newer, which has GLIBCXX_${GLIBCXX_FLOOR}; or ${BUILD_HERE}`;
+    const fix = `install the C++ library (libstdc++) of GCC 11 or newer, which has GLIBCXX_${GLIBCXX_FLOOR}`;
     return { cause: `it needs a newer C++ library (${needs[1]}_${needs[2]})`, fix: prebuilt ? fix : again };
   }
   if (prebuilt && glibc === "") {

@@ -53,10 +53,10 @@ test("one error tells every place, with a cause and a remedy each", () => {
 test.each([
   [
     "an older glibc",
-    "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.34' not found (required by /p/videomae.node)",
+    "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.32' not found (required by /p/videomae.node)",
     { prebuilt: true, glibc: "2.31" },
     "it needs glibc 2.34, and this system has 2.31",
-    /^use a system with glibc 2\.34: .* or build it with/,
+    /^use a system with glibc 2\.34: /,
   ],
   [
     "an older C++ library",

@@ -42,6 +42,15 @@ test("every command has its help", async () => {
   expect(shown).toEqual(asked);
 });
 
+test("importing the package loads no binary, of its own or of a library", async () => {
+  const { stdout } = await run(process.execPath, [
+    ...["--input-type=module", "--eval"],
+    `await import(${JSON.stringify(path.join(root, "dist/index.js"))});
+     console.log(process.report.getReport().sharedObjects.filter((file) => file.endsWith(".node")).length);`,
+  ]);
+  expect(stdout).toBe("0\n");
+});
+
 test("weights are converted and looked into, recipes are printed", async () => {
   const weights = writeClassifier(path.join(folder, "a.safetensors"), {});
   await videomae("convert", weights, path.join(folder, "hf"), "--to", "hugging-face-classifier");
