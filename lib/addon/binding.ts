@@ -1,8 +1,7 @@
-// The native module as TypeScript sees it, found and loaded once. Native errors are turned into VideomaeError here and
+// The native module as TypeScript sees it, loaded once. Native errors are turned into VideomaeError here and
 // nowhere else.
-import { createRequire } from "node:module";
-import path from "node:path";
 import { VideomaeError } from "../errors.js";
+import { findBinary, noBinary } from "./find-binary.js";
 
 /** A native tensor, opaque. The class Tensor wraps it. */
 export type Handle = { readonly __handle: unique symbol };
@@ -114,25 +113,21 @@ interface Binding {
   ): NativeStaging;
 }
 
-const root = path.resolve(import.meta.dirname, "..", "..");
-
-/** The native module. Loading it fails with every place that was tried and why. */
-export const binding: Binding = withErrors(load());
-
-function load(): Binding {
-  const require = createRequire(import.meta.url);
-  try {
-    return require("node-gyp-build")(root) as Binding;
-  } catch (cause) {
-    throw new VideomaeError({
-      op: "videomae",
-      expected: `a native binary for ${process.platform}-${process.arch} under ${path.join(root, "build", "Release")} or ${path.join(root, "prebuilds")}`,
-      got: (cause as Error).message,
-      hint: "reinstall the package, or build it in its folder with `npm run build:native` (needs CMake and a C++17 compiler)",
-      cause,
-    });
-  }
-}
+/**
+ * The native module, loaded when something of it is first asked for: help, and commands that compute nothing, do without.
+ * Where none loads, that throws a VideomaeError with every place that was tried and why.
+ */
+export const binding: Binding = Object.create(
+  new Proxy({} as Binding, {
+    // Asked only for what `binding` itself lacks: everything before the module is loaded, nothing after.
+    get(_, name: keyof Binding) {
+      const search = findBinary();
+      if (!search.binary) throw noBinary(search);
+      Object.assign(binding, withErrors(search.binary.module));
+      return Object.hasOwn(binding, name) ? binding[name] : undefined;
+    },
+  }),
+);
 
 /** The module with every function wrapped so that native errors arrive as VideomaeError. */
 function withErrors<T extends object>(module: T): T {

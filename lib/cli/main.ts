@@ -94,6 +94,11 @@ const commands: readonly (readonly [name: string, description: string, load: () 
     "what this machine has, and what is in the way of a run",
     async () => (await import("./doctor.js")).doctorCommand(),
   ],
+  [
+    "build-native",
+    "compile the native binary here, where the package brings none that runs",
+    async () => (await import("./build-native.js")).buildNativeCommand(),
+  ],
 ];
 
 async function program(args: readonly string[]): Promise<Command> {

@@ -2,6 +2,8 @@
 // control groups allow, and the program's own floor.
 
 import { readFileSync } from "node:fs";
+import { findBinary } from "../addon/find-binary.js";
+import { GLIBC_FLOOR, glibcVersion } from "../machine/libc.js";
 import { type MachineLimits, memoryLimit, processorLimit } from "../machine/limits.js";
 import { type Processor, widestSet } from "../machine/processor.js";
 import { type Finding, fine, reasonOf } from "./finding.js";
@@ -16,11 +18,8 @@ const LITTLE_MEMORY = 2e9;
 
 /** Asks the native binary; undefined when it does not load, which is a finding of its own. */
 export async function loadKernels(): Promise<Kernels | { readonly failed: string } | undefined> {
-  const { instructionSet, threads } = await import("../tensor/memory.js").catch(() => ({
-    instructionSet: undefined,
-    threads: undefined,
-  }));
-  if (instructionSet === undefined || threads === undefined) return undefined;
+  if (!findBinary().binary) return undefined;
+  const { instructionSet, threads } = await import("../tensor/memory.js");
   try {
     return { instructionSet: instructionSet(), threads: threads() };
   } catch (error) {
@@ -128,8 +127,6 @@ export function examineNode(version = process.versions.node): Finding {
   return { check: "node", status: "problem", found: version, cause, fix: `install Node ${floor} or newer`, details };
 }
 
-const GLIBC_FLOOR = "2.34";
-
 /** The C library, against what prebuilt binaries are linked with. */
 export function examineLibc(glibc = glibcVersion()): Finding {
   const check = "c library";
@@ -138,14 +135,9 @@ export function examineLibc(glibc = glibcVersion()): Finding {
   return {
     ...{ check, status: "warning", found: glibc === undefined ? "not glibc" : `glibc ${glibc}` },
     cause: `prebuilt binaries need glibc ${GLIBC_FLOOR} or newer`,
-    fix: "build the binary on this machine with npm run build:native, or use Debian 12, Ubuntu 22.04, RHEL 9 or newer",
+    fix: "build the binary on this machine with npx videomae build-native, or use Debian 12, Ubuntu 22.04, RHEL 9 or newer",
     details,
   };
-}
-
-function glibcVersion(): string | undefined {
-  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
-  return report.header?.glibcVersionRuntime;
 }
 
 /** "20.19.0" against "20.19" */

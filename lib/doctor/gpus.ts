@@ -1,6 +1,7 @@
 // NVIDIA GPUs: those that can be used, as the CUDA plug-in describes them, or its own reason why there is none; what
 // the driver, its devices and its library look like from outside; and the library that makes matrix products on them.
 
+import { findBinary } from "../addon/find-binary.js";
 import { MachineFiles } from "../machine/machine-files.js";
 import type { DeviceList, MatrixLibrary } from "../tensor/devices.js";
 import { type Finding, fine, reasonOf } from "./finding.js";
@@ -12,8 +13,9 @@ const LIBRARY_FOLDERS = [
 
 /** The devices; undefined when the native binary does not load, which is another finding. */
 export async function findDevices(): Promise<DeviceList | undefined> {
-  const { devices } = await import("../tensor/devices.js").catch(() => ({ devices: undefined }));
-  return devices?.();
+  if (!findBinary().binary) return undefined;
+  const { devices } = await import("../tensor/devices.js");
+  return devices();
 }
 
 /** The library of matrix products, or why it cannot be had; undefined where no GPU can be used. */

@@ -2,7 +2,6 @@
 // true-colour and fast to write (GIF took forty times as long). Small frames are enlarged by whole factors without
 // smoothing, so that the pixels the model saw can be counted.
 
-import sharp from "sharp";
 import { VideomaeError } from "../errors.js";
 import { writeFileAtomic } from "../io/atomic-file.js";
 import type { EncodedPicture } from "../log/event-file.js";
@@ -95,6 +94,7 @@ export async function drawAnimation(options: AnimationOptions): Promise<Drawn> {
   }
   const delay = new Array<number>(frames).fill(Math.round(1000 / fps));
   const raw = { width, height: height * frames, channels: 3, pageHeight: height } as const;
+  const { default: sharp } = await import("sharp");
   const bytes = await sharp(pixels, { raw, limitInputPixels: false }).webp({ loop: 0, delay, quality: 85 }).toBuffer();
   return { bytes, width, height, frames };
 }
@@ -135,6 +135,7 @@ export async function drawSheet(options: PictureOptions): Promise<Drawn> {
       paste(sheet, clip, { frame: column * step, side, left: left + column * (cell + gap), top, scale });
     }
   }
+  const { default: sharp } = await import("sharp");
   const bytes = await sharp(sheet.pixels, { raw: { width, height, channels: 3 } })
     .png()
     .toBuffer();

@@ -1,12 +1,15 @@
 // The protocol-buffer messages of an ONNX model (onnx.proto of version 1.12, IR version 8), as far as graphs of models
 // need them. A message is a list of numbered fields; numbers are integers unless they are wrapped as floats.
 
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { library } from "../library.js";
+
+const wire = library<typeof import("@bufbuild/protobuf/wire")>("@bufbuild/protobuf/wire");
 
 type Field = readonly [number: number, value: string | number | Uint8Array | { readonly float: number }];
 
 /** The bytes of a message. */
 export function message(...fields: readonly Field[]): Uint8Array {
+  const { BinaryWriter, WireType } = wire();
   const writer = new BinaryWriter();
   for (const [number, value] of fields) {
     if (typeof value === "number") writer.tag(number, WireType.Varint).int64(value);
@@ -19,6 +22,7 @@ export function message(...fields: readonly Field[]): Uint8Array {
 
 /** What stands before `length` bytes that are a field, when these are written by themselves. */
 export function fieldHead(number: number, length: number): Uint8Array {
+  const { BinaryWriter, WireType } = wire();
   return new BinaryWriter().tag(number, WireType.LengthDelimited).uint32(length).finish();
 }
 

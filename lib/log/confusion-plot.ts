@@ -1,7 +1,6 @@
 // A confusion matrix as a picture: rows are the classes of clips, columns what they were taken for, and the shade of a cell
 // is the fraction of its row. Names stand at rows and columns, and numbers in the cells, while they can be read.
 
-import sharp from "sharp";
 import type { EncodedPicture } from "./event-file.js";
 import { escaped, FONT, type PlotInk, paperInk } from "./line-plot.js";
 
@@ -71,6 +70,7 @@ export async function drawConfusion(
   confusion: readonly (readonly number[])[],
   classes: readonly string[],
 ): Promise<EncodedPicture> {
+  const { default: sharp } = await import("sharp");
   const svg = Buffer.from(confusionPlotSvg(confusion, classes));
   const { data, info } = await sharp(svg, { density: 144 }).png().toBuffer({ resolveWithObject: true });
   return { bytes: data, width: info.width, height: info.height };

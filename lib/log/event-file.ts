@@ -7,8 +7,14 @@
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import type { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { VideomaeError } from "../errors.js";
+import { library } from "../library.js";
+
+const wire = library<typeof import("@bufbuild/protobuf/wire")>("@bufbuild/protobuf/wire");
+
+/** How a field of a message is written. */
+const WireType = { Varint: 0, Bit64: 1, LengthDelimited: 2, Bit32: 5 } as const;
 
 /** A picture as it lies in a file. */
 export interface EncodedPicture {
@@ -124,7 +130,7 @@ export class EventFile implements Disposable {
 }
 
 function message(fill: (writer: BinaryWriter) => BinaryWriter): Uint8Array {
-  return fill(new BinaryWriter()).finish();
+  return fill(new (wire().BinaryWriter)()).finish();
 }
 
 /** Length (8 bytes), its checksum, the record, its checksum; all little-endian. */

@@ -4,7 +4,6 @@
 
 import { writeFile } from "node:fs/promises";
 import { extname } from "node:path";
-import sharp from "sharp";
 import { VideomaeError } from "../errors.js";
 import { linePlotSvg, type Panel, type Range, spread } from "./line-plot.js";
 
@@ -93,13 +92,18 @@ export async function writeLossPlot(
     });
   }
   const svg = lossPlotSvg(points, options);
-  const bytes = kind === ".svg" ? svg : await sharp(Buffer.from(svg), { density: 144 }).png().toBuffer();
+  const bytes = kind === ".svg" ? svg : await pngOf(svg);
   try {
     await writeFile(path, bytes);
   } catch (cause) {
     const hint = "check that the folder exists and can be written to";
     throw new VideomaeError({ op: `writeLossPlot ${path}`, got: (cause as Error).message, hint, cause });
   }
+}
+
+async function pngOf(svg: string): Promise<Buffer> {
+  const { default: sharp } = await import("sharp");
+  return sharp(Buffer.from(svg), { density: 144 }).png().toBuffer();
 }
 
 /** At each i the value of the straight line fitted to values[i - reach .. i + reach], as far as there are any. O(n). */

@@ -6,7 +6,10 @@
 // not known yet reads "-", one that is not finite reads "not finite".
 
 import type { Writable } from "node:stream";
-import { Presets, SingleBar } from "cli-progress";
+import type { SingleBar } from "cli-progress";
+import { library } from "../library.js";
+
+const cliProgress = library<typeof import("cli-progress")>("cli-progress");
 
 export interface ProgressOptions {
   /** Optimiser steps of the whole run. */
@@ -76,6 +79,7 @@ export class Progress {
     this.#shown = { step: start };
     this.#lastLine = Number.NEGATIVE_INFINITY;
     if (stream.isTTY) {
+      const { Presets, SingleBar } = cliProgress();
       const format = "{bar} {line}";
       this.#bar = new SingleBar(
         { format, stream: stream as NodeJS.WritableStream, barsize: 20, hideCursor: true, linewrap: false, fps: 5 },

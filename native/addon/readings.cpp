@@ -4,6 +4,7 @@
 
 #include "addon/functions.h"
 #include "addon/script_arrays.h"
+#include "core/sleep_until.h"
 
 namespace videomae::addon {
 
@@ -74,7 +75,7 @@ void Readings::settle(Napi::Env env, Napi::Function, Readings* readings, Reading
 
 void Readings::end() {
   std::unique_lock<std::mutex> lock(mutex_);
-  all_arrived_.wait(lock, [this] { return awaited_ == 0; });
+  sleep_until(all_arrived_, lock, [this] { return awaited_ == 0; });
 }
 
 }  // namespace videomae::addon

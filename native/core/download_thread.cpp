@@ -2,6 +2,8 @@
 
 #include <thread>
 
+#include "core/sleep_until.h"
+
 namespace videomae {
 
 DownloadThread::DownloadThread() {
@@ -19,7 +21,7 @@ void DownloadThread::run() {
     std::function<void()> oldest;
     {
       std::unique_lock<std::mutex> lock(mutex_);
-      added_.wait(lock, [this] { return !queue_.empty(); });
+      sleep_until(added_, lock, [this] { return !queue_.empty(); });
       oldest = std::move(queue_.front());
       queue_.pop_front();
     }

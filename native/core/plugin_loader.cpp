@@ -34,7 +34,7 @@ std::vector<std::string> places_of(DeviceKind kind) {
 const char* missing_hint(DeviceKind kind) {
   return kind == DeviceKind::emu ? "build it with npm run build:native -- --emulator"
                                  : "install the package's prebuilt binaries, or put nvcc of CUDA 13 on PATH and build "
-                                   "with npm run build:native";
+                                   "with npx videomae build-native";
 }
 
 [[noreturn]] void refuse_missing(DeviceKind kind, const std::vector<std::string>& places) {

@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "core/sleep_until.h"
+
 namespace videomae {
 namespace {
 
@@ -103,7 +105,7 @@ class ThreadPool {
   void finish() {
     spin_until([this] { return running_.load() == 0; });
     std::unique_lock<std::mutex> lock(mutex_);
-    done_.wait(lock, [this] { return running_.load() == 0; });
+    sleep_until(done_, lock, [this] { return running_.load() == 0; });
     job_ = nullptr;
   }
 
@@ -113,7 +115,7 @@ class ThreadPool {
     for (;;) {
       spin_until([&] { return generation_.load() != seen; });
       std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [&] { return generation_.load() != seen; });
+      sleep_until(wake_, lock, [&] { return generation_.load() != seen; });
       seen = generation_.load();
       if (id >= wanted_ || job_ == nullptr) continue;
       Job* job = job_;

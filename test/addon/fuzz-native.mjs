@@ -6,14 +6,13 @@
 import { createRequire } from "node:module";
 import net from "node:net";
 import path from "node:path";
+import { findBinary } from "#lib/addon/find-binary.js";
 import { RandomStream } from "#lib/random.js";
 import { nativeCalls } from "./native-calls.mjs";
 
 const [calls = "6000", seed = "1", file] = process.argv.slice(2);
 const require = createRequire(import.meta.url);
-const native = file
-  ? require(path.resolve(file))
-  : require("node-gyp-build")(path.resolve(import.meta.dirname, "../.."));
+const native = file ? require(path.resolve(file)) : findBinary().binary.module;
 
 const stream = new RandomStream(Number(seed), "fuzz-native");
 const chance = (p) => stream.uniform() < p;

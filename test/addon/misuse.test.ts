@@ -1,12 +1,12 @@
 // Nothing a script hands to the native module may end the process: every failure is an Error with a message.
 import { createRequire } from "node:module";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { binding } from "#lib/addon/binding.js";
+import { findBinary } from "#lib/addon/find-binary.js";
 import { VideomaeError } from "#lib/errors.js";
 import { runNode } from "../run-node.js";
 
-const native = createRequire(import.meta.url)("node-gyp-build")(join(import.meta.dirname, "../.."));
+const native = createRequire(import.meta.url)(findBinary().binary!.file);
 
 describe("misuse of the native module", () => {
   it.each(["1", "2", "3"])("survives thousands of broken calls, seed %s", async (seed) => {

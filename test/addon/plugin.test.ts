@@ -52,7 +52,7 @@ const whyNot = (file: string, driverFolder = "") =>
 describe.skipIf(!hasCompiler)("there is no GPU because", () => {
   it("there is no plug-in", () => {
     expect(whyNot("/nowhere/libvideomae_cuda.so", driver())).toBe(
-      "cuda: expected the plug-in libvideomae_cuda.so; got no such file /nowhere/libvideomae_cuda.so. Hint: install the package's prebuilt binaries, or put nvcc of CUDA 13 on PATH and build with npm run build:native",
+      "cuda: expected the plug-in libvideomae_cuda.so; got no such file /nowhere/libvideomae_cuda.so. Hint: install the package's prebuilt binaries, or put nvcc of CUDA 13 on PATH and build with npx videomae build-native",
     );
   });
 

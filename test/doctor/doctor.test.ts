@@ -141,12 +141,12 @@ describe("native binary", () => {
 
   it("is told of with every place and reason when it is not there", () => {
     const root = mkdtempSync(path.join(folder, "package-"));
-    expect(examineAddon(root).cause).toMatch(/build\/Release: no such folder; .*prebuilds\/\S+: no such folder/);
+    expect(examineAddon(root).cause).toMatch(/build\/Release: nothing was built.*; prebuilds\/\S+: this copy/);
     mkdirSync(path.join(root, "build/Release"), { recursive: true });
     writeFileSync(path.join(root, "build/Release/videomae.node"), "not a library");
     const finding = examineAddon(root);
     expect([finding.status, isComplete(finding)]).toEqual(["problem", true]);
-    expect(finding.cause).toMatch(/build\/Release: videomae\.node does not load \(.+\); /);
+    expect(finding.cause).toMatch(/build\/Release\/videomae\.node: it is damaged.* \(.+\); /);
   });
 });
 

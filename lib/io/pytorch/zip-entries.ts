@@ -3,7 +3,7 @@
 // each is a range of the file that can be read at any time, and together they are no longer than the file: nothing is
 // unpacked, so there is no bomb.
 
-import { fromRandomAccessReaderPromise, RandomAccessReader } from "yauzl";
+import type { RandomAccessReader } from "yauzl";
 import { VideomaeError } from "../../errors.js";
 import { DamagedFileError } from "../damaged-file.js";
 import type { FileBytes } from "../file-bytes.js";
@@ -60,7 +60,9 @@ export function checkStored(path: string, entries: Iterable<ZipEntry>): void {
 async function listEntries(file: FileBytes): Promise<ZipEntry[]> {
   const list: ZipEntry[] = [];
   try {
-    const zip = await fromRandomAccessReaderPromise(new FileReader(file), file.size, { strictFileNames: true });
+    const yauzl = await import("yauzl");
+    const reader = readerOf(file, yauzl.RandomAccessReader);
+    const zip = await yauzl.fromRandomAccessReaderPromise(reader, file.size, { strictFileNames: true });
     for await (const entry of zip.eachEntry()) {
       if (list.length >= MAX_ENTRIES) throw badZip(file.path, `at most ${MAX_ENTRIES} entries`, "more");
       if (entry.isEncrypted()) throw badZip(`${file.path}: ${entry.fileName}`, "an entry in plain", "an encrypted one");
@@ -76,29 +78,25 @@ async function listEntries(file: FileBytes): Promise<ZipEntry[]> {
 }
 
 /** Gives yauzl the bytes of an open file; its own reader lets positions past 2^53 end the process. */
-class FileReader extends RandomAccessReader {
-  readonly #file: FileBytes;
-
-  constructor(file: FileBytes) {
-    super();
-    this.#file = file;
-  }
-
-  override read(
-    buffer: Buffer,
-    offset: number,
-    length: number,
-    position: number,
-    callback: (error: Error | null) => void,
-  ): void {
-    let failure: Error | null = null;
-    try {
-      this.#file.read(buffer.subarray(offset, offset + length), position);
-    } catch (error) {
-      failure = error as Error;
+function readerOf(file: FileBytes, Reader: typeof RandomAccessReader): RandomAccessReader {
+  class FileReader extends Reader {
+    override read(
+      buffer: Buffer,
+      offset: number,
+      length: number,
+      position: number,
+      callback: (error: Error | null) => void,
+    ): void {
+      let failure: Error | null = null;
+      try {
+        file.read(buffer.subarray(offset, offset + length), position);
+      } catch (error) {
+        failure = error as Error;
+      }
+      callback(failure);
     }
-    callback(failure);
   }
+  return new FileReader();
 }
 
 function badZip(op: string, expected: string, got: string, cause?: unknown): DamagedFileError {

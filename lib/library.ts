@@ -1,0 +1,18 @@
+// Libraries loaded when they are first used. Together they take several times as long to load as the rest of the package,
+// and most programs use few of them. Where a function is asynchronous, `await import(...)` does the same.
+
+import { createRequire } from "node:module";
+
+const require = createRequire(import.meta.url);
+
+/**
+ * A library by its name, as a function that loads it at its first call.
+ * @param name  one that `require` finds, too
+ */
+export function library<L extends object>(name: string): () => L {
+  let loaded: L | undefined;
+  return () => {
+    loaded ??= require(name) as L;
+    return loaded;
+  };
+}
