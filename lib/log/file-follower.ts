@@ -62,7 +62,7 @@ export class FileFollower {
       const seen = `${ino} ${size} ${mtimeNs}`;
       if (seen === this.#seen) return true;
       const same = this.#file === undefined || this.#file === ino;
-      if (!same || size < this.#taken || !(await this.#endsAsBefore(file))) this.#restart();
+      if (!same || !(await this.#endsAsBefore(file))) this.#restart();
       this.#file = ino;
       await this.#readOn(file);
       this.#seen = seen;

@@ -17,6 +17,7 @@ const script = "text/javascript; charset=utf-8";
 const files: Readonly<Record<string, { readonly type: string; readonly file: () => string }>> = {
   "/watch/page/main.js": { type: script, file: () => own("./page/main.js") },
   "/watch/page/charts.js": { type: script, file: () => own("./page/charts.js") },
+  "/watch/page/points.js": { type: script, file: () => own("./page/points.js") },
   "/log/loss-curve.js": { type: script, file: () => own("../log/loss-curve.js") },
   "/uplot.js": { type: script, file: () => library("uplot/dist/uPlot.iife.min.js") },
   "/uplot.css": { type: "text/css; charset=utf-8", file: () => library("uplot/dist/uPlot.min.css") },

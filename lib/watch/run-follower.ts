@@ -12,6 +12,9 @@ import type { SeriesName } from "./messages.js";
 import type { Series } from "./series.js";
 import { Speed } from "./speed.js";
 
+/** The picture of a confusion matrix, as event files name it. */
+export const CONFUSION = "confusion";
+
 export class RunFollower {
   readonly folder: string;
   readonly log: LogView;
@@ -23,6 +26,7 @@ export class RunFollower {
   written: number | undefined;
   writer: Writer | undefined;
   readonly options: FileContent<Readonly<Record<string, unknown>>>;
+  /** Of a validation, or of the test that a stage without updates is. */
   readonly outcomes: FileContent<Outcomes>;
   /** Why the folder could not be looked at. */
   trouble: string | undefined;
@@ -50,7 +54,7 @@ export class RunFollower {
       this.trouble = undefined;
     } catch (error) {
       // A file system that refuses may do so for a moment only: the next look tries again.
-      if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+      if (!isRefusal(error)) throw error;
       this.trouble = (error as Error).message;
     }
   }
@@ -58,6 +62,16 @@ export class RunFollower {
   /** All curves. */
   curves(): [SeriesName, Series][] {
     return [...this.log.curves(), ...(Object.entries(this.speed.series) as [SeriesName, Series][])];
+  }
+
+  /** Outcomes of this run as far as it is: none that an earlier run left or that were undone, or that are outdated. */
+  get currentOutcomes(): Outcomes | undefined {
+    const { value } = this.outcomes;
+    const { last, measured } = this.log;
+    const reached = Math.max(last?.step ?? -1, Number(measured?.update ?? -1));
+    if (value === undefined || (this.there?.log && value.step > reached)) return undefined;
+    const drawn = this.events.pictures.find(([name]) => name === CONFUSION)?.[1].step;
+    return drawn !== undefined && drawn > value.step ? undefined : value;
   }
 
   /** What cannot be read, in words. */
@@ -79,9 +93,8 @@ export class RunFollower {
     const { restarts } = this.log;
     this.#arrived = { updates: 0, clips: 0, waitedMs: 0, step: 0 };
     const folder = (await timesOf(this.folder)) !== undefined;
-    // Before the log, whose lines are written after the records of event files: no rate is of a step beyond the curves.
-    await this.events.poll();
     const log = await this.log.poll();
+    await this.events.poll();
     this.written = (await timesOf(path.join(this.folder, "log.jsonl")))?.mtimeMs;
     if (!this.events.exists) this.#timeArrivals(restarts < this.log.restarts);
     this.writer = writerOf(this.folder);
@@ -90,12 +103,12 @@ export class RunFollower {
     this.there = { folder, log };
   }
 
-  #arrive(update: LoggedUpdate): void {
-    const { updates, clips, waitedMs } = this.#arrived;
-    this.#arrived = {
-      ...{ updates: updates + 1, step: update.step },
-      ...{ clips: clips + Number(update.clips ?? 0), waitedMs: waitedMs + Number(update.waitedMs ?? 0) },
-    };
+  #arrive({ step, clips, waitedMs }: LoggedUpdate): void {
+    const arrived = this.#arrived;
+    arrived.updates++;
+    arrived.clips += Number(clips ?? 0);
+    arrived.waitedMs += Number(waitedMs ?? 0);
+    arrived.step = step;
   }
 
   /** Takes what came since the last look for made just now. */
@@ -123,19 +136,25 @@ export class FileContent<T> {
   }
 
   async poll(): Promise<void> {
-    const times = await timesOf(this.#path);
-    const seen = times && `${times.ino} ${times.size} ${times.mtimeMs}`;
-    if (seen === this.#seen) return;
+    let seen: string | undefined;
     try {
+      const times = await timesOf(this.#path);
+      seen = times && `${times.ino} ${times.size} ${times.mtimeMs}`;
+      if (seen === this.#seen) return;
       this.value = seen === undefined ? undefined : this.#read();
       this.problem = undefined;
     } catch (error) {
-      if (!(error instanceof VideomaeError)) throw error;
+      if (!(error instanceof VideomaeError) && !isRefusal(error)) throw error;
       this.value = undefined;
-      this.problem = error.message;
+      this.problem = (error as Error).message;
     }
     this.#seen = seen;
   }
+}
+
+/** Whether the file system refused something. */
+function isRefusal(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).syscall !== undefined;
 }
 
 /** Of a file or folder; undefined where there is none. */

@@ -32,10 +32,10 @@ export function stateOf({ folder, there, log, writer, written, outcomes }: RunFo
     return { text: `${doing}${silence}`, training: true };
   }
   if (done >= steps) return still("Finished");
-  const far = last === undefined ? "before the first update that is logged" : `after update ${done} of ${steps}`;
-  if (writer === undefined) return still(`Stopped ${far}; started again, it goes on`);
+  const far = last === undefined ? "no update is logged yet" : `the last logged update is ${done} of ${steps}`;
+  if (writer === undefined) return still(`Stopped: ${far}. Started again, it goes on`);
   if (writer.running === false) {
-    return still(`Ended ${far} without a word: its process ${writer.process} runs no more; started again, it goes on`);
+    return still(`Ended without a word, process ${writer.process} runs no more: ${far}. Started again, it goes on`);
   }
   const where = `process ${writer.process} on ${writer.host}, which cannot be seen from here`;
   return { text: `Written by ${where}${silence}`, training: true };

@@ -9,7 +9,7 @@ import { facts, nameTable } from "../report/page.js";
 import { dataText, recordRows, valueText } from "../report/record-text.js";
 import { numberOf } from "../report/run-record.js";
 import type { SectionName } from "./messages.js";
-import type { RunFollower } from "./run-follower.js";
+import { CONFUSION, type RunFollower } from "./run-follower.js";
 import { stateOf } from "./run-state.js";
 
 /** One stage of a progressive training, for the list of them. */
@@ -45,7 +45,7 @@ export function sectionsOf(view: PageView): { window: string; sections: Readonly
     state: html`${stateOf(run, now).text}`,
     facts: factsOf(run, now),
     pictures: picturesOf(run, stage),
-    outcomes: outcomesHtml(run.outcomes.value),
+    outcomes: outcomesHtml(run.currentOutcomes),
     problems: problemsOf([...view.problems, ...run.problems()]),
     details: detailsOf(run),
   };
@@ -101,7 +101,7 @@ ${facts([
 
 function picturesOf(run: RunFollower, stage: string): Html | undefined {
   // A confusion matrix is drawn from its numbers, where they are there.
-  const shown = run.events.pictures.filter(([name]) => name !== "confusion" || run.outcomes.value === undefined);
+  const shown = run.events.pictures.filter(([name]) => name !== CONFUSION || run.currentOutcomes === undefined);
   if (shown.length === 0) return undefined;
   const figures = shown.map(([name, { step, serial, width, height }]) => {
     const address = new URLSearchParams({ ...(stage === "" ? {} : { stage }), name, serial: `${serial}` });
@@ -119,7 +119,7 @@ function picturesOf(run: RunFollower, stage: string): Html | undefined {
 function titleOf(name: string): string {
   const clip = /^reconstruction\/(\d+)$/.exec(name);
   if (clip) return `What the model makes of clip ${Number(clip[1]) + 1}`;
-  return name === "confusion" ? "What the classifier takes for what" : name;
+  return name === CONFUSION ? "What the classifier takes for what" : name;
 }
 
 /** Large for many classes, and made once for each validation. */

@@ -1,10 +1,10 @@
 // A page without a browser: it takes the server's events and holds what a page would show.
 import type { Messages, SectionName, SeriesName } from "#lib/watch/messages.js";
+import { type Points, takeParts } from "#lib/watch/page/points.js";
 
 export class Listener {
   readonly sections: Partial<Record<SectionName, string>> = {};
-  readonly steps = new Map<SeriesName, number[]>();
-  readonly means = new Map<SeriesName, number[]>();
+  readonly #known = new Map<SeriesName, Points>();
   skipped: readonly number[] = [];
   window = "";
   /** Names of all events, in order. */
@@ -27,6 +27,16 @@ export class Listener {
         late.addEventListener("abort", () => reject(new Error(`not so after 30 s: ${JSON.stringify(this.sections)}`)));
       });
     }
+  }
+
+  /** Steps of a curve, where it has points. */
+  steps(name: SeriesName): readonly number[] | undefined {
+    return this.#known.get(name)?.step;
+  }
+
+  /** Means of a curve, where it has points. */
+  means(name: SeriesName): readonly number[] | undefined {
+    return this.#known.get(name)?.mean;
   }
 
   /** Text of a place. */
@@ -70,12 +80,8 @@ export class Listener {
   }
 
   #curves({ anew, series, skipped }: Messages["curves"]): void {
-    if (anew) for (const kept of [this.steps, this.means]) kept.clear();
+    if (anew) this.#known.clear();
     this.skipped = skipped;
-    for (const [key, { from, step, mean }] of Object.entries(series)) {
-      const name = key as SeriesName;
-      this.steps.set(name, [...(this.steps.get(name) ?? []).slice(0, from), ...step]);
-      this.means.set(name, [...(this.means.get(name) ?? []).slice(0, from), ...mean]);
-    }
+    takeParts(this.#known, series);
   }
 }

@@ -1,30 +1,25 @@
 // Series of few points: extremes are kept, what is sent adds up to the whole, and undone steps go.
 import { expect, test } from "vitest";
-import { Series } from "#lib/watch/series.js";
+import type { SeriesName } from "#lib/watch/messages.js";
+import { type Points, takeParts } from "#lib/watch/page/points.js";
+import { type Seen, Series } from "#lib/watch/series.js";
 
 /** What a page holds that was sent every part. */
 class Page {
-  step: number[] = [];
-  low: number[] = [];
-  high: number[] = [];
-  mean: number[] = [];
+  readonly #known = new Map<SeriesName, Points>();
+  /** Points of the last part. */
   points = 0;
-  #seen: Parameters<Series["since"]>[0];
+  #seen: Seen | undefined;
 
   take(series: Series): void {
     const part = series.since(this.#seen);
     this.#seen = series.all;
-    if (part === undefined) return;
-    const { from, ...columns } = part;
-    this.points = columns.step.length;
-    for (const column of ["step", "low", "high", "mean"] as const) {
-      this[column] = [...this[column].slice(0, from), ...columns[column]];
-    }
+    this.points = part?.step.length ?? 0;
+    if (part !== undefined) takeParts(this.#known, { loss: part });
   }
 
-  get columns() {
-    const { step, low, high, mean } = this;
-    return { step, low, high, mean };
+  get columns(): Points {
+    return this.#known.get("loss")!;
   }
 }
 

@@ -49,17 +49,17 @@ describe("a run that goes on", () => {
     expect(page.text("facts")).toContain("loss not finite");
     expect(page.text("facts")).toContain("skipped updates 1");
     expect(page.window).toBe("2 % · run");
-    expect([page.steps.get("loss"), page.skipped]).toEqual([[1], [2]]);
+    expect([page.steps("loss"), page.skipped]).toEqual([[1], [2]]);
     write(run, { event: "validation", update: 2, loss: 1.5, top1: 0.25, top5: 0.75 });
     await page.until(() => page.text("facts").includes("top-1 25.0 %"));
-    expect([page.means.get("top1"), page.means.get("validationLoss")]).toEqual([[25], [1.5]]);
+    expect([page.means("top1"), page.means("validationLoss")]).toEqual([[25], [1.5]]);
     expect(page.sections.title).toContain("&lt;b&gt;clips&lt;/b&gt;");
     expect(page.sections.details).toContain("a &lt;i&gt;note&lt;/i&gt;");
     write(run, ...range(3, STEPS).map((step) => update(step)));
     await page.until(() => page.text("state") === "Finishing");
     lock[Symbol.dispose]();
     await page.until(() => page.text("state") === "Finished");
-    expect(page.steps.get("loss")).toEqual([1, ...range(3, STEPS)]);
+    expect(page.steps("loss")).toEqual([1, ...range(3, STEPS)]);
     expect(page.events.filter((event) => event === "hello")).toHaveLength(1);
   });
 
@@ -75,7 +75,7 @@ describe("a run that goes on", () => {
     const page = listen(watch);
     await page.until(() => page.text("pictures").includes("clip 1, after update 10"));
     await page.until(() => page.text("facts").includes("clips a second 80.0 waiting for data 50 %"));
-    expect(page.steps.get("clipsPerSecond")).toEqual(range(2, 10));
+    expect(page.steps("clipsPerSecond")).toEqual(range(2, 10));
     const shown = async () => {
       const [, source] = /src="(\/picture[^"]*)"/.exec(page.sections.pictures!)!;
       const answer = await fetch(new URL(source.replaceAll("&amp;", "&"), watch.url));
@@ -88,16 +88,16 @@ describe("a run that goes on", () => {
     first.close();
     await page.until(() => page.text("pictures").includes("after update 20"));
     expect(await shown()).toEqual(blue.bytes);
-    expect(page.steps.get("loss")).toEqual(range(1, 20));
+    expect(page.steps("loss")).toEqual(range(1, 20));
 
     // Killed, and gone on from update 10: between two looks the log is cut and grows again.
     truncateSync(path.join(run, "log.jsonl"), length);
     write(run, { event: "resumed", update: 10, checkpoint: "checkpoint-10" });
     using second = new EventFile(run, 11, () => 2_000_000);
     train(run, second, 11, 13);
-    await page.until(() => page.steps.get("loss")?.at(-1) === 13 && page.text("pictures").includes("after update 10"));
-    await page.until(() => page.steps.get("clipsPerSecond")?.at(-1) === 13);
-    expect(page.steps.get("loss")).toEqual(range(1, 13));
+    await page.until(() => page.steps("loss")?.at(-1) === 13 && page.text("pictures").includes("after update 10"));
+    await page.until(() => page.steps("clipsPerSecond")?.at(-1) === 13);
+    expect(page.steps("loss")).toEqual(range(1, 13));
     expect(await shown()).toEqual(red.bytes);
     expect(page.text("details")).toContain("resumed update 10");
   });
@@ -114,11 +114,11 @@ describe("a run that goes on", () => {
     begin(run);
     for (const step of [1, 2, 3]) {
       write(run, update(step));
-      await page.until(() => page.steps.get("loss")?.at(-1) === step && page.steps.get("loss")!.length === step);
+      await page.until(() => page.steps("loss")?.at(-1) === step && page.steps("loss")!.length === step);
     }
     expect(page.text("pictures")).toBe("");
     await page.until(() => page.text("facts").match(/clips a second \d/) !== null);
-    expect(page.steps.get("clipsPerSecond")!.at(-1)).toBe(3);
+    expect(page.steps("clipsPerSecond")!.at(-1)).toBe(3);
   });
 
   it("is told to several pages, and whole to one that comes late", async () => {
@@ -127,14 +127,14 @@ describe("a run that goes on", () => {
     const watch = await watching(run);
     const early = [listen(watch), listen(watch)];
     write(run, ...range(1, 40).map((step) => update(step)));
-    for (const page of early) await page.until(() => page.steps.get("loss")?.at(-1) === 40);
+    for (const page of early) await page.until(() => page.steps("loss")?.at(-1) === 40);
     early[0].stop();
     const late = listen(watch);
-    await late.until(() => late.steps.get("loss")?.at(-1) === 40);
+    await late.until(() => late.steps("loss")?.at(-1) === 40);
     write(run, update(41));
     for (const page of [early[1], late]) {
-      await page.until(() => page.steps.get("loss")?.at(-1) === 41);
-      expect(page.steps.get("loss")).toEqual(range(1, 41));
+      await page.until(() => page.steps("loss")?.at(-1) === 41);
+      expect(page.steps("loss")).toEqual(range(1, 41));
       expect(page.text("facts")).toContain("update 41 of 100");
     }
   });
@@ -144,15 +144,45 @@ describe("a run that goes on", () => {
     begin(run);
     write(run, update(7));
     const page = listen(await watching(run));
-    await page.until(() => page.text("state") === "Stopped after update 7 of 100; started again, it goes on");
+    await page.until(
+      () => page.text("state") === "Stopped: the last logged update is 7 of 100. Started again, it goes on",
+    );
     const lock = path.join(run, "run.lock");
     const own = lockFolder(run);
     const mine = JSON.parse(readFileSync(lock, "utf8"));
     own[Symbol.dispose]();
     writeFileSync(lock, JSON.stringify({ ...mine, started: "1" })); // a process of that number is another one now
-    await page.until(() => /^Ended after update 7 of 100 without a word/.test(page.text("state")));
+    await page.until(() =>
+      /^Ended without a word, process \d+ runs no more: the last logged update is 7 of 100/.test(page.text("state")),
+    );
     writeFileSync(lock, JSON.stringify({ ...mine, host: "elsewhere" }));
     await page.until(() => /on elsewhere, which cannot be seen/.test(page.text("state")));
+  });
+
+  it("shows outcomes of a validation that are its own: none of an earlier run, and none that a later one outdates", async () => {
+    const run = path.join(folder, "outcomes");
+    begin(run);
+    using events = new EventFile(run, 1, () => 1_000_000);
+    const classes = ["a <b>class</b>", "b"].map((name) => ({ name, clips: 4, correct: 3 }));
+    const confusion = [
+      [3, 1],
+      [1, 3],
+    ];
+    const report = { schema: "videomae.validation/1", step: 20, top1: 0.75, classes, confusion };
+    writeFileSync(path.join(run, "validation.json"), JSON.stringify(report));
+    train(run, events, 1, 10);
+    events.picture(10, "confusion", await picture("red"));
+    const page = listen(await watching(run));
+    await page.until(() => page.text("pictures").includes("What the classifier takes for what, after update 10"));
+    expect(page.text("outcomes")).toBe("");
+    train(run, events, 11, 20);
+    await page.until(() => page.text("outcomes").startsWith("Last validation Top-1 75.0 %, after update 20."));
+    expect(page.sections.outcomes).toContain("a &lt;b&gt;class&lt;/b&gt;");
+    expect(page.text("pictures")).toBe("");
+    train(run, events, 21, 22);
+    events.picture(22, "confusion", await picture("red"));
+    await page.until(() => page.text("pictures").includes("after update 22"));
+    expect(page.text("outcomes")).toBe("");
   });
 
   it("is told with what cannot be read of it", async () => {
@@ -167,7 +197,7 @@ describe("a run that goes on", () => {
     expect(page.text("problems")).toMatch(/no JSON objects: 1, the first is 3/);
     expect(page.text("problems")).toMatch(/events\S+ cannot be read from byte 0 on/);
     expect(page.text("problems")).toMatch(/validation\.json: expected the report of a validation/);
-    expect(page.steps.get("loss")).toEqual([1]);
+    expect(page.steps("loss")).toEqual([1]);
   });
 });
 
@@ -189,20 +219,20 @@ describe("a progressive training", () => {
     schedule(["pretrain", "pretrain", false]);
     const watch = await watching(whole);
     const page = listen(watch);
-    await page.until(() => page.steps.get("loss")?.at(-1) === 5);
+    await page.until(() => page.steps("loss")?.at(-1) === 5);
     expect(page.text("title")).toMatch(/^stages: pretrain/);
     write(first, update(6));
     const next = path.join(whole, "tune-2");
     begin(next, "data: lists/train.csv\nmodel: vit-base\n");
     write(next, update(2));
     schedule(["pretrain", "pretrain", true], ["tune-2", "finetune", false]);
-    await page.until(() => page.steps.get("loss")?.at(-1) === 2);
-    expect(page.steps.get("loss")).toEqual([2]);
+    await page.until(() => page.steps("loss")?.at(-1) === 2);
+    expect(page.steps("loss")).toEqual([2]);
     expect(page.text("title")).toBe("stages: tune-2 finetune of vit-base with lists/train.csv");
     expect(page.text("stages")).toBe("pretrain done tune-2 under way");
     const chosen = listen(watch, "pretrain");
-    await chosen.until(() => chosen.steps.get("loss")?.at(-1) === 6);
-    expect(chosen.steps.get("loss")).toEqual([5, 6]);
+    await chosen.until(() => chosen.steps("loss")?.at(-1) === 6);
+    expect(chosen.steps("loss")).toEqual([5, 6]);
   });
 
   it("is refused with a stage whose name leads elsewhere", async () => {
@@ -210,7 +240,7 @@ describe("a progressive training", () => {
     const watch = await watching(whole);
     const page = listen(watch);
     await page.until(() => page.text("problems").includes("got &quot;../events&quot;"));
-    expect(page.steps.size).toBe(0);
+    expect(page.steps("loss")).toBeUndefined();
     expect((await fetch(`${watch.url}events?stage=..%2Fevents`)).status).toBe(404);
   });
 });
@@ -295,7 +325,7 @@ describe("the server", () => {
       readdirSync(run).map((name) => [name, statSync(path.join(run, name)).mtimeMs, statSync(run).mtimeMs]);
     const before = entries();
     const page = listen(await watching(run));
-    await page.until(() => page.steps.get("loss")?.length === 1);
+    await page.until(() => page.steps("loss")?.length === 1);
     expect(entries()).toEqual(before);
   });
 

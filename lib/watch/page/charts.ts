@@ -4,14 +4,12 @@
 
 import type UPlot from "uplot";
 import { localFit, lossRange } from "../../log/loss-curve.js";
-import type { SeriesName, SeriesPart } from "../messages.js";
+import type { SeriesName } from "../messages.js";
+import type { Points } from "./points.js";
 
 declare const uPlot: typeof UPlot;
 
-/** All points of a curve. */
-export type Points = Omit<{ -readonly [K in keyof SeriesPart]: number[] }, "from">;
-
-type Column = (number | null)[];
+type Column = readonly (number | null)[];
 
 /** A curve of a chart: a band and a smoothed line through it, or only a line through the means. */
 interface CurveSpec {

@@ -3,7 +3,8 @@
 // connection is lost, the browser tries again, and the first messages then bring all that is known.
 
 import type { Messages, SeriesName } from "../messages.js";
-import { makeCharts, type Points } from "./charts.js";
+import { makeCharts } from "./charts.js";
+import { type Points, takeParts } from "./points.js";
 
 const RETRY_MS = 2000;
 
@@ -45,13 +46,7 @@ function takeSections({ window, changed }: Messages["sections"]): void {
 function takeCurves({ anew, series, skipped: marked }: Messages["curves"]): void {
   if (anew) known.clear();
   skipped = marked;
-  for (const [name, { from, ...columns }] of Object.entries(series)) {
-    const points = known.get(name as SeriesName) ?? { step: [], low: [], high: [], mean: [] };
-    for (const column of ["step", "low", "high", "mean"] as const) {
-      points[column] = [...points[column].slice(0, from), ...columns[column]];
-    }
-    known.set(name as SeriesName, points);
-  }
+  takeParts(known, series);
   if (pending) return;
   pending = true;
   requestAnimationFrame(() => {
