@@ -80,7 +80,6 @@ export class Chart {
   readonly #plot = document.createElement("div");
   #chart: UPlot | undefined;
   #skipped: readonly number[] = [];
-  #zoomed = false;
   /** Which curves are drawn at present. */
   #drawn = "";
 
@@ -114,17 +113,17 @@ export class Chart {
       this.#forget();
       this.#drawn = drawn;
       this.#chart = new uPlot(this.#options(curves), data, this.#plot);
-    } else if (this.#zoomed) {
-      this.#chart.setData(data, false);
+    } else if (showsAll(this.#chart)) this.#chart.setData(data);
+    else {
+      this.#chart.setData(data, false); // the part that was chosen stays
       this.#chart.redraw();
-    } else this.#chart.setData(data);
+    }
     this.#plot.setAttribute("aria-label", `${this.#spec.title}: ${curves.map((c) => lastOf(c, known)).join(", ")}`);
   }
 
   #forget(): void {
     this.#chart?.destroy();
     this.#chart = undefined;
-    this.#zoomed = false;
   }
 
   /** Anew in other colours. */
@@ -186,18 +185,7 @@ export class Chart {
       cursor: { sync: { key: "steps" }, y: false, points: { size: 6 } },
       legend: { live: true },
       hooks: {
-        setSelect: [
-          ({ select }) => {
-            if (select.width > 0) this.#zoomed = true;
-          },
-        ],
         draw: [(chart) => this.#mark(chart)],
-        ready: [
-          (chart) =>
-            chart.over.addEventListener("dblclick", () => {
-              this.#zoomed = false;
-            }),
-        ],
       },
     };
   }
@@ -239,6 +227,11 @@ function tableOf({ band }: CurveSpec, { step, low, high, mean }: Points): Column
   const { high: top } = lossRange(mean);
   const cut = mean.map((value) => Math.min(value, top)); // one spike must not bend the smoothed curve
   return [step, low, high, localFit(cut, Math.max(3, Math.round(mean.length * 0.015)))];
+}
+
+/** Whether no part of the steps was chosen to be looked at. */
+function showsAll({ data: [steps], scales: { x } }: UPlot): boolean {
+  return steps.length < 2 || (x.min === steps[0] && x.max === steps[steps.length - 1]);
 }
 
 function lastOf({ series, label }: CurveSpec, known: ReadonlyMap<SeriesName, Points>): string {
