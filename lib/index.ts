@@ -185,6 +185,7 @@ export { type ProbeControl, type ProbeSummary, probe } from "./train/probe.js";
 export type { TrainingStep } from "./train/training-loop.js";
 export type { Measured, RunControl, RunSummary } from "./train/training-run.js";
 export type { ClassifierValidation } from "./train/validate-classifier.js";
+export { type RunWatch, type WatchOptions, watchRun } from "./watch/watch-run.js";
 export { type AverageOptions, averageWeights, lastCheckpoints } from "./weights/average-weights.js";
 export { type ConvertOptions, convertWeights } from "./weights/convert-weights.js";
 export type { HubPreprocessing } from "./weights/hub-config.js";

@@ -64,6 +64,11 @@ const commands: readonly (readonly [name: string, description: string, load: () 
     async () => (await import("./report.js")).reportCommand(),
   ],
   [
+    "watch",
+    "a page that shows a run while it goes on: curves, speed, pictures",
+    async () => (await import("./watch.js")).watchCommand(),
+  ],
+  [
     "inspect",
     "look into data, models and weights before a run",
     async () => (await import("./inspect.js")).inspectCommand(),

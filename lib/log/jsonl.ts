@@ -121,13 +121,8 @@ export function readJsonl(path: string): LogRecord[] {
   const lines = text.split("\n");
   lines.pop(); // empty after a newline, else the remnant of a crash
   return lines.map((line, index) => {
-    let value: unknown;
-    try {
-      value = JSON.parse(line);
-    } catch {
-      value = undefined;
-    }
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as LogRecord;
+    const record = parseRecord(line);
+    if (record !== undefined) return record;
     throw new VideomaeError({
       op: `${path}:${index + 1}`,
       expected: "one JSON object",
@@ -135,6 +130,16 @@ export function readJsonl(path: string): LogRecord[] {
       hint: "remove the line",
     });
   });
+}
+
+/** The object of a line without its newline; undefined where it holds none. */
+export function parseRecord(line: string): LogRecord | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as LogRecord) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** One line without its newline. */

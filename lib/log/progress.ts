@@ -8,6 +8,7 @@
 import type { Writable } from "node:stream";
 import type { SingleBar } from "cli-progress";
 import { library } from "../library.js";
+import { type Rates, RateWindow } from "./rate-window.js";
 
 const cliProgress = library<typeof import("cli-progress")>("cli-progress");
 
@@ -39,30 +40,14 @@ export interface ProgressUpdate {
   readonly badFiles?: number;
 }
 
-interface Mark {
-  readonly time: number;
-  readonly step: number;
-  readonly clips: number;
-  readonly waitedMs: number;
-}
-
-/** Rates over the window; undefined until two updates lie apart in time. */
-export interface Rates {
-  readonly clipsPerSecond: number | undefined;
-  /** Share of the time spent waiting for data, 0 to 1. */
-  readonly waiting: number | undefined;
-  readonly remainingSeconds: number | undefined;
-}
-
 /** Shows how a run proceeds; create it before the first step and `stop` it after the last. */
 export class Progress {
   readonly #total: number;
   readonly #stream: Writable & { readonly isTTY?: boolean };
   readonly #lineMs: number;
-  readonly #window: number;
+  readonly #window: RateWindow;
   readonly #now: () => number;
   readonly #bar: SingleBar | undefined;
-  #marks: Mark[];
   #shown: ProgressUpdate;
   #lastLine: number;
   #lastPrinted = "";
@@ -74,8 +59,8 @@ export class Progress {
     this.#total = total;
     this.#stream = stream;
     this.#lineMs = lineSeconds * 1000;
-    this.#window = window;
-    this.#marks = [{ time: this.#now(), step: start, clips: 0, waitedMs: 0 }];
+    this.#window = new RateWindow(window);
+    this.#window.add({ time: this.#now(), step: start, clips: 0, waitedMs: 0 });
     this.#shown = { step: start };
     this.#lastLine = Number.NEGATIVE_INFINITY;
     if (stream.isTTY) {
@@ -98,8 +83,7 @@ export class Progress {
       badFiles: update.badFiles ?? this.#shown.badFiles,
     };
     const { clips = 0, waitedMs = 0, step } = update;
-    this.#marks.push({ time: this.#now(), step, clips, waitedMs });
-    if (this.#marks.length > this.#window + 1) this.#marks.shift();
+    this.#window.add({ time: this.#now(), step, clips, waitedMs });
     if (this.#bar) this.#bar.update(step, { line: this.line() });
     else if (this.#now() - this.#lastLine >= this.#lineMs) this.#print();
   }
@@ -121,18 +105,7 @@ export class Progress {
 
   /** The rates of the moving window. */
   rates(): Rates {
-    const [first, ...later] = this.#marks;
-    const last = later.at(-1);
-    const elapsed = last ? last.time - first.time : 0;
-    if (!last || !(elapsed > 0)) return { clipsPerSecond: undefined, waiting: undefined, remainingSeconds: undefined };
-    const sum = (field: "clips" | "waitedMs") => later.reduce((total, mark) => total + mark[field], 0);
-    const stepsPerMs = (last.step - first.step) / elapsed;
-    const left = Math.max(0, this.#total - last.step);
-    return {
-      clipsPerSecond: (1000 * sum("clips")) / elapsed,
-      waiting: Math.min(1, sum("waitedMs") / elapsed),
-      remainingSeconds: left === 0 ? 0 : stepsPerMs > 0 ? left / stepsPerMs / 1000 : undefined,
-    };
+    return this.#window.rates(this.#total);
   }
 
   /** Shows the last state and gives the terminal back; a second call does nothing. */

@@ -40,6 +40,11 @@ export class ScheduleState {
     return Object.hasOwn(this.#stages, name) ? this.#stages[name] : undefined;
   }
 
+  /** The stages that have begun, in order. */
+  all(): (StageState & { readonly name: string })[] {
+    return Object.entries(this.#stages).map(([name, state]) => ({ name, ...state }));
+  }
+
   /** @throws VideomaeError when the file system refuses */
   set(name: string, state: StageState): void {
     this.#stages = { ...this.#stages, [name]: state };

@@ -59,9 +59,16 @@ export const pageInk: PlotInk = {
   alert: "var(--alert)",
 };
 
+export interface PageOptions {
+  /** What the browser may load, as a content security policy; default nothing but what is in the page. */
+  readonly policy?: string;
+  /** More of the head, behind the style. */
+  readonly head?: Html;
+}
+
 /** The whole document. */
-export function page(title: string, body: Html): string {
-  const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+export function page(title: string, body: Html, options: PageOptions = {}): string {
+  const { policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:", head } = options;
   const document = html`<!doctype html>
 <html lang="en">
 <head>
@@ -70,6 +77,7 @@ export function page(title: string, body: Html): string {
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <title>${title}</title>
 <style>${new RawHtml(style)}</style>
+${head}
 </head>
 <body>
 ${body}

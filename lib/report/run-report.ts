@@ -12,6 +12,7 @@ import { type Html, html } from "./html.js";
 import { readOutcomes } from "./outcomes.js";
 import { facts, folded, nameTable, page } from "./page.js";
 import { picturesOf, type ReconstructionOptions, reconstructions } from "./reconstructions.js";
+import { dataText, noteRow, recordRows, valueText } from "./record-text.js";
 import { numberOf, type RunRecord, readRun, stageOf } from "./run-record.js";
 
 export interface ReportOptions {
@@ -125,36 +126,6 @@ function dataRows({ options, checkpoint }: RunRecord): [string, string][] {
   ];
 }
 
-function recordRows(record: object | undefined): [string, string][] {
-  return Object.entries(record ?? {}).flatMap(([name, value]) =>
-    name === "event" ? [] : [[words(name), valueText(value)] as [string, string]],
-  );
-}
-
-function noteRow({ event, note, ...rest }: RunRecord["events"][number]): [string, string] {
-  return [
-    event,
-    typeof note === "string"
-      ? note
-      : recordRows(rest)
-          .map(([name, value]) => `${name} ${value}`)
-          .join(", "),
-  ];
-}
-
 function numericsOf({ checkpoint }: RunRecord): Readonly<Record<string, unknown>> {
   return (checkpoint?.state.numerics ?? {}) as Record<string, unknown>;
-}
-
-function dataText(data: unknown): string {
-  return Array.isArray(data) ? data.map(valueText).join(", ") : valueText(data);
-}
-
-function valueText(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
-}
-
-/** "instructionSet" -> "instruction set" */
-function words(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

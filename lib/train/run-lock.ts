@@ -22,7 +22,7 @@ interface Owner {
 export function lockFolder(folder: string): Disposable {
   const file = path.join(folder, "run.lock");
   const owner = readOwner(file);
-  if (owner !== undefined && owner.host === hostname() && startOf(owner.process) === owner.started) {
+  if (owner !== undefined && isHere(owner) && runs(owner)) {
     throw new VideomaeError({
       op: folder,
       expected: "a folder that no other run writes to",
@@ -33,6 +33,29 @@ export function lockFolder(folder: string): Disposable {
   const own: Owner = { host: hostname(), process: process.pid, started: startOf(process.pid) ?? "" };
   writeFileAtomic(file, (sink) => sink(new TextEncoder().encode(`${JSON.stringify(own)}\n`)));
   return { [Symbol.dispose]: () => release(file) };
+}
+
+/** The process that writes to a folder. */
+export interface Writer {
+  readonly host: string;
+  readonly process: number;
+  /** Whether it still runs; undefined when it is one of another host, which cannot be seen from here. */
+  readonly running: boolean | undefined;
+}
+
+/** Whom the lock of a folder names; undefined when there is none, or it cannot be read. */
+export function writerOf(folder: string): Writer | undefined {
+  const owner = readOwner(path.join(folder, "run.lock"));
+  if (owner === undefined) return undefined;
+  return { host: owner.host, process: owner.process, running: isHere(owner) ? runs(owner) : undefined };
+}
+
+function isHere({ host }: Owner): boolean {
+  return host === hostname();
+}
+
+function runs({ process, started }: Owner): boolean {
+  return startOf(process) === started;
 }
 
 /** A lock that cannot be removed, because the disk refuses, is taken over once this process has ended. */

@@ -10,6 +10,7 @@ describe("imports", () => {
     ["lib/train/finetune.ts", `const m = await import("../cli/main.js");`, "cli stands above train"],
     ["lib/eval/held-out.ts", `import { train } from "../train/training-loop.js";`, "train stands above eval"],
     ["lib/report/page.ts", `import { x } from "../progressive/progressive.js";`, "progressive stands above report"],
+    ["lib/progressive/stage-kinds.ts", `import { x } from "../watch/series.js";`, "watch stands above progressive"],
     ["lib/masking/tube.ts", `import { scope } from "#lib/optim/adamw.js";`, "masking must not import optim"],
     ["lib/models/classifier.ts", `import { x } from "videomae";`, "models must not import index.ts"],
     ["lib/config/schema.ts", `import { tokenCount } from "../masking/token-grid.js";`, "config is a leaf"],

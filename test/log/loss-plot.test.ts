@@ -3,7 +3,8 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import { roundTicks, tickLabels } from "#lib/log/axis.js";
-import { localFit, lossPlotSvg, writeLossPlot } from "#lib/log/loss-plot.js";
+import { localFit } from "#lib/log/loss-curve.js";
+import { lossPlotSvg, writeLossPlot } from "#lib/log/loss-plot.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 const folder = temporaryFolder();
