@@ -114,7 +114,7 @@ export type { TokenGrid } from "./masking/token-grid.js";
 export { Accuracy } from "./models/accuracy.js";
 export { ClassifierModel, classifierModel } from "./models/classifier.js";
 export { type ClassifierConfig, classifierShapes, resolveClassifierConfig } from "./models/classifier-config.js";
-export { type MultiplyAdds, multiplyAdds } from "./models/multiply-adds.js";
+export { type MultiplyAdds, multiplyAdds, type TokenCounts, trainingFlops } from "./models/multiply-adds.js";
 export { type ModelOptions, PretrainModel, pretrainModel, type TokenMasks } from "./models/pretrain.js";
 export { type ProbeConfig, ProbeModel } from "./models/probe.js";
 export { type RecognizedWeights, recognizeWeights } from "./models/recognize-weights.js";

@@ -41,6 +41,16 @@ export function multiplyAdds(
   return { patchEmbed, encoder, bridge, decoder, head, total: patchEmbed + encoder + bridge + decoder + head };
 }
 
+/**
+ * Floating-point operations of one clip in a training step, as rates of training are counted: two a multiply-add, and three
+ * passes, because the gradient of a product takes two products of its size. Activations that are computed again
+ * (`recompute`, attention's scores) are not counted again. Only visible tokens are embedded; the gradient of the pixels,
+ * which is not made, is counted all the same.
+ */
+export function trainingFlops(config: PretrainConfig, counts: TokenCounts): number {
+  return 2 * 3 * multiplyAdds(config, counts, counts.visible).total;
+}
+
 function block(tokens: number, width: number, hidden: number): number {
   return tokens * (4 * width ** 2 + 2 * width * hidden) + 2 * tokens ** 2 * width;
 }
