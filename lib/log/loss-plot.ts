@@ -8,6 +8,7 @@ import sharp from "sharp";
 import { VideomaeError } from "../errors.js";
 import { linePlotSvg, type Panel, type Range, spread } from "./line-plot.js";
 
+/** One point of a curve of losses. */
 export interface LossPoint {
   /** Optimiser step. */
   readonly step: number;
@@ -15,6 +16,7 @@ export interface LossPoint {
   readonly learningRate?: number;
 }
 
+/** Options of `lossPlotSvg` and `writeLossPlot`. */
 export interface LossPlotOptions {
   /** Heading, default "Training loss". */
   readonly title?: string;

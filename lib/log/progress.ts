@@ -8,6 +8,7 @@
 import type { Writable } from "node:stream";
 import { Presets, SingleBar } from "cli-progress";
 
+/** Options of `Progress`. */
 export interface ProgressOptions {
   /** Optimiser steps of the whole run. */
   readonly total: number;
@@ -23,6 +24,7 @@ export interface ProgressOptions {
   readonly now?: () => number;
 }
 
+/** What a progress line shows of a step; what is left out is not shown. */
 export interface ProgressUpdate {
   /** Optimiser steps done. */
   readonly step: number;

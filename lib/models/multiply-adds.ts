@@ -11,6 +11,7 @@ export interface TokenCounts {
   readonly decoded: number;
 }
 
+/** Multiply-adds of one clip's forward pass, by part of the model; `head` is the decoder's. */
 export interface MultiplyAdds {
   readonly patchEmbed: number;
   readonly encoder: number;

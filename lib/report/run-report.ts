@@ -14,6 +14,7 @@ import { facts, folded, nameTable, page } from "./page.js";
 import { picturesOf, type ReconstructionOptions, reconstructions } from "./reconstructions.js";
 import { numberOf, type RunRecord, readRun, stageOf } from "./run-record.js";
 
+/** Options of `writeRunReport`. */
 export interface ReportOptions {
   /** The file to write; default `report.html` in the run's folder. */
   readonly out?: string;
