@@ -1,4 +1,8 @@
-// The public API.
+/**
+ * The public API, ordered by what it is for. Pages beside it are guides; [their index](../docs/README.md) says which is what.
+ *
+ * @module videomae
+ */
 export type { NativeMemory, NumberArray } from "./addon/binding.js";
 export { backward } from "./autograd/backward.js";
 export { checkpoint } from "./autograd/checkpoint.js";

@@ -1,7 +1,7 @@
 // A plug-in of typedoc: every public export belongs to a topic, that of the room of lib/ where it is written, so the
 // reference is ordered as the package is, and nothing has to be tagged by hand.
 import path from "node:path";
-import { CommentTag, Converter } from "typedoc";
+import { CommentTag, Converter, ReflectionKind } from "typedoc";
 
 /** Topics in the order of the reference, and the rooms that each is made of. */
 const TOPICS = {
@@ -48,7 +48,11 @@ export function load(app) {
   app.converter.on(
     Converter.EVENT_RESOLVE_BEGIN,
     ({ project }) => {
-      for (const reflection of project.children ?? []) {
+      // Beside the guides the exports are those of one module.
+      const exports = (project.children ?? []).flatMap((child) =>
+        child.kindOf(ReflectionKind.Module) ? (child.children ?? []) : [child],
+      );
+      for (const reflection of exports) {
         const places = reflection.sources ?? reflection.signatures?.[0]?.sources ?? [];
         if (places.length === 0) throw new Error(`${reflection.name}: no source is known`);
         // Where there is no comment typedoc itself says so.

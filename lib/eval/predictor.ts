@@ -69,7 +69,7 @@ export interface FeatureOptions {
   readonly sampling?: ViewSampling["sampling"];
   /** How frames become the model's input, default "crop". */
   readonly mode?: FrameMode;
-  /** Called after each batch of windows. */
+  /** Called now and then with how many of the windows are done. */
   readonly onProgress?: (progress: FeatureProgress) => void;
   readonly signal?: AbortSignal;
 }
