@@ -30,7 +30,8 @@ function table(header, rows) {
   return [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
-const models = Object.entries(modelSizes).map(([name, config]) => {
+const models = Object.entries(modelSizes).map(([full, config]) => {
+  const name = full.replace("vit-", "");
   const grid = tokenGrid(config);
   const masks = (decoder) => dualMask({ encoder: { kind: "tube", ratio: 0.9 }, decoder, grid }).counts;
   return { name, config, grid, dual: masks({ kind: "running-cell", ratio: 0.5 }), single: masks({ kind: "none" }) };
@@ -41,8 +42,8 @@ function sizesTable() {
   const rows = models.map(({ name, config }) => {
     const hidden = (side) => parameterShapes(config).find(([key]) => key === `${side}.blocks.0.mlp.fc1.bias`)[1][0];
     return [
-      `\`${name}\``,
-      `${config.frames} x ${config.image} x ${config.image}`,
+      name,
+      `${config.frames} x ${config.image}²`,
       config.patch,
       `${config.depth} x ${config.width}`,
       config.heads,
@@ -68,14 +69,14 @@ function parametersOf(config) {
 function parametersTable() {
   const rows = models.map(({ name, config }) => {
     const { encoder, decoder, between, total } = parametersOf(config);
-    return [`\`${name}\``, ...[encoder, decoder, between, total].map(count)];
+    return [name, ...[encoder, decoder, between, total].map(count)];
   });
   return table(["size", "encoder", "decoder", "bridge and mask token", "all"], rows);
 }
 
 function tokensTable() {
   const rows = models.map(({ name, grid: { t, h, w }, dual, single }) => [
-    `\`${name}\``,
+    name,
     `${count(dual.tokens)} (${t} x ${h} x ${w})`,
     dual.visible,
     dual.decoded,
@@ -86,7 +87,7 @@ function tokensTable() {
 
 function workTable() {
   const rows = models.map(({ name, config, dual, single }) => [
-    `\`${name}\``,
+    name,
     giga(multiplyAdds(config, dual).total),
     giga(multiplyAdds(config, single).total),
     ...[dual, single].map((counts) => giga(2 * multiplyAdds(config, counts, counts.visible).total)),
@@ -113,7 +114,7 @@ function memoryTable() {
     const others = [{ dtype: "f32", recompute: true }, { dtype: "bf16" }, { dtype: "bf16", recompute: true }].map(
       forecast,
     );
-    return [`\`${name}\``, ...[states, f32.peak, ...others.map(({ peak }) => peak)].map(gigabytes)];
+    return [name, ...[states, f32.peak, ...others.map(({ peak }) => peak)].map(gigabytes)];
   });
   const header = ["size", "states", "f32", "f32, `--recompute`", "bf16", "bf16, `--recompute`"];
   return table(header, rows);
@@ -128,7 +129,7 @@ size, clip, mask and batch ([commands.md](commands.md#inspect-model)).
 
 ## Sizes
 
-Depth x width. A token covers 2 frames and a patch. \`vit-tiny\` is for tests: it trains in milliseconds.
+Depth x width; a clip is frames x side. A token covers 2 frames and a patch. \`vit-tiny\` is for tests: it trains in milliseconds.
 
 ${sizesTable()}
 

@@ -1,7 +1,7 @@
 // A plug-in of typedoc: every public export belongs to a topic, that of the room of lib/ where it is written, so the
 // reference is ordered as the package is, and nothing has to be tagged by hand.
 import path from "node:path";
-import { CommentTag, Converter, ReflectionKind } from "typedoc";
+import { Application, CommentTag, Converter, ReflectionKind } from "typedoc";
 
 /** Topics in the order of the reference, and the rooms that each is made of. */
 const TOPICS = {
@@ -43,7 +43,8 @@ function topicOf(file) {
 }
 
 export function load(app) {
-  app.options.setValue("categoryOrder", Object.keys(TOPICS));
+  // Options are read again after plug-ins are loaded, so this one is set at the end.
+  app.on(Application.EVENT_BOOTSTRAP_END, () => app.options.setValue("categoryOrder", Object.keys(TOPICS)));
   // Sources are known by then, and categories are made after it.
   app.converter.on(
     Converter.EVENT_RESOLVE_BEGIN,

@@ -19,7 +19,9 @@ const sources = ["lib", "native/core", "native/ops"].flatMap((folder) =>
 function occurs(quoted: string): boolean {
   const fixed = quoted.split(/<[^>]*>/).map((part) => part.replace(/^(.*): expected /, "$1").trim());
   const wanted = fixed.filter((part) => part !== "");
-  return wanted.some((part) => part.length >= 10) && sources.some((source) => wanted.every((part) => source.includes(part)));
+  return (
+    wanted.some((part) => part.length >= 10) && sources.some((source) => wanted.every((part) => source.includes(part)))
+  );
 }
 
 it("every quoted error occurs in the sources", () => {
