@@ -2,7 +2,9 @@
 // the index.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
+import type { Command } from "commander";
 import { expect, it } from "vitest";
+import { program } from "#lib/cli/program.js";
 import { checkout } from "../../bench/checkout.js";
 
 const pages = readdirSync(path.join(checkout, "docs")).filter((name) => name.endsWith(".md"));
@@ -34,6 +36,35 @@ it("every quoted error occurs in the sources", () => {
 it("every page is in the index", () => {
   const index = read("docs/README.md");
   expect(pages.filter((page) => page !== "README.md" && !index.includes(`(${page})`))).toEqual([]);
+});
+
+/** Every option of every command. */
+async function knownFlags(): Promise<Set<string>> {
+  const flags = new Set<string>();
+  const collect = (command: Command) => {
+    for (const { long } of command.options) if (long) flags.add(long);
+    for (const child of command.commands) collect(child);
+  };
+  for (const { name } of (await program([])).commands.map((command) => ({ name: command.name() }))) {
+    collect(await program([name]));
+  }
+  return flags;
+}
+
+it("every option that a page names is one of a command", async () => {
+  const known = await knownFlags();
+  expect(known.size).toBeGreaterThan(50);
+  // Commander's own, TensorBoard's, and the published code's; docs/kernels.md is about the tests of kernels.
+  const others = ["--help", "--logdir", "--normlize"];
+  const named = pages
+    .filter((page) => page !== "kernels.md")
+    .flatMap((page) =>
+      [...read(`docs/${page}`).matchAll(/`[^`\n]+`/g)].flatMap(([code]) =>
+        [...code.matchAll(/(?<![\w-])--[a-z][a-z0-9-]*/g)].map(([flag]) => ({ page, flag })),
+      ),
+    );
+  expect(named.length).toBeGreaterThan(100);
+  expect(named.filter(({ flag }) => !known.has(flag) && !others.includes(flag))).toEqual([]);
 });
 
 /** The anchors of a page's headings, as GitHub makes them. */

@@ -29,8 +29,12 @@ beforeAll(async () => {
 });
 
 afterAll(() => {
-  const of = (treatment: string) => snippets.filter((snippet) => snippet.treatment === treatment);
-  console.log(`snippets: ${of("run").length} run, ${of("check").length} checked, ${of("skip").length} skipped`);
+  const of = (treatment: string) =>
+    snippets.filter((snippet) => snippet.treatment === treatment && snippet.kind !== "usage");
+  const usage = snippets.filter(({ kind }) => kind === "usage").length;
+  console.log(
+    `snippets: ${of("run").length} run, ${of("check").length} checked only, ${of("skip").length} skipped; ${usage} usages checked`,
+  );
   for (const { page, line, treatment, reason } of [...of("check"), ...of("skip")]) {
     console.log(`  ${page}:${line} ${treatment === "skip" ? "skipped" : "checked only"}: ${reason}`);
   }
