@@ -15,7 +15,6 @@ import {
   dualMask,
   instructionSet,
   memory,
-  multiplyAdds,
   parameterGroups,
   pretrainModel,
   resetPeakMemory,
@@ -23,6 +22,7 @@ import {
   Tensor,
   threads,
   tokenGrid,
+  trainingFlops,
   VideomaeError,
 } from "videomae";
 import { modelName } from "#lib/models/sizes.js";
@@ -108,7 +108,7 @@ await runCommand(() => {
   const otherCores = others();
   times.sort((a, b) => a - b);
   const median = times[times.length >> 1];
-  const work = 6 * batch * multiplyAdds(model.config, masks.counts, masks.counts.visible).total; // 2 a multiply-add, 3 passes
+  const work = batch * trainingFlops(model.config, masks.counts);
   const { live, peak, arena } = memory(device);
   const round = (value: number) => Number(value.toPrecision(6));
   const row: Row = {

@@ -75,6 +75,7 @@ export interface NativeMemory {
   readonly systemAllocations: number;
 }
 
+/** Numbers as they are read and written: f64, f32, bf16 as bit patterns, u8 and i32. */
 export type NumberArray = Float64Array | Float32Array | Uint16Array | Uint8Array | Int32Array;
 
 interface Binding {

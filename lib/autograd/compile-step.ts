@@ -12,6 +12,7 @@ import { describe, type Step, StepPlan } from "./step-plan.js";
 
 export type { StepInputs, StepTensors } from "./step-operands.js";
 
+/** Options of `compileStep`. */
 export interface CompileOptions {
   /** Where the step works; everything it refers to is there. Default "cpu". */
   readonly device?: Device;

@@ -31,10 +31,16 @@ const shape = {
 
 export const distillOptions = new StageOptions("distill", shape, classifierAdvice);
 
-/** The options of a run with every default filled in. */
+/**
+ * The options of a run with every default filled in.
+ * @interface
+ */
 export type DistillRunConfig = ReturnType<typeof distillOptions.parse>;
 
-/** The options as a user gives them: only `data` and `teacher` are required. */
+/**
+ * The options as a user gives them: only `data` and `teacher` are required.
+ * @interface
+ */
 export type DistillRunOptions = z.input<z.ZodObject<typeof shape>>;
 
 /**

@@ -14,6 +14,7 @@ const shared = {
   ...{ randAugment: "rand-m7-n4-mstd0.5-inc1", mixup: 0.8, cutmix: 1, dropPath: 0.1, headDropout: 0, views: 1 },
 } satisfies DistillRecipeOptions;
 
+/** The recipes of `distill` by name: ViT-B from ViT-g, as in the paper of VideoMAE V2. */
 export const distillRecipes = new RecipeBook<DistillRecipeOptions>(distillOptions, {
   "vit-b-from-g-k710": {
     name: "vit-b-from-g-k710",

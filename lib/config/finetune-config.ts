@@ -119,10 +119,16 @@ export const classifierOptions = {
 /** The stages that train a classifier. */
 export type ClassifierStageName = keyof typeof classifierOptions;
 
-/** The options of a run with every default filled in. */
+/**
+ * The options of a run with every default filled in.
+ * @interface
+ */
 export type FinetuneRunConfig = ReturnType<typeof classifierOptions.finetune.parse>;
 
-/** The options as a user gives them: only `data` is required. */
+/**
+ * The options as a user gives them: only `data` is required.
+ * @interface
+ */
 export type FinetuneRunOptions = z.input<z.ZodObject<ReturnType<typeof classifierShape>>>;
 
 /**

@@ -70,10 +70,16 @@ const shape = {
 
 export const pretrainOptions = new StageOptions("pretrain", shape, { key: adviceOnKey, word: adviceOnWord });
 
-/** The options of a run with every default filled in. */
+/**
+ * The options of a run with every default filled in.
+ * @interface
+ */
 export type PretrainRunConfig = ReturnType<typeof pretrainOptions.parse>;
 
-/** The options as a user gives them: only `data` is required. */
+/**
+ * The options as a user gives them: only `data` is required.
+ * @interface
+ */
 export type PretrainRunOptions = z.input<z.ZodObject<typeof shape>>;
 
 /**

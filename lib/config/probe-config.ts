@@ -56,10 +56,16 @@ const shape = {
 
 export const probeOptions = new StageOptions("probe", shape, {});
 
-/** The options of a run with every default filled in. */
+/**
+ * The options of a run with every default filled in.
+ * @interface
+ */
 export type ProbeRunConfig = ReturnType<typeof probeOptions.parse>;
 
-/** The options as a user gives them: only `data` and `weights` are required. */
+/**
+ * The options as a user gives them: only `data` and `weights` are required.
+ * @interface
+ */
 export type ProbeRunOptions = z.input<z.ZodObject<typeof shape>>;
 
 /** Probes have no named recipes; a file may hold the options of one. */

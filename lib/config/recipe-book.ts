@@ -29,7 +29,10 @@ export interface RecipeFormat {
   readonly explained?: boolean;
 }
 
-/** @typeParam O  options of a run of the stage, any of them */
+/**
+ * The named recipes of a stage, and how recipes are read and written.
+ * @typeParam O  options of a run of the stage, any of them
+ */
 export class RecipeBook<O extends object> {
   /** The stage whose options these are. */
   readonly options: Pick<StageOptions<never>, "stage" | "mistakeInPart" | "describe" | "jsonSchema">;

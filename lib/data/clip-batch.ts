@@ -72,6 +72,7 @@ export class ClipBatch implements Disposable {
     return this.#video;
   }
 
+  /** Gives the buffer back to the loader, which fills it anew: `frames` and `video` are not valid any more. */
   [Symbol.dispose](): void {
     if (this.#pixels === undefined) return;
     this.#pixels = undefined;

@@ -6,6 +6,7 @@ import { checkLabelledView, type LabelledView } from "./labelled-view.js";
 import { type DataOptions, type DataSpec, type DatasetPart, readMixture, wholePart } from "./mixture.js";
 import type { Source } from "./source.js";
 
+/** Which frames a clip has, and how they are cut to size. */
 export interface ClipOptions {
   /** Frames in a clip. */
   readonly frames: number;

@@ -7,6 +7,7 @@ import { ffmpegDecoder } from "./decoder-ffmpeg.js";
 import { nodeAvDecoder } from "./decoder-node-av.js";
 import { videoDecoder } from "./shown-video.js";
 
+/** What decodes video: the library node-av, the ffmpeg program, or with `auto` the first of these that is there. */
 export type DecoderName = "auto" | "node-av" | "ffmpeg";
 
 const INSTALL = "npm install node-av@6.1.1, or install ffmpeg so that ffmpeg and ffprobe are on PATH";

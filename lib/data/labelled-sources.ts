@@ -21,6 +21,7 @@ export interface LabelledSources {
   readonly classes: readonly string[];
 }
 
+/** How labelled lists and folders are read. */
 export interface LabelledOptions extends SourceOptions {
   /** Names by class number. Without them a list has as many classes as its greatest label says, a folder its sub-folders. */
   readonly classes?: readonly string[];

@@ -21,6 +21,7 @@ export interface LabelledView {
   readonly shortSide?: number;
 }
 
+/** What a training clip goes through, in this order; what is left out is not done. */
 export interface ClipAugmentation {
   readonly randAugment?: RandAugment;
   readonly crop?: CropRange;

@@ -7,6 +7,7 @@ import { VideomaeError } from "../errors.js";
 import { hasVideoExtension, type PictureFields, parseLine } from "./list-line.js";
 import { type Source, sourcePath } from "./source.js";
 
+/** How a list is read. */
 export interface SourceOptions {
   /** Folder that relative paths of a list start from; default: the list's own. */
   readonly root?: string;

@@ -25,6 +25,7 @@ export interface BadFile {
   readonly of: number;
 }
 
+/** Options of `loader`. */
 export interface LoaderOptions {
   /** Videos in a batch; it holds `batchSize * views` clips. */
   readonly batchSize: number;

@@ -82,6 +82,10 @@ export class Loader implements AsyncIterable<ClipBatch> {
     return this.#quarantine.report();
   }
 
+  /**
+   * The batches in order, from `startStep` on. A batch is made when it is asked for, and some ahead where there are
+   * workers.
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<ClipBatch, void, undefined> {
     const { workers, decoder, startStep, decodeTimeout } = this.#options;
     const quarantine = this.#newQuarantine();

@@ -26,6 +26,7 @@ export interface MergedSets extends MergedClasses {
   readonly leftOut: readonly LeftOut[];
 }
 
+/** Options of `mergeSets`. */
 export interface MergeOptions {
   /** Old class names to the ones that stay. */
   readonly same?: Readonly<Record<string, string>>;

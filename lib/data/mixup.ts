@@ -95,8 +95,7 @@ export function drawMix(
  * The labels of mixed clips: `share y(b) + (1 - share) y(B - 1 - b)`, where y has 1 - smoothing + smoothing / K at the clip's
  * class and smoothing / K elsewhere.
  * @param labels  B classes
- * @param classes  K
- * @param share  (B), of `drawMix`; without it nothing is mixed
+ * @param options  `classes`: K; `share`: (B), of `drawMix`, without which nothing is mixed
  * @returns (B, K), rows with a sum of 1
  * @throws VideomaeError for a label that is no class
  */

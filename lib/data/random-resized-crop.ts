@@ -8,6 +8,7 @@ import { roundHalfEven } from "./view-crops.js";
 
 const ATTEMPTS = 10;
 
+/** What boxes a random resized crop is drawn from. */
 export interface CropRange {
   /** Part of the frame's area, least and greatest; default [0.08, 1]. */
   readonly area?: readonly [number, number];

@@ -29,6 +29,7 @@ export interface FramesSource extends NamedSource {
   readonly template: string;
 }
 
+/** Where a clip comes from: a video file, or a folder of numbered pictures. */
 export type Source = VideoSource | FramesSource;
 
 /** The file or folder of a source. */

@@ -12,6 +12,10 @@ import { type Source, sourcePath } from "./source.js";
 
 /** Ways to tell recordings apart. */
 export const identities = ["path", "youtube", "name", "content"] as const;
+/**
+ * What makes two lines one recording: the same file, Kinetics' file name with the same eleven characters, the same file
+ * name, or the same bytes.
+ */
 export type Identity = (typeof identities)[number];
 
 const YOUTUBE = /^([\w-]{11})_\d{6}_\d{6}$/;

@@ -8,6 +8,7 @@ import { VideomaeError } from "../errors.js";
 import type { RandomStream } from "../random.js";
 import type { Source } from "./source.js";
 
+/** Which frames of a video a clip has: neighbouring ones (`dense`), or some spread over the whole video (`sparse`). */
 export interface ViewSampling {
   /** Frames of a clip, T. */
   readonly frames: number;

@@ -1,7 +1,9 @@
 // What an examination of the machine finds: one line a thing, with one cause and one fix where something is amiss.
 
+/** How a check ended; only `problem` is in the way of a run. */
 export type Status = "ok" | "warning" | "problem";
 
+/** What one check of `examineMachine` found. */
 export interface Finding {
   /** What was looked at, e.g. `processor`; stable. */
   readonly check: string;

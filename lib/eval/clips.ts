@@ -13,7 +13,8 @@ export interface EvaluationClip {
 
 /**
  * Reads the clips of a video, a folder or a list; those that cannot be read are reported and left out.
- * @param limit  at most so many, the first ones
+ * @param data  a video, a folder, a list or a mixture
+ * @param options  `limit`: at most so many clips, the first ones
  */
 export async function evaluationClips(
   data: DataSpec,

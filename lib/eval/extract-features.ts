@@ -18,6 +18,7 @@ export interface FeatureViews extends Omit<ViewSampling, "frames"> {
   readonly mode: FrameMode;
 }
 
+/** How far the features of a clip are. */
 export interface FeatureProgress {
   /** Windows done, and windows in all. */
   readonly done: number;

@@ -18,6 +18,7 @@ export interface Ratio {
   readonly tokens: number;
 }
 
+/** Losses on held-out clips, each set against that of predicting every patch's mean. */
 export interface HeldOutReport {
   readonly overall: Ratio;
   /** By contrast (standard deviation of a token's pixels), lowest quarter first. */

@@ -14,6 +14,7 @@ export interface Panel {
   readonly frames: Uint8Array;
 }
 
+/** What a picture of clips shows. */
 export interface PictureOptions {
   /** The clips to show, in order, all of one shape: usually original, masked, reconstruction. */
   readonly panels: readonly Panel[];
@@ -23,6 +24,7 @@ export interface PictureOptions {
   readonly scale?: number;
 }
 
+/** Options of `renderReconstruction`. */
 export interface AnimationOptions extends PictureOptions {
   /** Frames per second, in (0, 60]; 8 unless given. */
   readonly fps?: number;

@@ -26,6 +26,7 @@ import {
 /** A video by its path, a source out of a list, or decoded frames. */
 export type Clip = string | Source | DecodedClip;
 
+/** How weights are opened for predictions. */
 export interface PredictorOptions {
   /** Fields of the model's description that win over what the file says: the shapes of weights do not tell all. */
   readonly config?: Partial<ClassifierConfig>;
@@ -44,6 +45,7 @@ export interface PredictorOptions {
   readonly decodeTimeout?: number;
 }
 
+/** How a clip is classified. */
 export interface PredictOptions {
   /** How many classes are returned, the likeliest first; default 5. */
   readonly top?: number;
@@ -58,6 +60,7 @@ export interface PredictOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Which features of a clip are computed. */
 export interface FeatureOptions {
   /** Frames from the start of one window to the next. Default: one vector, of the clip that validation uses. */
   readonly window?: number;
@@ -66,6 +69,7 @@ export interface FeatureOptions {
   readonly sampling?: ViewSampling["sampling"];
   /** How frames become the model's input, default "crop". */
   readonly mode?: FrameMode;
+  /** Called now and then with how many of the windows are done. */
   readonly onProgress?: (progress: FeatureProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -78,6 +82,7 @@ export interface ClassProbability {
   readonly probability: number;
 }
 
+/** What a classifier makes of a clip. */
 export interface Prediction {
   /** The likeliest classes, in order. */
   readonly top: readonly ClassProbability[];
@@ -94,6 +99,10 @@ interface Job {
   readonly onProgress?: (progress: FeatureProgress) => void;
 }
 
+/**
+ * A model in a thread of its own, which decodes and computes there: the caller's event loop stays free. `openPredictor`
+ * makes one.
+ */
 export class Predictor implements AsyncDisposable {
   /** What the model is, and what became of its weights. */
   readonly model: PredictorModel;
@@ -179,6 +188,7 @@ export class Predictor implements AsyncDisposable {
     await this.#exited;
   }
 
+  /** The same as `dispose()`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }

@@ -7,6 +7,7 @@ import { rejectUnknownOptions, VideomaeError } from "../errors.js";
 import { Accuracy } from "../models/accuracy.js";
 import type { PredictOptions, Predictor } from "./predictor.js";
 
+/** How `testClassifier` measures. */
 export interface TestOptions extends Pick<PredictOptions, "segments" | "crops" | "stride" | "sampling" | "signal"> {
   /** Names by class number of the sources. Where the model has names too, classes are matched by name. */
   readonly classes?: readonly string[];
@@ -25,6 +26,7 @@ export interface TestedClip {
   readonly labelProbability: number;
 }
 
+/** What `testClassifier` found. */
 export interface TestResult {
   readonly accuracy: Accuracy;
   readonly clips: readonly TestedClip[];

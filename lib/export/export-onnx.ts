@@ -8,6 +8,7 @@ import { type OpenStoredOptions, openStoredClassifier, type StoredClassifier } f
 import { type ClassifierGraphOptions, classifierGraph } from "./onnx-classifier.js";
 import { writeOnnx } from "./onnx-file.js";
 
+/** What graph `exportOnnx` writes, of which weights. */
 export interface ExportOptions extends Omit<OpenStoredOptions, "encoder">, Partial<ClassifierGraphOptions> {
   /** Names of the classes, by number; default: those that come with the weights. */
   readonly labels?: readonly string[];
@@ -15,6 +16,7 @@ export interface ExportOptions extends Omit<OpenStoredOptions, "encoder">, Parti
   readonly externalData?: boolean;
 }
 
+/** What `exportOnnx` wrote. */
 export interface ExportedModel {
   /** The model, and after it the file of its weights where that is another. */
   readonly files: readonly string[];

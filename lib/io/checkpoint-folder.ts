@@ -7,6 +7,7 @@ import { basename, join } from "node:path";
 import { VideomaeError } from "../errors.js";
 import { explainFileError, linkFileAtomic } from "./atomic-file.js";
 
+/** A checkpoint of a run, and the optimiser step that it was made after. */
 export interface CheckpointFile {
   readonly step: number;
   readonly path: string;

@@ -57,6 +57,7 @@ export class SafetensorsFile implements TensorFile {
     this.#dataStart = dataStart;
   }
 
+  /** Whether there is a tensor of this name. */
   has(name: string): boolean {
     return this.#header.entries.has(name);
   }
@@ -115,6 +116,7 @@ export class SafetensorsFile implements TensorFile {
     this.#file.close();
   }
 
+  /** The same as `close()`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -116,7 +116,9 @@ function parseIndex(path: string): unknown {
  * Writes tensors into `model-00001-of-0000N.safetensors`, ... and then their index, `model.safetensors.index.json`, each
  * atomically. Tensors keep their order; a new file begins where the next tensor would make one too large.
  *
- * @param options.maxBytes  of tensors in a file, default 5 GB; a tensor that is larger has a file of its own
+ * @param folder  where the files go
+ * @param tensors  in the order that they are written in
+ * @param options  `maxBytes`: of tensors in a file, default 5 GB; a tensor that is larger has a file of its own
  * @returns the path of the index
  * @throws VideomaeError as `writeSafetensors` does, or when a name occurs twice
  */

@@ -2,6 +2,7 @@
 // JavaScript has no array of 16-bit floats or booleans: F16 and BF16 come as their bit patterns in a Uint16Array, BOOL as
 // bytes. A file may hold types beyond these (8-bit floats, complex numbers): they can be listed, not read.
 
+/** Types of numbers that can be read, as safetensors calls them. */
 export type StoredDtype =
   | "F64"
   | "F32"
@@ -17,6 +18,7 @@ export type StoredDtype =
   | "U8"
   | "BOOL";
 
+/** The numbers of a stored tensor as JavaScript has them. */
 export type StoredArray =
   | Float64Array
   | Float32Array

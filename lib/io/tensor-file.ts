@@ -12,9 +12,11 @@ export interface StoredEntry {
   readonly byteLength: number;
 }
 
+/** A file of named tensors, whatever its format. Tensors are read when they are asked for. */
 export interface TensorFile {
   readonly path: string;
   readonly names: readonly string[];
+  /** Whether there is a tensor of this name. */
   has(name: string): boolean;
   /** Type and shape of a tensor; throws when there is none of this name. */
   entry(name: string): StoredEntry;

@@ -20,6 +20,7 @@ import { openSharded, ShardedTensors } from "./sharded-tensors.js";
 import type { StoredArray } from "./stored-dtype.js";
 import { noSuchTensor, readTensor, type StoredEntry, type TensorFile } from "./tensor-file.js";
 
+/** The formats that are read, as reports name them. */
 export type WeightsFormat =
   | "safetensors"
   | "safetensors in several files"
@@ -28,6 +29,7 @@ export type WeightsFormat =
   | "pytorch-legacy"
   | "pytorch in several files";
 
+/** Which of the weights of a file are opened. */
 export interface OpenWeightsOptions {
   /**
    * Which dict of tensors of a PyTorch file; by default `model`, `module`, `state_dict`, or the saved object itself. Of a
@@ -74,6 +76,7 @@ export class Weights implements TensorFile {
     this.names = own.map((name) => name.slice(this.#prefix.length));
   }
 
+  /** Whether there is a tensor of this name. */
   has(name: string): boolean {
     return this.#file.has(this.#prefix + name);
   }
@@ -95,6 +98,7 @@ export class Weights implements TensorFile {
     this.#file.close();
   }
 
+  /** The same as `close()`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -97,6 +97,7 @@ export class EventFile implements Disposable {
     this.#file = undefined;
   }
 
+  /** The same as `close()`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -76,6 +76,7 @@ export class JsonlLog {
     this.#file = undefined;
   }
 
+  /** The same as `close()`. */
   [Symbol.dispose](): void {
     this.close();
   }
@@ -88,7 +89,8 @@ export class JsonlLog {
 
 /**
  * Opens a log for appending, created if absent; an unfinished last line is cut off.
- * @param options.bytes  cut it to this length first, where it is longer
+ * @param path  of the log
+ * @param options  `bytes`: cut it to this length first, where it is longer
  */
 export function openJsonl(
   path: string,

@@ -8,6 +8,7 @@ import { VideomaeError } from "../errors.js";
 import { linePlotSvg, type Panel, spread } from "./line-plot.js";
 import { localFit, lossRange } from "./loss-curve.js";
 
+/** One point of a curve of losses. */
 export interface LossPoint {
   /** Optimiser step. */
   readonly step: number;
@@ -15,6 +16,7 @@ export interface LossPoint {
   readonly learningRate?: number;
 }
 
+/** Options of `lossPlotSvg` and `writeLossPlot`. */
 export interface LossPlotOptions {
   /** Heading, default "Training loss". */
   readonly title?: string;

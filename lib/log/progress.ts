@@ -12,6 +12,7 @@ import { type Rates, RateWindow } from "./rate-window.js";
 
 const cliProgress = library<typeof import("cli-progress")>("cli-progress");
 
+/** Options of `Progress`. */
 export interface ProgressOptions {
   /** Optimiser steps of the whole run. */
   readonly total: number;
@@ -27,6 +28,7 @@ export interface ProgressOptions {
   readonly now?: () => number;
 }
 
+/** What a progress line shows of a step; what is left out is not shown. */
 export interface ProgressUpdate {
   /** Optimiser steps done. */
   readonly step: number;

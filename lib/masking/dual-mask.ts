@@ -14,6 +14,7 @@ import { type TokenGrid, tokenCount } from "./token-grid.js";
 /** The decoder's mask; `none` reconstructs every token hidden from the encoder. */
 export type DecoderMaskSpec = MaskSpec | { readonly kind: "none" };
 
+/** Which masks `dualMask` draws. */
 export interface DualMaskOptions {
   readonly encoder: MaskSpec;
   readonly decoder: DecoderMaskSpec;
@@ -60,6 +61,7 @@ export interface MaskCounts {
   readonly lossTokens: number | undefined;
 }
 
+/** The two masks of pre-training, as a function of the keys of clips. `dualMask` makes one. */
 export interface DualMask {
   readonly grid: TokenGrid;
   readonly counts: MaskCounts;

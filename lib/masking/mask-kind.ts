@@ -15,6 +15,10 @@ export interface MaskSpec {
   readonly ratio: number;
 }
 
+/**
+ * How tokens are chosen: the same places in every frame (`tube`), a pattern that moves from frame to frame
+ * (`running-cell`), any tokens (`random`), or whole frames (`frame`).
+ */
 export type MaskKind = "tube" | "running-cell" | "random" | "frame";
 
 interface MaskRule {

@@ -11,6 +11,7 @@ export interface TokenCounts {
   readonly decoded: number;
 }
 
+/** Multiply-adds of one clip's forward pass, by part of the model; `head` is the decoder's. */
 export interface MultiplyAdds {
   readonly patchEmbed: number;
   readonly encoder: number;
@@ -39,6 +40,16 @@ export function multiplyAdds(
   const decoder = config.decoderDepth * block(visible + decoded, decoderWidth, decoderMlpHidden(config));
   const head = decoded * decoderWidth * patchValues(config);
   return { patchEmbed, encoder, bridge, decoder, head, total: patchEmbed + encoder + bridge + decoder + head };
+}
+
+/**
+ * Floating-point operations of one clip in a training step, as rates of training are counted: two a multiply-add, and three
+ * passes, because the gradient of a product takes two products of its size. Activations that are computed again
+ * (`recompute`, attention's scores) are not counted again. Only visible tokens are embedded; the gradient of the pixels,
+ * which is not made, is counted all the same.
+ */
+export function trainingFlops(config: PretrainConfig, counts: TokenCounts): number {
+  return 2 * 3 * multiplyAdds(config, counts, counts.visible).total;
 }
 
 function block(tokens: number, width: number, hidden: number): number {

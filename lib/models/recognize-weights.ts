@@ -3,6 +3,7 @@
 
 import { type ModelName, modelSizes } from "./sizes.js";
 
+/** What names and shapes of tensors tell of a model. */
 export interface RecognizedWeights {
   /** Whose names they are: of the official code, or of Hugging Face's. */
   readonly names: "official" | "Hugging Face";

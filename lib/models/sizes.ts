@@ -77,6 +77,7 @@ export const modelSizes = {
   "vit-giant": { ...common, ...giant },
 } as const satisfies Record<string, PretrainConfig>;
 
+/** The name of a registered size. */
 export type ModelName = keyof typeof modelSizes;
 
 const letters: Record<string, ModelName> = {

@@ -11,6 +11,7 @@ import { LayerNorm } from "./layer-norm.js";
 import { Mlp } from "./mlp.js";
 import { Module, type Parameter } from "./module.js";
 
+/** The sizes and switches of a `Block`. */
 export interface BlockOptions {
   readonly width: number;
   readonly heads: number;

@@ -5,8 +5,10 @@ import type { Tensor } from "../tensor/tensor.js";
 /** Fills a parameter from the stream `stream` of `seed`. */
 export type Initializer = (parameter: Tensor, seed: number, stream: number) => void;
 
+/** Every element 0, as memory is made. */
 export const zeros: Initializer = () => {};
 
+/** Every element 1. */
 export const ones: Initializer = (parameter) => fill(parameter, 1);
 
 /** Every element the same. */

@@ -44,7 +44,9 @@ export abstract class Module implements Disposable {
   /**
    * Declares a parameter. Its memory is made by `materialize()`; `value` throws until then.
    * @param name  in checkpoints, e.g. `weight` or `q_bias`
-   * @param options.matrix  whether it is multiplied by activations: read its `operand` then, which is bf16 in a bf16 model
+   * @param shape  of its value
+   * @param initialize  draws its first value
+   * @param options  `matrix`: whether it is multiplied by activations; read its `operand` then, which is bf16 in a bf16 model
    */
   protected parameter(
     name: string,
@@ -82,7 +84,7 @@ export abstract class Module implements Disposable {
 
   /**
    * Makes the memory of every parameter and draws initial values, each from a stream of its own name.
-   * @param options.initialize  false leaves zeros, for values that are loaded next
+   * @param options  `initialize`: false leaves zeros, for values that are loaded next
    */
   materialize({ seed = 0, dtype = "f32", initialize = true, device = "cpu" }: MaterializeOptions = {}): this {
     const [low, high] = [seed % 2 ** 32, Math.floor(seed / 2 ** 32)]; // kernels take 32 bits of each
@@ -158,6 +160,7 @@ export abstract class Module implements Disposable {
     for (const [, parameter] of this.namedParameters()) parameter.dispose();
   }
 
+  /** The same as `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

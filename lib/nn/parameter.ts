@@ -12,6 +12,10 @@ import { Tensor } from "../tensor/tensor.js";
 import type { Initializer } from "./initializers.js";
 import type { RealType } from "./module.js";
 
+/**
+ * A tensor that is learnt. `Module.parameter` declares one, and `Module.materialize` makes its memory; before, it has a
+ * shape and no value.
+ */
 export class Parameter implements Disposable {
   readonly shape: readonly number[];
   /** Whether products read it. */
@@ -103,6 +107,7 @@ export class Parameter implements Disposable {
     });
   }
 
+  /** Frees the value and its bf16 copy. */
   dispose(): void {
     this.#value?.dispose();
     this.#copy?.dispose();
@@ -112,6 +117,7 @@ export class Parameter implements Disposable {
     this.#copy = undefined;
   }
 
+  /** The same as `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -5,7 +5,7 @@ import { type Initializer, uniform } from "./initializers.js";
 import { Module, type Parameter } from "./module.js";
 
 /** The convolution inside the embedding; it only holds the parameters under their published names. */
-class Projection extends Module {
+export class Projection extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;
 

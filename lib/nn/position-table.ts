@@ -18,6 +18,10 @@ export interface Grid {
   readonly w: number;
 }
 
+/**
+ * Where the positional table of a grid other than the published one comes from: the sinusoid over its own positions
+ * (`generate`), the published table for as many tokens (`official`), or that one resized (`interpolate`).
+ */
 export type PositionMode = "generate" | "official" | "interpolate";
 
 /** The sinusoid over `tokens` positions of `width` values, row-major. */

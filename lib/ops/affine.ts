@@ -13,6 +13,7 @@ export interface AffineMap {
   readonly f: number;
 }
 
+/** Options of `affine`. */
 export interface AffineOptions {
   /** Default bicubic, with the coefficient -1. */
   readonly filter?: "bilinear" | "bicubic";

@@ -12,16 +12,19 @@ import type { Tensor } from "../tensor/tensor.js";
  * @param decoded  i32 (B, R)
  * @returns (B, V + R, D)
  */
-export const assembleDecoder = defineOp(
-  "assembleDecoder",
-  (_save, x: Tensor, maskToken: Tensor, position: Tensor, visible: Tensor, decoded: Tensor) => {
-    const count = visible.shape[1];
-    return [
-      nativeOp("assembleDecoder", { x, maskToken, position, visible, decoded }).y,
-      (gradY) => {
-        const { gradX, gradMaskToken } = nativeOp("assembleDecoderBackward", { gradY, visible: count });
-        return [gradX, gradMaskToken, undefined, undefined, undefined];
-      },
-    ];
-  },
-);
+export const assembleDecoder: (
+  x: Tensor,
+  maskToken: Tensor,
+  position: Tensor,
+  visible: Tensor,
+  decoded: Tensor,
+) => Tensor = defineOp("assembleDecoder", (_save, x, maskToken, position, visible, decoded) => {
+  const count = visible.shape[1];
+  return [
+    nativeOp("assembleDecoder", { x, maskToken, position, visible, decoded }).y,
+    (gradY) => {
+      const { gradX, gradMaskToken } = nativeOp("assembleDecoderBackward", { gradY, visible: count });
+      return [gradX, gradMaskToken, undefined, undefined, undefined];
+    },
+  ];
+});

@@ -9,7 +9,7 @@ import { reshape } from "./reshape.js";
  * The tensors joined along an axis that they all have; their other axes and dtypes must agree. Any dtype.
  * @throws VideomaeError when the list is empty or a tensor does not fit the first
  */
-export const cat = defineOp("cat", (_save, xs: readonly Tensor[], axis: number = 0) => {
+export const cat: (xs: readonly Tensor[], axis?: number) => Tensor = defineOp("cat", (_save, xs, axis = 0) => {
   const sizes = xs.map((x) => x.shape.at(axis) ?? 0);
   return [
     nativeOp("cat", { xs, axis }).y,

@@ -15,6 +15,7 @@ export const colorKinds = [
   "brightness",
   "sharpness",
 ] as const;
+/** The changes of colour that `colorTransform` knows. */
 export type ColorKind = (typeof colorKinds)[number];
 
 /**

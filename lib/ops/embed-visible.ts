@@ -29,40 +29,36 @@ export function windowOf(window: Tensor | undefined, side: number): ClipWindow {
  * @throws VideomaeError for shapes and indices that do not fit, and for a window outside its video; of indices and windows on
  *   a device, the next read says so
  */
-export const embedVisible = defineOp(
-  "embedVisible",
-  (
-    save,
-    video: Tensor,
-    visible: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    position: Tensor,
-    { window, side }: ClipWindow = {},
-  ) => {
-    const { y, patches } = nativeOp("embedVisible", { video, visible, weight, bias, position, window, side });
-    const [width, , tubelet, patch] = weight.shape;
-    const columns = weight.size / width;
-    const saved = save({ video, visible, weight, patches, window });
-    return [
-      y,
-      (gradY, needs, into) => {
-        const { video, visible, weight, patches, window } = saved();
-        const flat = {
-          gradY: gradY.view([patches.shape[0], width]),
-          x: patches,
-          weight: weight.view([width, columns]),
-          gradWeight: into(2)?.view([width, columns]),
-          gradBias: into(3),
-        };
-        const wanted = { gradX: needs[0], gradWeight: needs[2], gradBias: needs[3] };
-        const { gradX, gradWeight, gradBias } = nativeOp("linearBackward", flat, unneeded(wanted));
-        const gradVideo = needs[0]
-          ? nativeOp("embedVisibleVideoGrad", { gradPatches: gradX, visible, video, tubelet, patch, window, side })
-              .gradVideo
-          : undefined;
-        return [gradVideo, undefined, gradWeight?.view(weight.shape), gradBias, undefined];
-      },
-    ];
-  },
-);
+export const embedVisible: (
+  video: Tensor,
+  visible: Tensor,
+  weight: Tensor,
+  bias: Tensor,
+  position: Tensor,
+  options?: ClipWindow,
+) => Tensor = defineOp("embedVisible", (save, video, visible, weight, bias, position, { window, side } = {}) => {
+  const { y, patches } = nativeOp("embedVisible", { video, visible, weight, bias, position, window, side });
+  const [width, , tubelet, patch] = weight.shape;
+  const columns = weight.size / width;
+  const saved = save({ video, visible, weight, patches, window });
+  return [
+    y,
+    (gradY, needs, into) => {
+      const { video, visible, weight, patches, window } = saved();
+      const flat = {
+        gradY: gradY.view([patches.shape[0], width]),
+        x: patches,
+        weight: weight.view([width, columns]),
+        gradWeight: into(2)?.view([width, columns]),
+        gradBias: into(3),
+      };
+      const wanted = { gradX: needs[0], gradWeight: needs[2], gradBias: needs[3] };
+      const { gradX, gradWeight, gradBias } = nativeOp("linearBackward", flat, unneeded(wanted));
+      const gradVideo = needs[0]
+        ? nativeOp("embedVisibleVideoGrad", { gradPatches: gradX, visible, video, tubelet, patch, window, side })
+            .gradVideo
+        : undefined;
+      return [gradVideo, undefined, gradWeight?.view(weight.shape), gradBias, undefined];
+    },
+  ];
+});

@@ -9,7 +9,7 @@ import type { Tensor } from "../tensor/tensor.js";
  * @param index  i32 (B, V), values in [0, N)
  * @returns (B, V, D)
  */
-export const gatherTokens = defineOp("gatherTokens", (save, x: Tensor, index: Tensor) => {
+export const gatherTokens: (x: Tensor, index: Tensor) => Tensor = defineOp("gatherTokens", (save, x, index) => {
   const saved = save({ index });
   const tokens = x.shape[1];
   return [
@@ -24,10 +24,13 @@ export const gatherTokens = defineOp("gatherTokens", (save, x: Tensor, index: Te
  * @param index  i32 (B, V), values in [0, tokens)
  * @returns (B, tokens, D)
  */
-export const scatterTokens = defineOp("scatterTokens", (save, y: Tensor, index: Tensor, tokens: number) => {
-  const saved = save({ index });
-  return [
-    nativeOp("scatterTokens", { y, index, tokens }).x,
-    (gradX) => [nativeOp("gatherTokens", { x: gradX, index: saved().index }).y, undefined],
-  ];
-});
+export const scatterTokens: (y: Tensor, index: Tensor, tokens: number) => Tensor = defineOp(
+  "scatterTokens",
+  (save, y, index, tokens) => {
+    const saved = save({ index });
+    return [
+      nativeOp("scatterTokens", { y, index, tokens }).x,
+      (gradX) => [nativeOp("gatherTokens", { x: gradX, index: saved().index }).y, undefined],
+    ];
+  },
+);

@@ -8,7 +8,7 @@ import type { Tensor } from "../tensor/tensor.js";
  * x with its axes reordered: axis k of the result is axis `axes[k]` of x. Any dtype.
  * @throws VideomaeError unless `axes` names every axis once
  */
-export const permute = defineOp("permute", (_save, x: Tensor, axes: readonly number[]) => {
+export const permute: (x: Tensor, axes: readonly number[]) => Tensor = defineOp("permute", (_save, x, axes) => {
   const { rank } = x;
   return [
     nativeOp("permute", { x, axes }).y,

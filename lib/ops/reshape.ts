@@ -8,7 +8,7 @@ import type { Tensor } from "../tensor/tensor.js";
  * x's memory.
  * @throws VideomaeError when the numbers of elements differ
  */
-export const reshape = defineOp("reshape", (_save, x: Tensor, shape: readonly number[]) => {
+export const reshape: (x: Tensor, shape: readonly number[]) => Tensor = defineOp("reshape", (_save, x, shape) => {
   const from = x.shape;
   return [x.view(resolved(x, shape)), (gradY) => [gradY.view(from)]];
 });

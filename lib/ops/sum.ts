@@ -44,7 +44,7 @@ export function mean(x: Tensor, options: ReductionOptions = {}): Tensor {
  * x repeated to a shape: axes of size 1 and missing leading axes repeat, as in broadcasting. Any dtype.
  * @throws VideomaeError when another axis differs
  */
-export const expand = defineOp("expand", (_save, x: Tensor, shape: readonly number[]) => {
+export const expand: (x: Tensor, shape: readonly number[]) => Tensor = defineOp("expand", (_save, x, shape) => {
   const from = x.shape;
   return [nativeOp("expand", { x, shape }).y, (gradY) => [sumTo(gradY, from)]];
 });

@@ -7,7 +7,7 @@ import { sameDevice, type Tensor } from "../tensor/tensor.js";
  * x on a device; x's memory itself when it is there already. Any dtype.
  * @throws VideomaeError when there is no such device
  */
-export const toDevice = defineOp("toDevice", (_save, x: Tensor, device: Device) => {
+export const toDevice: (x: Tensor, device: Device) => Tensor = defineOp("toDevice", (_save, x, device) => {
   const from = x.device;
   return [x.to(device), (gradY) => [gradY.to(from)]];
 });

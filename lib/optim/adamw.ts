@@ -19,6 +19,7 @@ import { keep, Tensor } from "../tensor/tensor.js";
 import { groupParameters } from "./parameter-groups.js";
 import { alignment, type NamedValues, readSegments, type Segment, writeSegments } from "./segments.js";
 
+/** Options of `AdamW`. */
 export interface AdamWOptions {
   /** Learning rate of steps that name none. Default 1e-3. */
   readonly lr?: number;
@@ -66,7 +67,9 @@ export interface FlatParameters {
 
 /**
  * The groups of a module's parameters: vectors, biases, logit scales and the mask token are not decayed (spec 5.3).
- * @param layers  layer-wise learning-rate decay for an encoder of `depth` blocks
+ * @param module  the whole model, so that names are those of its checkpoints
+ * @param options  `layers`: layer-wise learning-rate decay for an encoder of `depth` blocks; `skip`: names that are not
+ *   decayed whatever their shape, by default those that pre-training leaves out
  */
 export function parameterGroups(
   module: Module,
@@ -81,6 +84,11 @@ export function parameterGroups(
   }));
 }
 
+/**
+ * AdamW with decoupled weight decay, over one flat buffer of all parameters: one pass measures the norm of the
+ * gradient, one clips and updates. An update whose gradient is not finite is skipped on the device. f32, or bf16
+ * compute copies beside f32 parameters.
+ */
 export class AdamW implements Disposable {
   readonly options: Required<Omit<AdamWOptions, "clipNorm">> & { readonly clipNorm: number | undefined };
   readonly #segments: readonly Segment[];
@@ -231,6 +239,7 @@ export class AdamW implements Disposable {
     for (const tensor of [...Object.values(this.#flat), ...Object.values(this.#table)]) tensor.dispose();
   }
 
+  /** The same as `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -8,6 +8,7 @@ import { Tensor } from "../tensor/tensor.js";
 import type { AdamW } from "./adamw.js";
 import { type NamedValues, readSegments, writeSegments } from "./segments.js";
 
+/** Averages of the parameters of an optimiser, in f32 or f64. To be measured they change places with the parameters. */
 export class ParameterEma implements Disposable {
   readonly #optimizer: AdamW;
   /** (P) */
@@ -77,10 +78,12 @@ export class ParameterEma implements Disposable {
     writeSegments("average", this.#average, this.#optimizer.flat.segments, read);
   }
 
+  /** Frees the averages. The parameters stay as they are. */
   dispose(): void {
     this.#average.dispose();
   }
 
+  /** The same as `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -9,6 +9,7 @@
 
 import { rejectUnknownOptions, VideomaeError } from "../errors.js";
 
+/** Options of `cosineSchedule`. */
 export interface CosineScheduleOptions {
   /** The value at the end of the warm-up. */
   readonly base: number;
@@ -22,6 +23,7 @@ export interface CosineScheduleOptions {
   readonly warmupStart?: number;
 }
 
+/** A value for every step of a run, such as its learning rate. */
 export interface Schedule {
   readonly steps: number;
   /** The value at optimiser step `step`, an integer from 0 on. */

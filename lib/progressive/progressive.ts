@@ -26,9 +26,11 @@ export interface ProgressiveControl {
     of: number;
     done: boolean;
   }) => Omit<StageControl, "signal"> | undefined;
+  /** Something the user should know, e.g. that a stage that is done had other options. */
   readonly onNote?: (note: string) => void;
 }
 
+/** What became of a schedule. */
 export interface ProgressiveSummary {
   /** The folder of the whole. */
   readonly out: string;

@@ -37,6 +37,7 @@ export interface StageRecipe {
   readonly [option: string]: unknown;
 }
 
+/** The stages of a schedule, as its YAML file names them. */
 export interface ProgressiveRecipe {
   /** The folder of the whole; each stage has a folder of its name in it. */
   readonly out?: string;

@@ -17,6 +17,7 @@ export interface Reconstruction {
   readonly side: number;
 }
 
+/** Which clips a report shows. */
 export interface ReconstructionOptions {
   /** Videos to show; default: the first ones of the run's own data. */
   readonly data?: DataSpec;

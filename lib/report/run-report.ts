@@ -15,6 +15,7 @@ import { picturesOf, type ReconstructionOptions, reconstructions } from "./recon
 import { dataText, noteRow, recordRows, valueText } from "./record-text.js";
 import { numberOf, type RunRecord, readRun, stageOf } from "./run-record.js";
 
+/** Options of `writeRunReport`. */
 export interface ReportOptions {
   /** The file to write; default `report.html` in the run's folder. */
   readonly out?: string;

@@ -7,6 +7,7 @@ import { VideomaeError } from "../errors.js";
 import { writeFileAtomic } from "../io/atomic-file.js";
 import type { Survey, SurveyedEntry } from "./survey.js";
 
+/** What `writeCleanList` kept and left out. */
 export interface CleanList {
   readonly kept: number;
   /** Lines left out, and why. */

@@ -2,6 +2,7 @@
 
 import type { Survey } from "./survey.js";
 
+/** The totals of a survey. */
 export interface SurveySummary {
   readonly lines: number;
   readonly good: number;
@@ -25,7 +26,10 @@ export interface SurveySummary {
   readonly warnings: Readonly<Record<string, number>>;
 }
 
-/** @param views  clips taken of a video each time it is decoded */
+/**
+ * Counts what a survey found.
+ * @param views  clips taken of a video each time it is decoded
+ */
 export function summarize({ entries }: Pick<Survey, "entries">, views: number): SurveySummary {
   const good = entries.flatMap(({ probed }) => (probed.good ? [probed] : []));
   const bad = entries.length - good.length;

@@ -16,11 +16,13 @@ export interface SurveyedEntry extends Entry {
   readonly duplicateOf: string | undefined;
 }
 
+/** How `survey` reads and tries a list. */
 export interface SurveyOptions extends SourceOptions, ProbeOptions, PoolOptions {
   /** Called after every source. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** What `survey` found, line by line. */
 export interface Survey {
   /** In the order of the list; when interrupted, only those that were reached. */
   readonly entries: readonly SurveyedEntry[];

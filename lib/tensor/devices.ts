@@ -15,6 +15,7 @@ export interface DeviceDescription {
   readonly memory?: number;
 }
 
+/** The devices there are. */
 export interface DeviceList {
   /** The CPU first. */
   readonly devices: readonly DeviceDescription[];

@@ -114,6 +114,7 @@ export class Tensor implements Owned, Disposable {
     this.grad = undefined;
   }
 
+  /** The same as `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -8,6 +8,7 @@ import { Tensor } from "../tensor/tensor.js";
 /** What a user asks for. */
 export type ComputeOptions = Pick<RunConfig, "device" | "dtype">;
 
+/** What a run computes on, and in. */
 export interface Compute {
   readonly device: Device;
   readonly dtype: Exclude<RealType, "f64">;

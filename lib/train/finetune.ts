@@ -31,8 +31,10 @@ import { type RunControl, type RunRecipe, type RunSummary, runTraining, type Val
 import { type ClassifierValidation, validateClassifier } from "./validate-classifier.js";
 import { writeValidationReport } from "./validation-report.js";
 
+/** What a script can watch and stop of `finetune` and `postPretrain`. */
 export type FinetuneControl = RunControl<ClassifierModel>;
 
+/** What became of a training of a classifier. */
 export interface FinetuneSummary extends RunSummary {
   /** Names by class number. */
   readonly classes: readonly string[];

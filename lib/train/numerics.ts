@@ -7,6 +7,7 @@ import { matrixLibrary } from "../tensor/devices.js";
 import { instructionSet } from "../tensor/memory.js";
 import { computeOf } from "./compute.js";
 
+/** What the numbers of a run depend on beside its options; a checkpoint keeps it, and a resumed run says what differs. */
 export interface Numerics {
   /** The version of this package. */
   readonly package: string;

@@ -20,10 +20,13 @@ import { reconstructionPictures } from "./pretrain-pictures.js";
 import type { RunState, Stage } from "./run-state.js";
 import { type RunControl, type RunSummary, runTraining } from "./training-run.js";
 
+/** What a script can watch and stop of `pretrain`. */
 export type PretrainControl = RunControl<PretrainModel>;
 
+/** What became of a pre-training. */
 export type PretrainSummary = RunSummary;
 
+/** What a checkpoint of pre-training says of its run. */
 export type PretrainState = RunState<PretrainRunConfig, PretrainConfig>;
 
 /** How checkpoints of pre-training are read. */

@@ -29,8 +29,10 @@ import { type FeatureRequest, type FeatureStore, openFeatures, parameterHash } f
 import type { Stage } from "./run-state.js";
 import { type RunControl, type RunSummary, runTraining } from "./training-run.js";
 
+/** What a script can watch and stop of `probe`. */
 export type ProbeControl = RunControl<ProbeModel>;
 
+/** What became of a probe. */
 export interface ProbeSummary extends RunSummary {
   /** Of the clips that were learnt from, and of those of validation. */
   readonly accuracy: { readonly training: Accuracy; readonly validation?: Accuracy };

@@ -48,11 +48,15 @@ import { type TrainingStep, train } from "./training-loop.js";
 export interface RunControl<M> {
   /** Stops the run: after the update under way, or at once while it starts or waits for data; with a checkpoint. */
   readonly signal?: AbortSignal;
+  /** Called before the first update: `start` updates are done of `steps`, from `clips` videos. */
   readonly onStart?: (run: { start: number; steps: number; clips: number; model: M }) => void;
+  /** Called after every update. */
   readonly onStep?: (step: TrainingStep) => void;
+  /** Called once for every file that cannot be read; another takes its place. */
   readonly onBadFile?: (file: BadFile) => void;
   /** Something the user should know, e.g. that a resumed run has other options than before. */
   readonly onNote?: (note: string) => void;
+  /** Called when a checkpoint has been written, with its path. */
   readonly onCheckpoint?: (path: string) => void;
   /** The model was measured, which is logged too. */
   readonly onValidation?: (step: number, measured: Measured) => void;
@@ -66,6 +70,7 @@ export interface Measured {
   readonly fields: Readonly<Record<string, number>>;
 }
 
+/** What became of a run. */
 export interface RunSummary {
   readonly steps: number;
   /** Updates done; fewer than `steps` when the run was asked to stop. */

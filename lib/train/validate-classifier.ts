@@ -9,6 +9,7 @@ import { scope } from "../tensor/scope.js";
 import { keep } from "../tensor/tensor.js";
 import { interruptible } from "./interruptible.js";
 
+/** What one validation of a classifier measured. */
 export interface ClassifierValidation {
   readonly accuracy: Accuracy;
   /** Mean cross-entropy of the clips. */

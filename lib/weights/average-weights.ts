@@ -7,6 +7,7 @@ import type { OpenWeightsOptions } from "../io/weights.js";
 import { openStoredModel, type StoredModel } from "./stored-model.js";
 import { type WriteOptions, type WrittenModel, writeModel } from "./write-model.js";
 
+/** Options of `averageWeights`. */
 export interface AverageOptions extends Partial<WriteOptions>, OpenWeightsOptions {}
 
 /**

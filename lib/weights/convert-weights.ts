@@ -5,6 +5,7 @@ import { rejectUnknownOptions, VideomaeError } from "../errors.js";
 import { type OpenStoredOptions, openStoredModel, type StoredModel } from "./stored-model.js";
 import { type WriteOptions, type WrittenModel, writeModel } from "./write-model.js";
 
+/** Options of `convertWeights`. */
 export interface ConvertOptions extends OpenStoredOptions, WriteOptions {
   /** Names of the classes, by number; default: those that come with the weights. */
   readonly labels?: readonly string[];

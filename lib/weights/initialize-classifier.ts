@@ -12,6 +12,7 @@ import type { LoadReport } from "./load-report.js";
 import { loadWeights } from "./load-weights.js";
 import { runOf } from "./run-description.js";
 
+/** Which row of a stored head becomes which class. */
 export interface InitializeOptions extends OpenWeightsOptions {
   /** Names of the model's classes, by number. */
   readonly classes?: readonly string[];

@@ -9,6 +9,7 @@ export interface Mismatch {
   readonly stored: readonly number[];
 }
 
+/** What became of the tensors of a file and of the parameters of a model. */
 export interface LoadReport {
   readonly path: string;
   readonly layout: LayoutName;

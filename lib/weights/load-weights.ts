@@ -13,6 +13,7 @@ import { type DetectedLayout, detectLayout } from "./detect-layout.js";
 import { inertBecause, ourName, storedNames, tableName } from "./layouts.js";
 import { describeReport, type LoadReport, type Mismatch } from "./load-report.js";
 
+/** Options of `loadWeights`. */
 export interface LoadOptions {
   /**
    * Take what fits and leave the rest of the model as it is: a head of another number of classes, an encoder into a

@@ -30,6 +30,7 @@ export interface OpenedClassifier {
   readonly sampling: RunSampling;
 }
 
+/** A pre-training model of stored weights. */
 export interface OpenedPretrain {
   /** In evaluation mode; the caller disposes of it. */
   readonly model: PretrainModel;

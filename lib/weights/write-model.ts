@@ -20,12 +20,14 @@ import type { StoredModel } from "./stored-model.js";
 /** What numbers are written in: f32 as they are, or rounded to the nearest bf16, ties to even. */
 export type WrittenDtype = "f32" | "bf16";
 
+/** The layout and the numbers that weights are written in. */
 export interface WriteOptions {
   readonly to: LayoutName;
   /** Default "f32". */
   readonly dtype?: WrittenDtype;
 }
 
+/** What was written. */
 export interface WrittenModel {
   readonly path: string;
   readonly layout: LayoutName;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { multiplyAdds } from "#lib/models/multiply-adds.js";
+import { multiplyAdds, trainingFlops } from "#lib/models/multiply-adds.js";
 import {
   decoderMlpHidden,
   mlpHidden,
@@ -87,6 +87,27 @@ test.each([
   expect(Math.abs(plain - encoderOnly)).toBeLessThanOrEqual(0.0051);
   const lean = multiplyAdds(config, { visible, decoded: tokens / 2 }, visible);
   expect(lean.patchEmbed / dual.patchEmbed).toBeCloseTo(visible / tokens, 12);
+});
+
+test("work of a model small enough to count by hand", () => {
+  // 2 x 2 tokens of 3 * 2 * 4 * 4 = 96 values; hidden widths 8 and 4.
+  const sides = { image: 8, frames: 2, tubelet: 2, patch: 4, mlpRatio: 2 };
+  const encoder = { width: 4, depth: 1, heads: 1 };
+  const decoder = { decoderWidth: 2, decoderDepth: 1, decoderHeads: 1 };
+  const config = resolvePretrainConfig({ ...sides, ...encoder, ...decoder });
+  const counts = { visible: 1, decoded: 2 };
+  const parts = {
+    patchEmbed: 96 * 4,
+    // Packed q, k, v and the projection; both layers of the MLP; scores and their product with v.
+    encoder: 4 * (3 * 4 + 4) + 2 * (4 * 8) + 2 * (1 * 1 * 4),
+    bridge: 4 * 2,
+    decoder: 3 * (2 * (3 * 2 + 2) + 2 * (2 * 4)) + 2 * (3 * 3 * 2),
+    head: 2 * 2 * 96,
+  };
+  const total = 384 + 136 + 8 + 132 + 384;
+  expect(multiplyAdds(config, counts, 1)).toEqual({ ...parts, total });
+  expect(multiplyAdds(config, counts).total).toBe(total + 3 * 96 * 4);
+  expect(trainingFlops(config, counts)).toBe(6 * total);
 });
 
 test("names and their short forms", () => {
