@@ -1,5 +1,6 @@
-// Sleep until a condition holds. The same as std::condition_variable::wait, whose out-of-line function GCC 12 exports in a
-// new version (GLIBCXX_3.4.30): a binary that calls it does not load where the C++ library is GCC 11's, as on RHEL 9.
+// Sleep until a condition holds. The same as std::condition_variable::wait, whose out-of-line function GCC 12 exports
+// in a new version (GLIBCXX_3.4.30): a binary that calls it does not load where the C++ library is GCC 11's, as on
+// RHEL 9.
 #pragma once
 
 #include <pthread.h>
