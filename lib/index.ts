@@ -119,7 +119,8 @@ export { type OpenWeightsOptions, openWeights, type Weights, type WeightsFormat 
 export { type EncodedPicture, EventFile } from "./log/event-file.js";
 export { type JsonlLog, type LogRecord, openJsonl, readJsonl } from "./log/jsonl.js";
 export { type LossPlotOptions, type LossPoint, lossPlotSvg, writeLossPlot } from "./log/loss-plot.js";
-export { Progress, type ProgressOptions, type ProgressUpdate, type Rates } from "./log/progress.js";
+export { Progress, type ProgressOptions, type ProgressUpdate } from "./log/progress.js";
+export type { Rates } from "./log/rate-window.js";
 export type { InstructionSet } from "./machine/processor.js";
 export {
   type ClipKey,
