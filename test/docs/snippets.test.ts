@@ -26,7 +26,7 @@ beforeAll(async () => {
     'import { pretrainModel } from "videomae";\n\nconst model: string = pretrainModel("vit-tiny");\n',
   );
   mistakes = compile([...scripts.map(fileOf), wrong]);
-});
+}, 300_000);
 
 afterAll(() => {
   const of = (treatment: string) =>
