@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { parseDistillConfig } from "../config/distill-config.js";
 import { distillRecipes } from "../config/distill-recipes.js";
 import { ClassifierModel } from "../models/classifier.js";
-import { distill, distillObjective, teacherCompute } from "../train/distill.js";
+import { distill, distillObjective, refuseOtherClips, teacherCompute } from "../train/distill.js";
 import { planFinetuning } from "../train/finetune-plan.js";
 import { forecastRun } from "../train/memory-forecast.js";
 import { classifierConfigOf } from "../weights/open-model.js";
@@ -21,6 +21,7 @@ export function distillCommand(): Command {
   return trainingOptions(distillRecipes, help).action(async (data: string[], _options: object, command: Command) => {
     const config = parseDistillConfig(givenOptions(command, data, distillRecipes));
     const [{ model }, teacher] = [await planFinetuning(config), await classifierConfigOf(config.teacher)];
+    refuseOtherClips(config.teacher, teacher, model); // before their step is rehearsed
     let counted: ClassifierModel | undefined; // not loaded
     const forecast = forecastRun(config, (config) => {
       counted = new ClassifierModel(teacher, { dtype: teacherCompute(config).dtype, initialize: false }).train(false);

@@ -106,7 +106,8 @@ async function openTeacher(config: DistillRunConfig, plan: FinetunePlan): Promis
   }
 }
 
-function refuseOtherClips(op: string, teacher: ClassifierConfig, student: ClassifierConfig): void {
+/** @throws VideomaeError when the teacher takes clips of another size than the student */
+export function refuseOtherClips(op: string, teacher: ClassifierConfig, student: ClassifierConfig): void {
   const clips = ({ frames, image }: ClassifierConfig) => `clips of ${frames} x ${image} x ${image}`;
   if (clips(teacher) === clips(student)) return;
   const hint = "both see the same clips: give the student --frames and --image of the teacher";

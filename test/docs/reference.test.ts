@@ -9,4 +9,4 @@ it("has no warnings", () => {
   const typedoc = path.join(checkout, "node_modules/typedoc/bin/typedoc");
   const args = [typedoc, "--emit", "none", "--skipErrorChecking", "--logLevel", "Warn"];
   expect(execFileSync(process.execPath, args, { cwd: checkout, encoding: "utf8" })).toBe("");
-});
+}, 300_000);

@@ -26,17 +26,22 @@ beforeAll(async () => {
     'import { pretrainModel } from "videomae";\n\nconst model: string = pretrainModel("vit-tiny");\n',
   );
   mistakes = compile([...scripts.map(fileOf), wrong]);
-});
+}, 300_000);
 
 afterAll(() => {
-  const of = (treatment: string) =>
-    snippets.filter((snippet) => snippet.treatment === treatment && snippet.kind !== "usage");
+  const treated = snippets.filter(({ kind }) => kind !== "usage");
+  const run = treated.filter(({ treatment }) => treatment === "run").length;
+  const others = treated.flatMap(({ page, line, treatment, reason, lines }) => [
+    ...(treatment === "run" ? [] : [{ place: `${page}:${line}`, treatment, reason }]),
+    ...lines.map(({ start, ...told }) => ({ place: `${page}:${line} ${start} ...`, ...told })),
+  ]);
+  const count = (wanted: string) => others.filter(({ treatment }) => treatment === wanted).length;
   const usage = snippets.filter(({ kind }) => kind === "usage").length;
   console.log(
-    `snippets: ${of("run").length} run, ${of("check").length} checked only, ${of("skip").length} skipped; ${usage} usages checked`,
+    `snippets: ${run} run, ${count("check")} checked only, ${count("skip")} skipped; ${usage} usages checked`,
   );
-  for (const { page, line, treatment, reason } of [...of("check"), ...of("skip")]) {
-    console.log(`  ${page}:${line} ${treatment === "skip" ? "skipped" : "checked only"}: ${reason}`);
+  for (const { place, treatment, reason } of others) {
+    console.log(`  ${place} ${treatment === "skip" ? "skipped" : "checked only"}: ${reason}`);
   }
 });
 
@@ -44,7 +49,11 @@ afterAll(() => {
 function casesOf(snippet: Snippet): (readonly [name: string, run: () => Promise<void>])[] {
   const place = `${snippet.page}:${snippet.line}`;
   const ofLines = (lines: readonly CommandLine[]) =>
-    lines.map((line) => [`${place} ${line.words.join(" ")}`, () => runOrParse(line, snippet.treatment)] as const);
+    lines.flatMap((line) => {
+      const text = line.words.join(" ");
+      const { treatment } = snippet.lines.find(({ start }) => text.startsWith(start)) ?? snippet;
+      return treatment === "skip" ? [] : [[`${place} ${text}`, () => runOrParse(line, treatment)] as const];
+    });
   if (snippet.treatment === "skip") return [];
   if (snippet.kind === "usage") return [[`${place} usage`, () => checkUsage(snippet.text)]];
   if (snippet.kind === "commands") return ofLines(commandLines(smallText(snippet)));
@@ -95,6 +104,7 @@ describe("what is wrong is found", () => {
     expect(() => page("<!-- snippet: skip -->\n```sh\nls\n```")).toThrow(/give the reason/);
     expect(() => page("<!-- snippet: skp it -->\n```sh\nls\n```")).toThrow(/page\.md:2.*expected skip/);
     expect(() => page("<!-- snippet: small\n10 => 1\n-->\n```ts\n20;\n```")).toThrow(/"10" is not in the block/);
+    expect(() => page('<!-- snippet: check "videomae x" it -->\n```sh\nls\n```')).toThrow(/no line of the block/);
     expect(() => page("<!-- snippet: skip it -->\n\nText")).toThrow(/without one/);
     expect(() => page("```yaml\na: 1\n```")).toThrow(/say which file/);
   });

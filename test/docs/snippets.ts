@@ -2,6 +2,7 @@
 //
 //   <!-- snippet: skip REASON -->     nothing is done with it
 //   <!-- snippet: check REASON -->    TypeScript is type-checked, command lines are parsed; neither is run
+//   <!-- snippet: check "videomae x" REASON -->   the same (or skip) of the lines that begin so, without what comes before
 //   <!-- snippet: file NAME -->       the block is a file of that name, which later blocks use
 //   <!-- snippet: file NAME; videomae COMMAND ... -->   and the command is run on it
 //   <!-- snippet: setup               what comes before the code, unseen by the reader
@@ -21,6 +22,13 @@ import { checkout } from "../../bench/checkout.js";
 const KINDS = { ts: "script", js: "script", bash: "commands", sh: "commands", console: "commands" } as const;
 const FILES = ["yaml", "json"];
 
+/** What is done with the lines of a block that begin so, `npx` and variables left out. */
+export interface LineTreatment {
+  readonly start: string;
+  readonly treatment: "check" | "skip";
+  readonly reason: string;
+}
+
 export interface Snippet {
   /** From the checkout's root, e.g. `docs/data.md`. */
   readonly page: string;
@@ -34,6 +42,8 @@ export interface Snippet {
   readonly treatment: "run" | "check" | "skip";
   /** Why it is not run. */
   readonly reason: string;
+  /** Lines of commands that are treated otherwise. */
+  readonly lines: readonly LineTreatment[];
   /** Name of the file that the block is, and the command that is run on it. */
   readonly file: string | undefined;
   readonly command: string | undefined;
@@ -97,14 +107,18 @@ function described(place: string, block: Block, comments: readonly string[]): Sn
   let [treatment, reason]: [Snippet["treatment"], string] = ["run", ""];
   let file: string | undefined;
   let command: string | undefined;
+  const lines: LineTreatment[] = [];
   const setup: string[] = [];
   const small: (readonly [string, string])[] = [];
   for (const comment of comments) {
     const [, verb, rest] = /^(\w+)\s*([\s\S]*)$/.exec(comment) ?? [];
     const mistake = (what: string) => new Error(`${place} "<!-- snippet: ${comment} -->": ${what}`);
     if (verb === "skip" || verb === "check") {
-      if (rest === "") throw mistake("give the reason");
-      [treatment, reason] = [verb, rest];
+      const [, start, why] = /^(?:"([^"]+)"\s*)?(.*)$/s.exec(rest) ?? [];
+      if (!why) throw mistake("give the reason");
+      if (start === undefined) [treatment, reason] = [verb, why];
+      else if (!block.text.replace(/ +/g, " ").includes(start)) throw mistake("no line of the block is like that");
+      else lines.push({ start, treatment: verb, reason: why });
     } else if (verb === "file") {
       [file, command] = rest.split(/;\s*/);
     } else if (verb === "setup") {
@@ -125,7 +139,7 @@ function described(place: string, block: Block, comments: readonly string[]): Sn
   if (kind === "file" && file === undefined && treatment === "run") {
     throw new Error(`${place} say which file this is: <!-- snippet: file NAME -->`);
   }
-  return { ...block, kind, treatment, reason, file, command, setup, small };
+  return { ...block, kind, treatment, reason, lines, file, command, setup, small };
 }
 
 function kindOf({ language, text }: Block): Snippet["kind"] | undefined {

@@ -8,6 +8,7 @@ import { distill } from "#lib/train/distill.js";
 import { finetune } from "#lib/train/finetune.js";
 import type { TrainingStep } from "#lib/train/training-loop.js";
 import { hasEmulator } from "../devices.js";
+import { runNode } from "../run-node.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import { checkpointContents, makeLabelledClips, tinyClassifier } from "./labelled-clips.js";
 
@@ -99,6 +100,10 @@ describe("distill", () => {
     await expect(distill(options({ frames: 2 }))).rejects.toThrow(
       /expected a teacher of clips of 2 x 32 x 32; got one of clips of 4 x 32 x 32/,
     );
+    // The command rehearses the step before it trains, and must say the same.
+    const args = ["distill", clips, "--teacher", teacher, "--model", "vit-tiny", "--frames", "2"];
+    const { status, stderr } = await runNode("../dist/cli/main.js", { args });
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/expected a teacher of clips of 2 x 32 x 32/)]);
   });
 });
 
