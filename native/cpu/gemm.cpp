@@ -22,10 +22,8 @@ constexpr int64_t kPanelBytes = 1 << 20, kSumBytes = 1 << 20;
 // Panels of B below which a tile takes k in chunks instead, and how many it has then.
 constexpr int64_t kFewPanels = 4, kChunkPanels = 8;
 // Tiles below which they are cut further, to keep cores busy, and the rows or columns that a tile keeps in any case.
-constexpr int64_t kEnoughTiles = 16, kLeastLines = 96;
-// An operand that would be packed by more tiles than this is packed before them.
-constexpr int64_t kTimesPacked = 2;
-constexpr int64_t kPackPanels = 4;  // packed as one piece
+constexpr int64_t kEnoughTiles = 8, kLeastLines = 96;
+constexpr int64_t kPackPanels = 4;  // packed as one piece, or by a tile together
 constexpr int64_t kCacheLine = 64;
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -57,7 +55,8 @@ const GemmKernels<T>& kernels_for(InstructionSet set) {
 }
 
 template <class T>
-GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, bool b_is_packed) {
+GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t k, bool b_is_packed,
+                   bool a_transposed = false) {
   GemmPlan plan;
   plan.k_blocks = std::max<int64_t>(1, ceil_div(k, kernels.deepest));  // k = 0: one empty block carries the epilogue
   plan.k_block = std::max<int64_t>(1, kernels.padded(ceil_div(k, plan.k_blocks)));
@@ -82,19 +81,21 @@ GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t 
   auto across = [&] { return ceil_div(plan.b_panels, plan.tile_b); };
   // The side of the larger operand is cut first, so that few tiles pack the same part of it.
   const bool larger_b = plan.b_panels * kernels.b_pitch > plan.a_panels * kernels.a_pitch;
-  auto cut_a = [&] {
-    return plan.tile_a * kernels.rows >= 2 * kLeastLines && (plan.tile_a = ceil_div(plan.tile_a, 2));
+  auto cut = [&](int64_t& tile, int64_t panels, int64_t lines) {
+    const int64_t smaller = level(panels, tile - 1);
+    return smaller < tile && smaller * lines >= kLeastLines && (tile = smaller);
   };
-  auto cut_b = [&] {
-    return plan.tile_b * kernels.columns >= 2 * kLeastLines && (plan.tile_b = ceil_div(plan.tile_b, 2));
-  };
+  auto cut_a = [&] { return cut(plan.tile_a, plan.a_panels, kernels.rows); };
+  auto cut_b = [&] { return cut(plan.tile_b, plan.b_panels, kernels.columns); };
+  plan.tile_a = level(plan.a_panels, plan.tile_a), plan.tile_b = level(plan.b_panels, plan.tile_b);
   while (down() * across() < kEnoughTiles && (larger_b ? cut_b() || cut_a() : cut_a() || cut_b())) {
   }
-  plan.tile_a = level(plan.a_panels, plan.tile_a), plan.tile_b = level(plan.b_panels, plan.tile_b);
 
-  // It is packed by the tiles, if few do so.
-  plan.own_b = !b_is_packed && larger_b && down() <= kTimesPacked;
-  plan.own_a = (b_is_packed || !larger_b) && across() <= kTimesPacked;
+  // It is packed by the tiles, where no two of them need the same part.
+  plan.own_b = !b_is_packed && larger_b && down() == 1;
+  plan.own_a = (b_is_packed || !larger_b) && across() == 1;
+  // Neighbouring lines share cache lines and pages where A lies transposed.
+  plan.a_together = plan.own_a && a_transposed ? kPackPanels : 1;
   return plan;
 }
 
@@ -219,7 +220,7 @@ void gemm(const Gemm<T, C>& g, void* workspace) {
   check(g);
   if (g.m == 0 || g.n == 0) return;
   const GemmKernels<T>& kernels = kernels_for<T>(current_instruction_set());
-  const GemmPlan plan = make_plan(kernels, g.m, g.n, g.k, g.packed_b != nullptr);
+  const GemmPlan plan = make_plan(kernels, g.m, g.n, g.k, g.packed_b != nullptr, g.a_transposed);
   const bool parallel = g.m * g.n * g.k >= kParallelWork;
   char* free_space = static_cast<char*>(workspace);
   GemmPacked packed{nullptr, g.packed_b ? static_cast<const char*>(g.packed_b) + sizeof(PackedLabel) : nullptr};
@@ -234,10 +235,10 @@ void gemm(const Gemm<T, C>& g, void* workspace) {
   }
 
   const int64_t own_bytes = plan.own_b   ? plan.tile_b * kernels.b_pitch * plan.k_block * plan.chunk_blocks
-                            : plan.own_a ? kernels.a_pitch * plan.k_block
+                            : plan.own_a ? plan.a_together * kernels.a_pitch * plan.k_block
                                          : 0;
   const size_t panels = whole_lines(own_bytes);
-  const int64_t rows_kept = plan.chunk_blocks < plan.k_blocks ? plan.tile_a : 1;
+  const int64_t rows_kept = plan.chunk_blocks < plan.k_blocks ? plan.tile_a : plan.k_blocks > 1 ? plan.a_together : 1;
   const size_t sums = whole_lines(rows_kept * plan.tile_b * kernels.sums_bytes());
   const Runs rows{plan.a_panels, plan.tile_a}, columns{plan.b_panels, plan.tile_b};
   each(parallel, rows.pieces() * columns.pieces(), [&](int64_t i) {

@@ -59,6 +59,7 @@ class Epilogue {
   /// The sums of the row from `v` on; `held` of them are part of C, or all.
   [[gnu::always_inline]] inline void write_vector(int64_t v, int64_t held) {
     const int64_t i = row_, j = column_ + v;
+    if (v * sizeof(C) % 64 == 0) __builtin_prefetch(g_.c + i * g_.ldc + j + Format::columns, 1);  // for the next block
     Vec x = V::load(sums_ + v);
     for (int part = 1; part < Format::sums; ++part) x += V::load(sums_ + part * Format::rows * Format::columns + v);
     if (g_.accumulate) x += V::load(g_.c + i * g_.ldc + j, held);

@@ -19,6 +19,7 @@ struct GemmPlan {
   int64_t a_panels, b_panels;  // over all rows, over all columns
   int64_t tile_a, tile_b;      // panels of a tile
   bool own_a, own_b;           // whether each tile packs its part itself; otherwise the operand is packed before, whole
+  int64_t a_together;          // panels of A that a tile takes through a block of k before the next block
 };
 
 /// Operands that are packed before the tiles; null for one that tiles pack themselves.
@@ -46,8 +47,8 @@ struct GemmOperand {
   }
 };
 
-/// The space of one tile: the panels that it packs, one of A for one block of k or all its columns of B for a chunk of
-/// blocks, and its sums.
+/// The space of one tile: the panels that it packs, `a_together` of A for one block of k or all its columns of B for a
+/// chunk of blocks, and its sums.
 struct GemmScratch {
   void *panels, *sums;
 };
@@ -134,34 +135,39 @@ struct GemmKernel {
       for (int64_t block = chunk; plan.own_b && block < end; ++block)
         Format::pack_b(operand_b(g), columns, block * plan.k_block, depth(plan, block, g.k),
                        own + (block - chunk) * plan.k_block * columns.size() * Format::b_pitch);
-      for (int64_t p = rows.begin; p < rows.end; ++p) {
-        W* row_sums = sums + (keep_all ? (p - rows.begin) * columns.size() * kSums : 0);
+      for (int64_t first = rows.begin; first < rows.end; first += plan.a_together) {
+        const int64_t last = smaller(rows.end, first + plan.a_together);
         for (int64_t block = chunk; block < end; ++block) {
           const int64_t k0 = block * plan.k_block, held = depth(plan, block, g.k), size = padded(held);
-          if (plan.own_a) Format::pack_a(operand_a(g), {p, p + 1}, k0, held, own);
-          const char* a =
-              plan.own_a ? own : static_cast<const char*>(packed.a) + (k0 * plan.a_panels + p * size) * Format::a_pitch;
-          const char* b = plan.own_b ? own + (block - chunk) * plan.k_block * columns.size() * Format::b_pitch
-                                     : static_cast<const char*>(packed.b) +
-                                           (k0 * plan.b_panels + columns.begin * size) * Format::b_pitch;
-          const bool same_panel = block + 1 < end;  // in the next round
-          if (!plan.own_a && (same_panel || p + 1 < rows.end)) {
-            const int64_t next = same_panel ? block + 1 : chunk, next_size = padded(depth(plan, next, g.k));
-            epilogue.expect(
-                static_cast<const char*>(packed.a) +
-                    (next * plan.k_block * plan.a_panels + (same_panel ? p : p + 1) * next_size) * Format::a_pitch,
-                next_size * Format::a_pitch);
-          }
-          for (int64_t q = columns.begin; q < columns.end; ++q, b += size * Format::b_pitch) {
-            const int64_t row = p * kRows, column = q * kColumns;
-            W* block_sums = row_sums + (q - columns.begin) * kSums;
-            Format::multiply(smaller(kRows, g.m - row), size, a, b, block_sums, block > 0, epilogue);
+          if (plan.own_a) Format::pack_a(operand_a(g), {first, last}, k0, held, own);
+          for (int64_t p = first; p < last; ++p) {
+            const int64_t kept = keep_all ? p - rows.begin : plan.k_blocks > 1 ? p - first : 0;
+            W* row_sums = sums + kept * columns.size() * kSums;
+            const char* a =
+                plan.own_a ? own + (p - first) * size * Format::a_pitch
+                           : static_cast<const char*>(packed.a) + (k0 * plan.a_panels + p * size) * Format::a_pitch;
+            const char* b = plan.own_b ? own + (block - chunk) * plan.k_block * columns.size() * Format::b_pitch
+                                       : static_cast<const char*>(packed.b) +
+                                             (k0 * plan.b_panels + columns.begin * size) * Format::b_pitch;
+            const bool same_panel = block + 1 < end;  // in the next round
+            if (!plan.own_a && (same_panel || p + 1 < rows.end)) {
+              const int64_t next = same_panel ? block + 1 : chunk, next_size = padded(depth(plan, next, g.k));
+              epilogue.expect(
+                  static_cast<const char*>(packed.a) +
+                      (next * plan.k_block * plan.a_panels + (same_panel ? p : p + 1) * next_size) * Format::a_pitch,
+                  next_size * Format::a_pitch);
+            }
+            for (int64_t q = columns.begin; q < columns.end; ++q, b += size * Format::b_pitch) {
+              const int64_t row = p * kRows, column = q * kColumns;
+              W* block_sums = row_sums + (q - columns.begin) * kSums;
+              Format::multiply(smaller(kRows, g.m - row), size, a, b, block_sums, block > 0, epilogue);
+              epilogue.finish();
+              if (block + 1 == plan.k_blocks)
+                epilogue.begin(row, smaller(kRows, g.m - row), column, smaller(kColumns, g.n - column), block_sums);
+            }
             epilogue.finish();
-            if (block + 1 == plan.k_blocks)
-              epilogue.begin(row, smaller(kRows, g.m - row), column, smaller(kColumns, g.n - column), block_sums);
           }
         }
-        epilogue.finish();
       }
     }
   }

@@ -62,7 +62,8 @@ struct PairPacking {
 #pragma GCC unroll 16
         for (int64_t r = 0; r < kSquare; ++r) {
           rows[r] = across(first + 2 * r * from.ld, first + (2 * r + 1) * from.ld);
-          __builtin_prefetch(later + 2 * r * from.ld), __builtin_prefetch(later + (2 * r + 1) * from.ld);
+          // Rows of a matrix share few sets of the first-level cache: into the second.
+          __builtin_prefetch(later + 2 * r * from.ld, 0, 2), __builtin_prefetch(later + (2 * r + 1) * from.ld, 0, 2);
         }
       } else {
 #pragma GCC unroll 16
