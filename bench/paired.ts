@@ -14,12 +14,12 @@ import os from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { origin } from "#lib/bench/machine.js";
+import { parseRow, readRows } from "#lib/bench/row.js";
 import { VideomaeError } from "#lib/errors.js";
 import { checkout, resultsFolder } from "./checkout.js";
 import { runCommand } from "./command.js";
 import { report } from "./compare.js";
-import { origin } from "./machine.js";
-import { parseRow, readRows } from "./row.js";
 
 const kinds = ["peak", "step", "classifier", "gemm", "attention"] as const;
 type Kind = (typeof kinds)[number];

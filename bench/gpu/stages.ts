@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { readJsonl } from "videomae";
-import { origin } from "../machine.js";
+import { origin } from "#lib/bench/machine.js";
 import type { ResultRow } from "./recorder.js";
 import type { Stage, StageRun } from "./stage.js";
 

@@ -1,5 +1,5 @@
 // Rows to test with.
-import type { TimedRow } from "../../bench/row.js";
+import type { TimedRow } from "#lib/bench/row.js";
 
 /** A valid row of a training step; fields replace its own. */
 export function stepRow(fields: Record<string, unknown> = {}): TimedRow {
