@@ -23,3 +23,18 @@ export function stepRow(fields: Record<string, unknown> = {}): TimedRow {
     ...fields,
   } as TimedRow;
 }
+
+/** A valid row of a dense product. */
+export function gemmRow(fields: Record<string, unknown> = {}): TimedRow {
+  const {
+    model: _,
+    clips: __,
+    decoderMaskRatio: ___,
+    clipsPerSecond: ____,
+    ...shared
+  } = stepRow() as TimedRow & {
+    bench: "step";
+  };
+  const shape = { name: "square", m: 64, n: 48, k: 32, layout: "nt" };
+  return { ...shared, bench: "gemm", ...shape, minMs: 1, medianMs: 2, maxMs: 2, ...fields } as TimedRow;
+}
