@@ -43,8 +43,11 @@ export const AUGMENTED: LabelledView = {
   },
 };
 
+/** What is drawn for a clip decides what it costs, so that a time is the mean over at least so many. */
+const CLIPS_OF_A_TIME = 12;
+
 /**
- * Measures batches. A time is that of a batch, as the mean over so many as are made ahead: they come in bursts.
+ * Measures batches. A time is that of a batch, as the mean over more of them than are made ahead: they come in bursts.
  * @throws VideomaeError when the data cannot be read, or there is no decoder
  */
 export async function measureLoader(work: LoaderWork, repeats: Repeats): Promise<TimedRow> {
@@ -56,7 +59,7 @@ export async function measureLoader(work: LoaderWork, repeats: Repeats): Promise
   };
   const batches = loader(dataset, { batchSize: clips, workers, decoder, onBadFile: refuse });
   const iterator = batches[Symbol.asyncIterator]();
-  const burst = batchesAhead(workers, clips) + 1;
+  const burst = Math.max(batchesAhead(workers, clips) + 1, tiny ? 1 : Math.ceil(CLIPS_OF_A_TIME / clips));
   const next = async () => {
     for (let i = 0; i < burst; i++) {
       const { value, done } = await iterator.next();

@@ -68,7 +68,7 @@ export async function runForRows(
     child.on("close", (code, by) => resolve(code ?? by));
   });
   ended.catch(() => {}); // it is awaited below
-  const op = path.basename(argv[0]);
+  const op = path.basename(argv.find((word) => /\.(py|js)$/.test(word)) ?? program);
   try {
     for await (const line of createInterface({ input: child.stdout })) onRow(parseRow(line, op));
     const status = await ended;

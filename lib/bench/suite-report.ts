@@ -16,7 +16,7 @@ const titles: Record<TimedRow["bench"], string> = {
 };
 
 /** The tables of a run. */
-export function suiteReport(rows: readonly Row[]): string {
+export function benchmarkReport(rows: readonly Row[]): string {
   const timed = rows.filter(isTimed);
   const own = timed.filter(({ system }) => system === "videomae");
   const peak = peakOf(own);

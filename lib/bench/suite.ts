@@ -1,6 +1,7 @@
 // The suite of `videomae bench`: what is measured, in which order, and about how long each piece takes beside the others.
 // With PyTorch each kind of work is done by both in turn, round after round, since a machine changes from minute to minute
 // and only times of one sitting can be compared.
+import path from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { modelName, modelSize } from "../models/sizes.js";
 import type { Device } from "../tensor/dtype.js";
@@ -33,7 +34,7 @@ export interface Clips {
   readonly source: string;
 }
 
-export interface SuiteOptions {
+export interface BenchmarkOptions {
   readonly only: readonly Section[];
   readonly device: Device;
   readonly dtype: MeasuredOn["dtype"];
@@ -59,7 +60,7 @@ export interface Work {
 }
 
 /** What the length of a run means for each kind of work. */
-const lengths: Record<SuiteOptions["length"], Record<"kernel" | "model" | "loader", Repeats>> = {
+const lengths: Record<BenchmarkOptions["length"], Record<"kernel" | "model" | "loader", Repeats>> = {
   full: {
     kernel: { seconds: 0.6, least: 7, most: 500 },
     model: { seconds: 8, least: 5, most: 50 },
@@ -84,7 +85,7 @@ const LOADER_BATCH = 2;
  * The pieces of a run, in order.
  * @throws VideomaeError when there is no such model
  */
-export function planSuite(options: SuiteOptions): Work[] {
+export function planBenchmarks(options: BenchmarkOptions): Work[] {
   for (const model of options.models ?? []) modelSize(model);
   const rounds = Array.from({ length: options.rounds }, (_, i) => (options.rounds > 1 ? i + 1 : undefined));
   return rounds.flatMap((round) => [
@@ -98,7 +99,7 @@ export function planSuite(options: SuiteOptions): Work[] {
  * @param onBegin  called before each
  * @param signal  ends the run between two pieces of ours, and at once in one of PyTorch's
  */
-export async function runSuite(
+export async function runBenchmarks(
   works: readonly Work[],
   device: Device,
   onRow: (row: Row) => void,
@@ -115,7 +116,7 @@ export async function runSuite(
 }
 
 /** The product by which others are judged: what the device reaches where nothing is in the way. */
-function peak(options: SuiteOptions, round: number | undefined): Work {
+function peak(options: BenchmarkOptions, round: number | undefined): Work {
   const { device, length } = options;
   const onCpu = device === "cpu";
   const tiny = length === "tiny";
@@ -125,7 +126,7 @@ function peak(options: SuiteOptions, round: number | undefined): Work {
 
 const peakProduct = (): ProductShape => gemmShapes(false).find(({ layout }) => layout === "nt")!;
 
-function product(options: SuiteOptions, shape: ProductShape, round: number | undefined, label?: string): Work {
+function product(options: BenchmarkOptions, shape: ProductShape, round: number | undefined, label?: string): Work {
   const repeats = lengths[options.length].kernel;
   const { name, m, n, k, layout } = shape;
   return {
@@ -135,12 +136,12 @@ function product(options: SuiteOptions, shape: ProductShape, round: number | und
   };
 }
 
-const on = ({ device, dtype, length }: SuiteOptions, round: number | undefined): MeasuredOn => ({
+const on = ({ device, dtype, length }: BenchmarkOptions, round: number | undefined): MeasuredOn => ({
   ...{ device, dtype, round },
   tiny: length === "tiny",
 });
 
-const ours: Record<Section, (options: SuiteOptions, round: number | undefined) => Work[]> = {
+const ours: Record<Section, (options: BenchmarkOptions, round: number | undefined) => Work[]> = {
   kernels: (options, round) => {
     const { device, length } = options;
     const tiny = length === "tiny";
@@ -185,45 +186,71 @@ const ours: Record<Section, (options: SuiteOptions, round: number | undefined) =
       weight: 1.5 * lengths[options.length].loader.seconds + (clipsOf === "pretrain" ? 6 : 2),
       run: async (onRow) => {
         const { workers, length } = options;
-        const size = length === "tiny" ? 32 : 224;
         const files = await options.loaderClips!();
-        const work = { clipsOf, ...files, clips: LOADER_BATCH, workers, size, round, tiny: length === "tiny" };
+        const work = {
+          clipsOf,
+          ...files,
+          clips: LOADER_BATCH,
+          workers,
+          size: loaderSize(length),
+          round,
+          tiny: length === "tiny",
+        };
         onRow(await measureLoader(work, lengths[length].loader));
       },
     })),
 };
 
-/** PyTorch's part in a section. The loader has no peer that any PyTorch can run: it would need a decoder. */
-function theirs(section: Section, options: SuiteOptions, round: number | undefined): Work[] {
-  const { pytorch, device, dtype, length } = options;
+/** PyTorch's part in a section; of the loader the clips with augmentations, which are most work. */
+function theirs(section: Section, options: BenchmarkOptions, round: number | undefined): Work[] {
+  const { pytorch, device, dtype, length, workers } = options;
   if (pytorch === undefined) return [];
+  const onCpu = device === "cpu" || section === "loader";
   const shared = [
-    ...["--device", device === "cpu" ? "cpu" : "cuda", "--dtypes", dtype],
-    ...(device === "cpu" ? ["--threads", `${threads()}`] : []),
+    ...["--device", onCpu ? "cpu" : "cuda", "--dtypes", dtype],
+    ...(onCpu ? ["--threads", `${section === "loader" ? workers : threads()}`] : []),
     ...(round === undefined ? [] : ["--round", `${round}`]),
     ...(length === "tiny" ? ["--quick"] : []),
     ...["--budget", length === "full" ? "180" : "60"],
   ];
-  // Compiling takes PyTorch a minute or two a model.
-  const compile = ["--compile", "none", ...(length === "full" ? ["default"] : [])];
-  const models = (names: readonly string[]) => ["--models", ...names];
-  const scripts: Record<Section, readonly (readonly string[])[]> = {
-    kernels: [["gemm.py"], ["attention.py"]],
-    step: [["pretrain_step.py", ...models(stepModels(options)), "--clips", `${stepClips(options)}`, ...compile]],
-    classifier: [
-      ["classifier.py", ...models(classifierModels(options)), "--clips", `${classifierClips(options)}`, ...compile],
-    ],
-    loader: [],
-  };
-  return scripts[section].map(([script, ...rest]) => ({
+  return peers[section](options).map(([script, ...rest]) => ({
     label: `PyTorch, ${script}`,
-    weight: section === "kernels" ? 12 : length === "full" ? 60 : 15,
-    run: (onRow, signal) =>
-      runForRows([pytorch.python, `${pytorch.folder}/${script}`, ...shared, ...rest], onRow, signal),
+    weight: section === "step" && length === "full" ? 60 : 15,
+    run: async (onRow, signal) => {
+      const data = section === "loader" ? await loaderArguments(options) : [];
+      await runForRows([pytorch.python, path.join(pytorch.folder, script), ...shared, ...rest, ...data], onRow, signal);
+    },
   }));
 }
 
-function stepModels({ models, device, length }: SuiteOptions): string[] {
+/** Scripts and what they are told beside what all are. */
+const peers: Record<Section, (options: BenchmarkOptions) => readonly (readonly string[])[]> = {
+  kernels: () => [["gemm.py"], ["attention.py"]],
+  step: (options) => [
+    ["pretrain_step.py", "--models", ...stepModels(options), "--clips", `${stepClips(options)}`, ...compile(options)],
+  ],
+  classifier: (options) => {
+    const models = ["--models", ...classifierModels(options)];
+    return [["classifier.py", ...models, "--clips", `${classifierClips(options)}`, ...compile(options)]];
+  },
+  loader: () => [["loader.py"]],
+};
+
+/** Compiling takes PyTorch a minute or two a model. */
+const compile = ({ length }: BenchmarkOptions) => ["--compile", "none", ...(length === "full" ? ["default"] : [])];
+
+async function loaderArguments({ loaderClips, length }: BenchmarkOptions): Promise<string[]> {
+  const { data, root, source } = await loaderClips!();
+  return [
+    ...["--data", data, "--source", source, "--clips", `${LOADER_BATCH}`, "--size", `${loaderSize(length)}`],
+    ...["--seconds", `${lengths[length].loader.seconds}`],
+    ...(root === undefined ? [] : ["--root", root]),
+  ];
+}
+
+const loaderSize = (length: BenchmarkOptions["length"]): number => (length === "tiny" ? 32 : 224);
+
+function stepModels({ models, device, length }: BenchmarkOptions): string[] {
   if (models !== undefined) return models.map(modelName);
   if (length === "tiny") return ["vit-tiny"];
   const [first, second] = device === "cpu" ? ["vit-small", "vit-base"] : ["vit-base", "vit-large"];
@@ -231,9 +258,9 @@ function stepModels({ models, device, length }: SuiteOptions): string[] {
 }
 
 /** The last of the models: one is enough to tell. */
-function classifierModels(options: SuiteOptions): string[] {
+function classifierModels(options: BenchmarkOptions): string[] {
   return options.models !== undefined ? stepModels(options) : stepModels(options).slice(-1);
 }
 
-const stepClips = ({ clips, device }: SuiteOptions): number => clips ?? (device === "cpu" ? 2 : 32);
-const classifierClips = ({ device }: SuiteOptions): number => (device === "cpu" ? 1 : 8);
+const stepClips = ({ clips, device }: BenchmarkOptions): number => clips ?? (device === "cpu" ? 2 : 32);
+const classifierClips = ({ device }: BenchmarkOptions): number => (device === "cpu" ? 1 : 8);

@@ -3,7 +3,7 @@
 import { workName } from "./described.js";
 import { isDisturbed, noiseOf } from "./noise-of.js";
 import { bestSide, groupBy } from "./pairing.js";
-import { identityFields, type TimedRow } from "./row.js";
+import { identityFields, isTimed, type Row, type TimedRow } from "./row.js";
 
 export interface Compared {
   readonly system: TimedRow["system"];
@@ -33,15 +33,18 @@ export interface Verdicts {
 }
 
 /** @param acrossVersions  compares rows of other versions too, which is how one sees what a version has changed */
-export function compareWithEarlier(
-  now: readonly TimedRow[],
-  earlier: readonly TimedRow[],
+export function compareBenchmarks(
+  now: readonly Row[],
+  earlier: readonly Row[],
   { acrossVersions = false }: { acrossVersions?: boolean } = {},
 ): Verdicts {
   const compared: Compared[] = [];
   const refused: Refused[] = [];
-  const before = groupBy(earlier, workKey);
-  for (const [key, rows] of groupBy(now, (row) => `${workKey(row)}\n${conditions(row, acrossVersions)}`)) {
+  const before = groupBy(earlier.filter(isTimed), workKey);
+  for (const [key, rows] of groupBy(
+    now.filter(isTimed),
+    (row) => `${workKey(row)}\n${conditions(row, acrossVersions)}`,
+  )) {
     const [row] = rows;
     const named = { system: row.system, bench: row.bench, work: workName(row) };
     const candidates = before.get(key.split("\n")[0]) ?? [];

@@ -4,10 +4,10 @@ import path from "node:path";
 import { Command } from "commander";
 import { LoaderClips } from "../bench/loader-clips.js";
 import { findPeers, type Peers, requireTorch, whyNoTorch } from "../bench/peers.js";
-import { isTimed, type Row, readRows } from "../bench/row.js";
-import { planSuite, runSuite, type Section, type SuiteOptions, sections } from "../bench/suite.js";
-import { suiteReport, verdictReport } from "../bench/suite-report.js";
-import { compareWithEarlier } from "../bench/verdict.js";
+import { type Row, readRows } from "../bench/row.js";
+import { type BenchmarkOptions, planBenchmarks, runBenchmarks, type Section, sections } from "../bench/suite.js";
+import { benchmarkReport, verdictReport } from "../bench/suite-report.js";
+import { compareBenchmarks } from "../bench/verdict.js";
 import type { RunConfig } from "../config/run-options.js";
 import { nearest, VideomaeError } from "../errors.js";
 import { explainFileError, writeFileAtomic } from "../io/atomic-file.js";
@@ -75,12 +75,12 @@ async function bench(flags: BenchFlags): Promise<void> {
     const hint = "emu imitates a GPU to test its kernels; its times say nothing";
     throw new VideomaeError({ op: "bench --device", expected: "cpu or cuda", got: compute.device, hint });
   }
-  const earlier = compare === undefined ? undefined : readRows(compare).filter(isTimed);
+  const earlier = compare === undefined ? undefined : readRows(compare);
   if (json !== undefined) requireFolder(json);
   const pytorch = peersOf(flags);
   openCompute(flags);
   using clips = new LoaderClips(flags.data === undefined ? undefined : { data: flags.data, root: flags.root });
-  const options: SuiteOptions = {
+  const options: BenchmarkOptions = {
     ...{ ...compute, only: await possible(flags.only, clips), length: quick ? "quick" : "full", pytorch },
     ...{ models: flags.models, clips: flags.clips, workers: flags.workers, loaderClips: () => clips.get() },
     rounds: flags.rounds ?? (pytorch === undefined ? 1 : 2),
@@ -95,16 +95,16 @@ async function bench(flags: BenchFlags): Promise<void> {
     },
     () => process.stderr.write("stopping after the piece under way\n"),
   );
-  if (rows.length > 0) console.log(suiteReport(rows));
+  if (rows.length > 0) console.log(benchmarkReport(rows));
   if (compare === undefined || earlier === undefined) return;
-  console.log(`\n${verdictReport(compare, compareWithEarlier(rows.filter(isTimed), earlier, { acrossVersions }))}`);
+  console.log(`\n${verdictReport(compare, compareBenchmarks(rows, earlier, { acrossVersions }))}`);
 }
 
-async function measure(options: SuiteOptions, signal: AbortSignal, onRow: (row: Row) => void): Promise<void> {
-  const works = planSuite(options);
+async function measure(options: BenchmarkOptions, signal: AbortSignal, onRow: (row: Row) => void): Promise<void> {
+  const works = planBenchmarks(options);
   const progress = new PieceProgress(works);
   try {
-    await runSuite(works, options.device, onRow, (_, index) => progress.begin(index), signal);
+    await runBenchmarks(works, options.device, onRow, (_, index) => progress.begin(index), signal);
   } finally {
     progress.stop();
   }

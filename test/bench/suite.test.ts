@@ -7,8 +7,8 @@ import { measureAttention, measureProduct } from "#lib/bench/kernels.js";
 import { findPeers } from "#lib/bench/peers.js";
 import { identity, isTimed, parseRow, type Row } from "#lib/bench/row.js";
 import { attentionShapes, gemmShapes } from "#lib/bench/shapes.js";
-import { planSuite, runSuite, type SuiteOptions, sections } from "#lib/bench/suite.js";
-import { suiteReport } from "#lib/bench/suite-report.js";
+import { type BenchmarkOptions, planBenchmarks, runBenchmarks, sections } from "#lib/bench/suite.js";
+import { benchmarkReport } from "#lib/bench/suite-report.js";
 import { timesOf } from "#lib/bench/time-calls.js";
 import { makeClips } from "../../examples/make-clips.js";
 import { hasEmulator } from "../devices.js";
@@ -17,11 +17,11 @@ import { gemmRow, stepRow } from "./rows.js";
 
 const tiny = { device: "cpu", dtype: "f32", length: "tiny", workers: 1, rounds: 1 } as const;
 
-async function run(options: SuiteOptions, signal = new AbortController().signal) {
+async function run(options: BenchmarkOptions, signal = new AbortController().signal) {
   const rows: Row[] = [];
   const begun: string[] = [];
-  const works = planSuite(options);
-  await runSuite(
+  const works = planBenchmarks(options);
+  await runBenchmarks(
     works,
     options.device,
     (row) => rows.push(row),
@@ -54,7 +54,7 @@ describe("a tiny run", () => {
     ]);
     for (const row of timed) expect(row).toMatchObject({ system: "videomae", quick: true, noise: expect.any(Number) });
     for (const title of ["Dense products", "Attention", "Training step", "Classifier", "Loader, 1 worker"])
-      expect(suiteReport(rows)).toContain(title);
+      expect(benchmarkReport(rows)).toContain(title);
   });
 
   it("is done in rounds, and ends where it is asked to", async () => {
@@ -68,7 +68,7 @@ describe("a tiny run", () => {
   });
 
   it("refuses a model that there is none of before anything is measured", () => {
-    expect(() => planSuite({ ...tiny, only: ["step"], models: ["smal"] })).toThrow('did you mean "small"?');
+    expect(() => planBenchmarks({ ...tiny, only: ["step"], models: ["smal"] })).toThrow('did you mean "small"?');
   });
 
   it.runIf(hasEmulator)("replays kernels from a graph on a device", () => {
@@ -106,7 +106,7 @@ it.runIf(haveTorch)("PyTorch does the same work in turn, and the table sets both
   const steps = rows.filter(isTimed).filter(({ bench }) => bench === "step");
   expect(steps.map(({ system }) => system)).toEqual(["videomae", "pytorch"]);
   expect(identity(steps[1])).toBe(identity(steps[0]));
-  expect(suiteReport(rows)).toMatch(/vit-tiny, 2 clips .* \d+\.\d\d\n/);
+  expect(benchmarkReport(rows)).toMatch(/vit-tiny, 2 clips .* \d+\.\d\d\n/);
 });
 
 it("peers are looked for where they are said to be", () => {
@@ -123,7 +123,7 @@ it("times have their median and middle half", () => {
 
 it("the tables show noise, rates, the share of the peak, and PyTorch's ratio with its range", () => {
   const peer = { system: "pytorch", variant: { compile: "default" } };
-  const text = suiteReport([
+  const text = benchmarkReport([
     gemmRow({ medianMs: 2, minMs: 1, gflopPerSecond: 150 }),
     stepRow({ medianMs: 100, noise: 0.02, round: 1 }),
     stepRow({ medianMs: 100, minMs: 90, noise: 0.02, round: 2, otherCores: 1 }),

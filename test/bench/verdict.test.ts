@@ -1,7 +1,7 @@
 // Which rows of an earlier file are compared with those of now, and what is said of them.
 import { describe, expect, it } from "vitest";
 import { verdictReport } from "#lib/bench/suite-report.js";
-import { compareWithEarlier } from "#lib/bench/verdict.js";
+import { compareBenchmarks } from "#lib/bench/verdict.js";
 import { stepRow } from "./rows.js";
 
 const versions = { videomae: "0.1.0", node: "20.0.0" };
@@ -9,7 +9,7 @@ const versions = { videomae: "0.1.0", node: "20.0.0" };
 const row = (medianMs: number, fields: Record<string, unknown> = {}) =>
   stepRow({ medianMs, minMs: medianMs * 0.9, maxMs: medianMs * 1.5, noise: 0.02, versions, ...fields });
 const one = (now: ReturnType<typeof row>[], earlier: ReturnType<typeof row>[]) =>
-  compareWithEarlier(now, earlier).compared.map(({ ratio, noise, verdict }) => ({ ratio, noise, verdict }));
+  compareBenchmarks(now, earlier).compared.map(({ ratio, noise, verdict }) => ({ ratio, noise, verdict }));
 
 describe("a verdict", () => {
   it.each([
@@ -46,7 +46,7 @@ describe("a verdict", () => {
 
   it("sets PyTorch's rows against PyTorch's", () => {
     const peer = { system: "pytorch", versions: { torch: "2.0" } };
-    const { compared } = compareWithEarlier([row(100), row(300, peer)], [row(200, peer), row(100)]);
+    const { compared } = compareBenchmarks([row(100), row(300, peer)], [row(200, peer), row(100)]);
     expect(compared.map(({ system, ratio }) => [system, ratio])).toEqual([
       ["videomae", 1],
       ["pytorch", 2 / 3],
@@ -66,26 +66,26 @@ describe("a row that does not match", () => {
     [{ variant: { instructionSet: "avx2" } }, "instruction set avx2 there, unknown here"],
     [{ clips: 8 }, "not in the earlier file"],
   ])("with %j earlier is refused, and named", (fields, reason) => {
-    const { compared, refused } = compareWithEarlier([row(100)], [row(200, fields)]);
+    const { compared, refused } = compareBenchmarks([row(100)], [row(200, fields)]);
     expect(compared).toEqual([]);
     expect(refused).toMatchObject([{ work: "vit-small, 2 clips", reasons: [reason] }]);
   });
 
   it("is explained by the row that differs least", () => {
     const earlier = [row(100, { dtype: "bf16", threads: 1 }), row(100, { dtype: "bf16" })];
-    expect(compareWithEarlier([row(100)], earlier).refused[0].reasons).toEqual(["dtype bf16 there, f32 here"]);
+    expect(compareBenchmarks([row(100)], earlier).refused[0].reasons).toEqual(["dtype bf16 there, f32 here"]);
   });
 
   it("of another version is compared where that is asked for", () => {
     const older = row(200, { versions: { videomae: "0.0.9" } });
-    const { compared, refused } = compareWithEarlier([row(100)], [older], { acrossVersions: true });
+    const { compared, refused } = compareBenchmarks([row(100)], [older], { acrossVersions: true });
     expect([compared.length, refused.length]).toEqual([1, 0]);
   });
 });
 
 it("the report has a line for each, and the reasons", () => {
   const now = [row(100), row(100, { clips: 4 }), row(50, { model: "vit-base" })];
-  const text = verdictReport("before.jsonl", compareWithEarlier(now, [row(150), row(50, { model: "vit-base" })]));
+  const text = verdictReport("before.jsonl", compareBenchmarks(now, [row(150), row(50, { model: "vit-base" })]));
   expect(text.split("\n")).toEqual([
     "Against before.jsonl (above 1: faster now)",
     "                                                 earlier ms  now ms  ratio  noise       verdict",
