@@ -57,7 +57,9 @@ export async function measureLoader(work: LoaderWork, repeats: Repeats): Promise
   const refuse = ({ where, reason }: { where: string; reason: string }) => {
     throw new Error(`${where}: ${reason}`);
   };
-  const batches = loader(dataset, { batchSize: clips, workers, decoder, onBadFile: refuse });
+  // Other clips in every round: what was drawn for those of one weighs less.
+  const seed = round ?? 0;
+  const batches = loader(dataset, { batchSize: clips, workers, seed, decoder, onBadFile: refuse });
   const iterator = batches[Symbol.asyncIterator]();
   const burst = Math.max(batchesAhead(workers, clips) + 1, tiny ? 1 : Math.ceil(CLIPS_OF_A_TIME / clips));
   const next = async () => {
