@@ -30,7 +30,9 @@ export function benchmarkReport(rows: readonly Row[]): string {
       ? ["ratio: PyTorch's time over ours, above 1 ours is faster; in brackets its range over the rounds."]
       : []),
     ...(own.some((row) => isDisturbed(bestSide([row])))
-      ? ["†: other programs kept the machine busy meanwhile; such times are too long, and scatter."]
+      ? [
+          "†: other programs kept the machine busy meanwhile; such times are too long and scatter, and their ratios mean little.",
+        ]
       : []),
   ];
   const failed = rows.filter((row): row is FailedRow => "error" in row).map(failureLine);
@@ -81,9 +83,10 @@ function against(ours: Side, rows: TimedRow[] | undefined): string[] {
   const { ratio, spread } = ratioOf(ours, theirs);
   const range = spread ? ` (${spread.map((value) => value.toFixed(2)).join(" to ")})` : "";
   const variant = variantText(middleRow(theirs));
+  const spoilt = isDisturbed(ours) || isDisturbed(theirs) ? "†" : "";
   return [
     `${milliseconds(theirs)}${variant.includes("compile=default") ? " compiled" : ""}`,
-    `${ratio.toFixed(2)}${range}`,
+    `${ratio.toFixed(2)}${range}${spoilt}`,
   ];
 }
 
