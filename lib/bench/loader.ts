@@ -5,6 +5,7 @@ import type { LabelledView } from "../data/labelled-view.js";
 import { loader, VideoDataset } from "../data/loader.js";
 import { batchesAhead } from "../data/loader-options.js";
 import { parseRandAugment } from "../data/rand-augment.js";
+import { VideomaeError } from "../errors.js";
 import { watchOthers } from "./machine.js";
 import { ourFields } from "./measured-on.js";
 import type { TimedRow } from "./row.js";
@@ -55,11 +56,11 @@ export async function measureLoader(work: LoaderWork, repeats: Repeats): Promise
   const labelled = clipsOf === "finetune" ? AUGMENTED : undefined;
   const dataset = VideoDataset.from(data, { root, frames: FRAMES, stride: STRIDE, size, labelled });
   const refuse = ({ where, reason }: { where: string; reason: string }) => {
-    throw new Error(`${where}: ${reason}`);
+    throw new VideomaeError({ op: where, expected: "a video that can be read", got: reason });
   };
   // Other clips in every round: what was drawn for those of one weighs less.
   const seed = round ?? 0;
-  const batches = loader(dataset, { batchSize: clips, workers, seed, decoder, onBadFile: refuse });
+  const batches = loader(dataset, { batchSize: clips, workers, seed, decoder, decodeTimeout: 0, onBadFile: refuse });
   const iterator = batches[Symbol.asyncIterator]();
   const burst = Math.max(batchesAhead(workers, clips) + 1, tiny ? 1 : Math.ceil(CLIPS_OF_A_TIME / clips));
   const next = async () => {
