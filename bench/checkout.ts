@@ -1,12 +1,8 @@
-// The folder of the checkout, whether this runs as TypeScript in bench/ or compiled in build/bench/.
-import { existsSync } from "node:fs";
+// Where things lie in the checkout.
 import path from "node:path";
+import { packageRoot } from "#lib/bench/package-root.js";
 
-export const checkout = rootAbove(import.meta.dirname);
+export const checkout = packageRoot;
 
 /** Where measured rows are kept. */
 export const resultsFolder = path.join(checkout, "bench", "results");
-
-function rootAbove(folder: string): string {
-  return existsSync(path.join(folder, "package.json")) ? folder : rootAbove(path.dirname(folder));
-}

@@ -5,10 +5,10 @@
 //
 // Times of different machines are not compared unless --force asks for it.
 import { parseArgs } from "node:util";
+import { type Comparison, compareRows, middleRow, type Side, variantText, workingBytes } from "#lib/bench/pairing.js";
+import { isTimed, machineOf, type Row, readRows, type TimedRow } from "#lib/bench/row.js";
 import { VideomaeError } from "#lib/errors.js";
 import { runCommand } from "./command.js";
-import { type Comparison, compareRows, middleRow, type Side, variantText, workingBytes } from "./pairing.js";
-import { isTimed, machineOf, type Row, readRows, type TimedRow } from "./row.js";
 
 /** The report on files of rows, oldest first. */
 export function report(files: readonly { name: string; rows: readonly Row[] }[], force: boolean): string {

@@ -10,12 +10,12 @@ import os from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { origin } from "#lib/bench/machine.js";
+import { parseRow } from "#lib/bench/row.js";
+import { attentionShapes, gemmShapes } from "#lib/bench/shapes.js";
 import { VideomaeError } from "#lib/errors.js";
 import { checkout } from "./checkout.js";
 import { runCommand } from "./command.js";
-import { origin } from "./machine.js";
-import { parseRow } from "./row.js";
-import { attentionShapes, gemmShapes } from "./shapes.js";
 
 /** A program of native/bench: its arguments, and how many rows it prints for each. Where it names its rows itself, none. */
 interface Program {

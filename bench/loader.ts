@@ -7,13 +7,14 @@
 // Rounds alternate bare and loader, so that what else the machine does falls on both. Prints JSON rows: one for each
 // round, and one for each number of threads with the medians of the rounds' overheads. Processor time for a clip hardly
 // depends on what else runs; wall time does. Without `--data` the clips are made by the ffmpeg program.
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { loader, runSingleThreaded, VideoDataset } from "videomae";
+import { makeClips } from "#lib/bench/made-clips.js";
+import { median } from "#lib/bench/pairing.js";
 import { ClipOrder } from "#lib/data/clip-order.js";
 import { ClipReader } from "#lib/data/clip-reader.js";
 import { clipBytes } from "#lib/data/clip-request.js";
@@ -109,16 +110,6 @@ async function timed(action: () => Promise<void>): Promise<Cost> {
   return { wallMs: performance.now() - begun, processorMs: (user + system) / 1000 };
 }
 
-/** Eight clips of moving test pictures with the key frames that encoders usually place. */
-function makeClips(folder: string): void {
-  for (let i = 0; i < 8; i++) {
-    const pictures = `testsrc2=size=340x256:rate=30,noise=alls=${8 + i}:allf=t,scroll=h=0.00${i + 1}`;
-    const encode = ["-frames:v", "300", "-c:v", "libx264", "-pix_fmt", "yuv420p", path.join(folder, `${i}.mp4`)];
-    execFileSync("ffmpeg", ["-v", "error", "-f", "lavfi", "-i", pictures, ...encode]);
-  }
-}
-
-const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
 const rounded = (value: number, digits = 2) => Number(value.toFixed(digits));
 
 async function main(): Promise<void> {
@@ -134,7 +125,7 @@ async function main(): Promise<void> {
   });
   const made = values.data === undefined ? mkdtempSync(path.join(os.tmpdir(), "videomae-bench-")) : undefined;
   try {
-    if (made !== undefined) makeClips(made);
+    if (made !== undefined) await makeClips(made, 300);
     const decoder = values.decoder as DecoderName;
     const clips = Number(values.clips);
     const work: Work = { data: values.data ?? made!, root: values.root, clips, decoder };

@@ -3,26 +3,29 @@
 //
 //   npm run bench:paired -- --rounds 3 [--only peak,step,classifier,gemm,attention] [--models vit-small,vit-base]
 //       [--clips 2] [--decoder 0.5,0] [--dtypes f32,bf16] [--compile none,default] [--python python3]
+//   npm run bench:paired -- --rounds 5 --only loader --data train.csv [--root /data] [--seconds 8]
 //
-// "peak" has no partner: it is what the processor could do, in the same sitting.
+// "loader" needs videos, and puts either side on one processor, the same one. "peak" has no partner: it is what the processor could do, in the same sitting.
 //
 // Rows are written as they come, so a run that is stopped keeps what it had. --quick uses tiny shapes, and keeps its
 // file out of the results.
-import { execFileSync, spawn } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { origin } from "#lib/bench/machine.js";
+import { requireTorch, runForRows } from "#lib/bench/peers.js";
+import { readRows } from "#lib/bench/row.js";
 import { VideomaeError } from "#lib/errors.js";
 import { checkout, resultsFolder } from "./checkout.js";
 import { runCommand } from "./command.js";
 import { report } from "./compare.js";
-import { origin } from "./machine.js";
-import { parseRow, readRows } from "./row.js";
 
-const kinds = ["peak", "step", "classifier", "gemm", "attention"] as const;
+const kinds = ["peak", "step", "classifier", "gemm", "attention", "loader"] as const;
 type Kind = (typeof kinds)[number];
+
+/** Without videos there is nothing to load. */
+const byDefault = kinds.filter((kind) => kind !== "loader");
 
 interface Plan {
   readonly only: readonly Kind[];
@@ -37,6 +40,8 @@ interface Plan {
   readonly threads: string;
   readonly quick: boolean;
   readonly python: string;
+  /** The options of the loader: videos and seconds. */
+  readonly videos: readonly string[];
 }
 
 /** The command lines of one kind in one round, ours first. */
@@ -60,6 +65,8 @@ function commands(kind: Kind, plan: Plan, round: number): string[][] {
   if (kind === "peak") return [ours("kernels.js", "--only", "peak")];
   if (kind === "gemm" || kind === "attention")
     return [ours("kernels.js", "--only", kind, "--dtypes", plan.dtypes.join()), peer(`${kind}.py`)];
+  if (kind === "loader")
+    return [ours("clips.js"), peer("loader.py")].map((argv) => onOneCore([...argv, ...plan.videos]));
   if (kind === "classifier") {
     const model = quick ? "vit-tiny" : "vit-base";
     return [
@@ -77,35 +84,19 @@ function commands(kind: Kind, plan: Plan, round: number): string[][] {
   );
 }
 
-/** Runs a command and appends the rows it prints, each as it comes. */
-async function collect([program, ...argv]: string[], file: string): Promise<void> {
-  const child = spawn(program, argv, { stdio: ["ignore", "pipe", "inherit"] });
-  const ended = new Promise<number | string | null>((resolve) => child.on("close", (code, by) => resolve(code ?? by)));
-  for await (const line of createInterface({ input: child.stdout })) {
-    parseRow(line, path.basename(argv[0]));
-    appendFileSync(file, `${line}\n`);
-    process.stderr.write(".");
-  }
-  const status = await ended;
-  if (status !== 0) {
-    throw new VideomaeError({ op: path.basename(argv[0]), expected: "exit status 0", got: String(status) });
-  }
+/** A command line on the last processor alone, with one thread. */
+function onOneCore(argv: string[]): string[] {
+  const threads = argv.indexOf("--threads");
+  const single = threads < 0 ? argv : argv.with(threads + 1, "1");
+  return ["taskset", "--cpu-list", String(os.cpus().length - 1), ...single];
 }
 
-function requireTorch(python: string): void {
-  try {
-    execFileSync(python, ["-c", "import torch"], { stdio: ["ignore", "ignore", "pipe"] });
-  } catch (cause) {
-    const hint = `${python} -m pip install torch, or name an interpreter that has it by --python or VIDEOMAE_PYTHON`;
-    const got = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "no such program" : "no module torch";
-    throw new VideomaeError({
-      op: `bench:paired ${python}`,
-      expected: "an interpreter with PyTorch",
-      got,
-      hint,
-      cause,
-    });
-  }
+/** Runs a command and appends the rows it prints, each as it comes. */
+function collect(argv: readonly string[], file: string): Promise<void> {
+  return runForRows(argv, (row) => {
+    appendFileSync(file, `${JSON.stringify(row)}\n`);
+    process.stderr.write(".");
+  });
 }
 
 /** `<date>-<machine>-<what>.jsonl`, with a number where that exists already. */
@@ -134,6 +125,9 @@ function parsePlan(): { plan: Plan; folder: string } {
       threads: { type: "string", default: String(os.availableParallelism()) },
       python: { type: "string", default: process.env.VIDEOMAE_PYTHON ?? "python3" },
       out: { type: "string" },
+      data: { type: "string" },
+      root: { type: "string" },
+      seconds: { type: "string", default: "8" },
       quick: { type: "boolean", default: false },
     },
   });
@@ -144,9 +138,12 @@ function parsePlan(): { plan: Plan; folder: string } {
     throw refuse("device", "cpu", values.device, "our kernels run on the CPU; bench/peers runs alone on a GPU");
   const rounds = Number(values.rounds);
   if (!Number.isSafeInteger(rounds) || rounds < 1) throw refuse("rounds", "a positive integer", values.rounds);
-  const only = (values.only?.split(",") ?? kinds) as readonly Kind[];
+  const only = (values.only?.split(",") ?? byDefault) as readonly Kind[];
   const unknown = only.find((kind) => !kinds.includes(kind));
   if (unknown !== undefined) throw refuse("only", kinds.join(", "), unknown);
+  const { data, root } = values;
+  if (only.includes("loader") && data === undefined) throw refuse("data", "a folder of videos or a list", "nothing");
+  const videos = ["--data", data ?? "", "--source", path.basename(data ?? ""), "--seconds", values.seconds];
   const models = (values.models ?? (quick ? "vit-tiny" : "vit-small,vit-base")).split(",");
   const { clips, threads, python } = values;
   const folder = values.out ?? (quick ? path.join(checkout, "build", "bench-quick") : resultsFolder);
@@ -162,6 +159,7 @@ function parsePlan(): { plan: Plan; folder: string } {
       threads,
       quick,
       python,
+      videos: [...videos, ...(root === undefined ? [] : ["--root", root])],
     },
     folder,
   };
@@ -169,9 +167,9 @@ function parsePlan(): { plan: Plan; folder: string } {
 
 await runCommand(async () => {
   const { plan, folder } = parsePlan();
-  requireTorch(plan.python);
+  requireTorch("bench:paired", plan.python);
   mkdirSync(folder, { recursive: true });
-  const file = freshFile(folder, plan.only.length === kinds.length ? "all" : plan.only.join("-"));
+  const file = freshFile(folder, plan.only.length === byDefault.length ? "all" : plan.only.join("-"));
   for (let round = 1; round <= plan.rounds; round++) {
     for (const kind of plan.only) {
       process.stderr.write(`round ${round} of ${plan.rounds}, ${kind} `);

@@ -6,11 +6,11 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { isDeepStrictEqual, parseArgs } from "node:util";
+import { bestSide, groupBy, ratioOf, type Side } from "#lib/bench/pairing.js";
+import { isTimed, machineOf, type Row, readRows, type TimedRow } from "#lib/bench/row.js";
 import { VideomaeError } from "#lib/errors.js";
 import { checkout, resultsFolder } from "./checkout.js";
 import { runCommand } from "./command.js";
-import { bestSide, groupBy, ratioOf, type Side } from "./pairing.js";
-import { isTimed, machineOf, type Row, readRows, type TimedRow } from "./row.js";
 import { type Wanted, type WantedTable, wantedTables } from "./wanted.js";
 
 /** Rows of one file; the name is relative to the folder of results. */
@@ -104,7 +104,8 @@ function cell(side: Side | undefined): string {
 function rate({ rows: [row], medianMs }: Side): string {
   const scaled = (perSecond: number) => (perSecond * row.medianMs) / medianMs;
   if (row.bench === "bandwidth") return `${significant(scaled(row.gbPerSecond))} GB/s`;
-  if (row.bench === "step" || row.bench === "classifier") return `${significant(scaled(row.clipsPerSecond))} clips/s`;
+  if (row.bench === "step" || row.bench === "classifier" || row.bench === "loader")
+    return `${significant(scaled(row.clipsPerSecond))} clips/s`;
   const gflop = scaled(row.gflopPerSecond);
   return row.device === "cuda" ? `${significant(gflop / 1000)} TFLOP/s` : `${significant(gflop)} GFLOP/s`;
 }

@@ -1,5 +1,5 @@
 // The rows that docs/performance.md shows, whether or not anybody has measured them yet.
-import { attentionShapes, ceilingProduct, gemmShapes, layerProducts, layerShapes } from "./shapes.js";
+import { attentionShapes, ceilingProduct, gemmShapes, layerProducts, layerShapes } from "#lib/bench/shapes.js";
 
 /** The work of a wanted row: the fields a measured row must have. Rows of a CPU are shown for every number of threads. */
 export type Wanted = { readonly label: string; readonly fields: Readonly<Record<string, unknown>> };

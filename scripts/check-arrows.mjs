@@ -3,7 +3,7 @@
 // files that have outgrown one idea. Prints each offence as `path:line reason` and fails when there is one.
 //
 // TypeScript, each room importing only from the levels below its own:
-//   cli -> watch -> progressive -> report -> train -> eval, export, doctor, survey -> weights -> models, data, optim, io, dist, log -> nn, masking -> ops -> autograd -> tensor -> addon
+//   cli -> watch -> progressive -> report -> train -> eval, export, doctor, survey, bench -> weights -> models, data, optim, io, dist, log -> nn, masking -> ops -> autograd -> tensor -> addon
 // Native: addon -> core, ops; cpu, cuda -> ops -> core; napi.h only in addon/, CUDA headers only in cuda/, and there
 // only in .cu and .cuh: a .h of cuda/ is plain C++, which tests (and an emulator) may include.
 import { readdirSync, readFileSync } from "node:fs";
@@ -17,7 +17,7 @@ const LEVELS = [
   ["progressive"],
   ["report"],
   ["train"],
-  ["eval", "export", "doctor", "survey"],
+  ["eval", "export", "doctor", "survey", "bench"],
   ["weights"],
   ["models", "data", "optim", "io", "dist", "log"],
   ["nn", "masking"],

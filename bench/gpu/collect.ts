@@ -5,10 +5,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseRow, type Row } from "#lib/bench/row.js";
 import { VideomaeError } from "#lib/errors.js";
 import { checkout } from "../checkout.js";
 import { runCommand } from "../command.js";
-import { parseRow, type Row } from "../row.js";
 
 /** Rows that tell how a run went, not what was measured; log.txt beside them has the rest of the story. */
 const ACCOUNT = ["run", "stage", "command", "tool", "unavailable", "machine"];

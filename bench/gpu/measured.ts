@@ -1,6 +1,6 @@
 // Rows of the native GPU programs say what they measured; here they are given who, where, with what and when, as
-// bench/row.ts asks of every row. Rows that are complete stay as they are.
-import { origin } from "../machine.js";
+// lib/bench/row.ts asks of every row. Rows that are complete stay as they are.
+import { origin } from "#lib/bench/machine.js";
 import type { GpuReading } from "./gpu-readings.js";
 import type { ResultRow } from "./recorder.js";
 

@@ -1,5 +1,5 @@
 // The package in the bundle: how its commands are called, and what rows about the whole of it say.
-import { origin } from "../machine.js";
+import { origin } from "#lib/bench/machine.js";
 
 export const videomae = [process.execPath, "dist/cli/main.js"];
 

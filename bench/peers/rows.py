@@ -1,4 +1,4 @@
-"""Rows of measurements: one JSON object a line, in the format of ../row.ts (described in ../results/README.md).
+"""Rows of measurements: one JSON object a line, in the format of ../../lib/bench/row.ts (described in ../results/README.md).
 
 A row is flushed at once, so that a run which is cut off keeps what it had. Everything that identifies the machine is
 gathered here too. Call `require_torch()` before `import torch`: it sets what PyTorch reads at its start, and where

@@ -18,11 +18,12 @@ class Times:
     min_ms: float
     max_ms: float
     repeats: int
+    noise: float  # the middle half of all times, from end to end, as a part of the median
     other_cores: float | None  # cores that other processes kept busy meanwhile; None for too short a time to tell
 
     def fields(self):
         return dict(medianMs=_digits(self.median_ms), minMs=_digits(self.min_ms), maxMs=_digits(self.max_ms),
-                    repeats=self.repeats)
+                    repeats=self.repeats, noise=round(self.noise, 4))
 
     def per_second(self, work, unit):
         """`work` units of one call, as a rate in multiples of `unit` a second."""
@@ -47,7 +48,8 @@ def time_calls(call, cuda, seconds=1.0, least=5, most=200, warmup=2, calls_each=
     wall = time.perf_counter() - begun
     other = _busy_seconds() - busy - (_own_seconds() - own)
     each = [t / calls_each for t in milliseconds]
-    return Times(statistics.median(each), min(each), max(each), len(each),
+    low, median, high = statistics.quantiles(each, n=4, method="inclusive") if len(each) > 1 else each * 3
+    return Times(median, min(each), max(each), len(each), (high - low) / median,
                  round(max(0.0, other / wall), 2) if wall > 0.2 else None)
 
 

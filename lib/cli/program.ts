@@ -93,6 +93,11 @@ const commands: readonly (readonly [name: string, description: string, load: () 
     async () => (await import("./recipes.js")).recipesCommand(),
   ],
   [
+    "bench",
+    "how fast this machine is at what runs do, against an earlier time and against PyTorch",
+    async () => (await import("./bench.js")).benchCommand(),
+  ],
+  [
     "doctor",
     "what this machine has, and what is in the way of a run",
     async () => (await import("./doctor.js")).doctorCommand(),

@@ -62,18 +62,30 @@ export function augmentedClip(
   const steps = randAugment === undefined ? [] : drawSteps(randAugment, stream);
   const box = randomResizedCrop(width, height, stream, crop);
   const flipped = stream.uniform() < flip;
-  const pixels = scope(() => {
+  const once = places.every((place, t) => place === t);
+  scope(() => {
     const augmented = augmentFrames(frames, steps);
-    return interpolate(augmented, box, size, { flip: flipped, normalize: true }).readSync() as Float32Array;
+    const pixels = interpolate(augmented, box, size, { flip: flipped, normalize: true });
+    if (once) pixels.readInto(out);
+    else spread(pixels.readSync() as Float32Array, count, places, size * size, out);
   });
-  const picture = size * size;
+  if (erase !== undefined) eraseRandomly(out, { frames: places.length, size }, erase, stream);
+}
+
+/** Pictures of each frame once, (3, U, S, S), at the places of the clip, (3, T, S, S). */
+function spread(
+  pixels: Float32Array,
+  count: number,
+  places: readonly number[],
+  picture: number,
+  out: Float32Array,
+): void {
   for (let channel = 0; channel < 3; channel++) {
     for (const [t, place] of places.entries()) {
       const from = (channel * count + place) * picture;
       out.set(pixels.subarray(from, from + picture), (channel * places.length + t) * picture);
     }
   }
-  if (erase !== undefined) eraseRandomly(out, { frames: places.length, size }, erase, stream);
 }
 
 /** The middle of every frame, its shorter side resized first: u8 (U, S, S, 3) of frames u8 (U, H, W, 3). */

@@ -2,9 +2,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, it } from "vitest";
+import { readRows } from "#lib/bench/row.js";
 import { collect } from "../../bench/gpu/collect.js";
 import { completeRow } from "../../bench/gpu/measured.js";
-import { readRows } from "../../bench/row.js";
 
 import { temporaryFolder } from "../temporary-folder.js";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { bestSide, compareRows, workingBytes } from "#lib/bench/pairing.js";
 import { report } from "../../bench/compare.js";
-import { bestSide, compareRows, workingBytes } from "../../bench/pairing.js";
 import { stepRow } from "./rows.js";
 
 const ms = (medianMs: number, fields: Record<string, unknown> = {}) =>

@@ -5,8 +5,8 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { identity, isTimed, parseRow, type Row, readRows, type TimedRow } from "#lib/bench/row.js";
 import { checkout } from "../../bench/checkout.js";
-import { identity, isTimed, parseRow, type Row, readRows, type TimedRow } from "../../bench/row.js";
 import { haveShared, sharedFolder } from "../fixtures.js";
 import { temporaryFolder } from "../temporary-folder.js";
 

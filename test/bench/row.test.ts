@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { identity, machineOf, parseRow, readRows } from "../../bench/row.js";
+import { identity, machineOf, parseRow, readRows } from "#lib/bench/row.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import { stepRow } from "./rows.js";
 

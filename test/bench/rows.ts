@@ -1,5 +1,5 @@
 // Rows to test with.
-import type { TimedRow } from "../../bench/row.js";
+import type { TimedRow } from "#lib/bench/row.js";
 
 /** A valid row of a training step; fields replace its own. */
 export function stepRow(fields: Record<string, unknown> = {}): TimedRow {
@@ -22,4 +22,19 @@ export function stepRow(fields: Record<string, unknown> = {}): TimedRow {
     date: "2026-01-02T03:04:05Z",
     ...fields,
   } as TimedRow;
+}
+
+/** A valid row of a dense product. */
+export function gemmRow(fields: Record<string, unknown> = {}): TimedRow {
+  const {
+    model: _,
+    clips: __,
+    decoderMaskRatio: ___,
+    clipsPerSecond: ____,
+    ...shared
+  } = stepRow() as TimedRow & {
+    bench: "step";
+  };
+  const shape = { name: "square", m: 64, n: 48, k: 32, layout: "nt" };
+  return { ...shared, bench: "gemm", ...shape, minMs: 1, medianMs: 2, maxMs: 2, ...fields } as TimedRow;
 }

@@ -1,8 +1,8 @@
 // The list of shapes against the models it is taken from.
 import { describe, expect, it } from "vitest";
+import { attentionShapes, layerProducts, layerShapes } from "#lib/bench/shapes.js";
 import { dualMask } from "#lib/masking/dual-mask.js";
 import { decoderMlpHidden, mlpHidden, modelSize, patchValues, tokenGrid } from "#lib/models/sizes.js";
-import { attentionShapes, layerProducts, layerShapes } from "../../bench/shapes.js";
 
 const clips = 32;
 

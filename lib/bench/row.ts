@@ -1,12 +1,12 @@
-// A measured row, and which rows are about the same work. This file is the authority on the format; results/README.md
-// describes it in words, and peers/rows.py writes it too.
+// A measured row, and which rows are about the same work. This file is the authority on the format; bench/results/README.md
+// describes it in words, and bench/peers/rows.py writes it too.
 //
 // Two rows are about the same work when their identities are equal: the kind of benchmark, the device, the dtype, the
 // number of CPU threads, and what the kind adds (identityFields). System, variant and machine are not part of it: rows
 // of equal identity are what is compared.
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { nearest, VideomaeError } from "#lib/errors.js";
+import { nearest, VideomaeError } from "../errors.js";
 
 const positive = z.number().positive();
 const count = z.number().int().min(1);
@@ -38,11 +38,13 @@ const origin = {
 
 const timed = {
   ...origin,
-  dtype: z.enum(["f32", "tf32", "bf16", "f64"]),
+  dtype: z.enum(["f32", "tf32", "bf16", "f64", "u8"]),
   medianMs: positive,
   minMs: positive,
   maxMs: positive,
   repeats: count,
+  /** The middle half of all times, from end to end, as a part of the median. */
+  noise: z.number().min(0).optional(),
 };
 
 const step = z.strictObject({
@@ -107,6 +109,21 @@ const bandwidth = z.strictObject({
   gbPerSecond: positive,
 });
 
+/** A batch of clips made from files: decoded, cropped, and augmented where it is labelled. */
+const loader = z.strictObject({
+  bench: z.literal("loader"),
+  ...timed,
+  clipsOf: z.enum(["pretrain", "finetune"]),
+  /** What was read, e.g. "drawn, 8 x 340x256x96". */
+  source: z.string(),
+  clips: count,
+  frames: count,
+  size: count,
+  clipsPerSecond: positive,
+  /** Processor time of a batch in all threads: other programs disturb it less than the clock. */
+  processorMs: positive.optional(),
+});
+
 const ceiling = z.strictObject({
   bench: z.literal("ceiling"),
   ...origin,
@@ -131,7 +148,7 @@ const probe = z.strictObject({ bench: z.literal("probe"), ...verdict });
 const conformance = z.strictObject({ bench: z.literal("conformance"), ...verdict });
 const training = z.strictObject({ bench: z.literal("training"), ...verdict });
 
-const timedKinds = [step, classifier, attention, gemm, bandwidth] as const;
+const timedKinds = [step, classifier, attention, gemm, bandwidth, loader] as const;
 const measured = z.discriminatedUnion("bench", [...timedKinds, ceiling, probe, conformance, training]);
 const kinds = measured.options.map((option) => option.shape.bench.value);
 
@@ -156,6 +173,7 @@ export const identityFields: { [K in TimedRow["bench"]]: (keyof Extract<TimedRow
   attention: ["pass", "clips", "heads", "tokens", "headWidth"],
   gemm: ["m", "n", "k", "layout"],
   bandwidth: ["op", "pass", "shape"],
+  loader: ["clipsOf", "source", "clips", "frames", "size"],
 };
 
 /** The work a row is about, as text; equal exactly when two rows may be compared. */
@@ -219,7 +237,7 @@ function refused(where: string, value: unknown, issue: z.core.$ZodIssue): Videom
   if (issue.code === "unrecognized_keys") {
     const option = measured.options.find(({ shape }) => shape.bench.value === bench);
     const near = nearest(issue.keys[0], Object.keys(option?.shape ?? {}));
-    const hint = near ? `did you mean "${near}"?` : "bench/row.ts lists the fields";
+    const hint = near ? `did you mean "${near}"?` : "lib/bench/row.ts lists the fields";
     return new VideomaeError({ op: where, expected: `fields of a ${bench} row`, got: `"${issue.keys[0]}"`, hint });
   }
   const field = issue.path.join(".");

@@ -1,27 +1,34 @@
 // What our rows say of the machine, the versions and the moment, and how busy other programs kept the machine.
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { checkout } from "./checkout.js";
+import { describeDevice } from "../tensor/devices.js";
+import type { Device } from "../tensor/dtype.js";
+import { packageRoot } from "./package-root.js";
 
-/** The fields of a row that say where, with what and when it was measured. */
-export function origin() {
+/** The fields of a row that say where, with what and when it was measured. A GPU's rows bear its name. */
+export function origin(device: Device = "cpu") {
   const processor = os.cpus()[0].model.trim();
-  const { version } = JSON.parse(readFileSync(path.join(checkout, "package.json"), "utf8")) as { version: string };
+  const { version } = JSON.parse(readFileSync(path.join(packageRoot, "package.json"), "utf8")) as { version: string };
   const commit = process.env.VIDEOMAE_COMMIT ?? headCommit();
+  const gpu = device === "cpu" ? undefined : describeDevice(device);
   return {
-    machine: { name: processor, processor, cores: os.cpus().length },
+    machine: {
+      ...{ name: gpu?.name ?? processor, processor, cores: os.cpus().length },
+      ...(gpu?.memory !== undefined && { memoryBytes: gpu.memory }),
+    },
     versions: { videomae: version, node: process.versions.node },
     ...(commit && { commit }),
     date: `${new Date().toISOString().slice(0, 19)}Z`,
   };
 }
 
-/** Undefined outside a repository. */
+/** Undefined outside a checkout: where the package is installed, the repository around it is another's. */
 function headCommit(): string | undefined {
+  if (!existsSync(path.join(packageRoot, ".git"))) return undefined;
   try {
-    const argv = ["-C", checkout, "rev-parse", "--short=12", "HEAD"];
+    const argv = ["-C", packageRoot, "rev-parse", "--short=12", "HEAD"];
     return execFileSync("git", argv, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
   } catch {
     return undefined;

@@ -1,7 +1,8 @@
-// The shapes that both systems are measured at. shapes.json is the one list; peers/shapes.py reads it too.
+// The shapes that both systems are measured at. bench/shapes.json, which is part of the package, is the one list;
+// bench/peers/shapes.py reads it too.
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { checkout } from "./checkout.js";
+import { packageRoot } from "./package-root.js";
 
 /** Attention of so many clips and heads over N tokens. */
 export interface AttentionShape {
@@ -27,7 +28,7 @@ export interface LayerShape extends Omit<ProductShape, "layout"> {
   readonly inputGradient?: boolean;
 }
 
-const shapes = JSON.parse(readFileSync(path.join(checkout, "bench", "shapes.json"), "utf8")) as {
+const shapes = JSON.parse(readFileSync(path.join(packageRoot, "bench", "shapes.json"), "utf8")) as {
   attention: Record<"quick" | "cpu" | "cuda", AttentionShape[]>;
   gemm: Record<"quick" | "cpu" | "ceiling", ProductShape[]> & { layers: LayerShape[] };
 };
