@@ -1,4 +1,6 @@
-// Frames under an affine map on the CPU: rows are pieces.
+// Frames under an affine map on the CPU: rows are pieces. The three channels of a pixel go through the same numbers, so
+// they are one vector; taps are found once a pixel; and an axis along which nothing is moved, or by whole pixels, costs
+// nothing.
 #include <cmath>
 
 #include "core/thread_pool.h"
@@ -7,36 +9,46 @@
 namespace videomae::cpu {
 namespace {
 
-/// Between v1 and v2, at `at` in [0, 1): a cubic with the coefficient -1.
-double cubic(double v0, double v1, double v2, double v3, double at) {
-  const double p2 = -v0 + v2, p3 = 2 * (v0 - v1) + v2 - v3, p4 = -v0 + v1 - v2 + v3;
-  return v1 + at * (p2 + at * (p3 + at * p4));
+/// The three channels of a pixel; the fourth number is not used.
+typedef double Pixel __attribute__((vector_size(32)));
+
+inline __attribute__((always_inline)) Pixel load(const uint8_t* p) {
+  return Pixel{static_cast<double>(p[0]), static_cast<double>(p[1]), static_cast<double>(p[2]), 0};
 }
 
-double linear(double v0, double v1, double at) { return v0 + (v1 - v0) * at; }
+/// Between v[1] and v[2], at `at` in [0, 1): a cubic with the coefficient -1.
+inline __attribute__((always_inline)) Pixel between(const Pixel (&v)[4], double at) {
+  const Pixel p2 = -v[0] + v[2], p3 = 2 * (v[0] - v[1]) + v[2] - v[3], p4 = -v[0] + v[1] - v[2] + v[3];
+  return v[1] + at * (p2 + at * (p3 + at * p4));
+}
 
-/// The frame at (x, y), which is half a pixel less than where it is read.
+inline __attribute__((always_inline)) Pixel between(const Pixel (&v)[2], double at) {
+  return v[0] + (v[1] - v[0]) * at;
+}
+
+/// Places of the taps of one axis, as distances in bytes, and where between the middle two the result lies.
 template <int taps>
-double sample(const uint8_t* frame, int64_t width, int64_t height, int channel, double x, double y) {
-  constexpr int before = taps / 2 - 1;
-  const int64_t left = static_cast<int64_t>(std::floor(x)), top = static_cast<int64_t>(std::floor(y));
-  double rows[taps];
-  for (int r = 0; r < taps; ++r) {
-    const int64_t row = std::min(std::max<int64_t>(top - before + r, 0), height - 1);
-    double v[taps];
-    for (int k = 0; k < taps; ++k) {
-      const int64_t column = std::min(std::max<int64_t>(left - before + k, 0), width - 1);
-      v[k] = frame[(row * width + column) * 3 + channel];
-    }
-    if constexpr (taps == 4)
-      rows[r] = cubic(v[0], v[1], v[2], v[3], x - left);
-    else
-      rows[r] = linear(v[0], v[1], x - left);
+struct Taps {
+  int64_t place[taps];
+  double at;
+
+  /// @param x  half a pixel less than where the axis is read, at least -1/2
+  Taps(double x, int64_t size, int64_t stride) {
+    constexpr int before = taps / 2 - 1;
+    const int64_t cut = static_cast<int64_t>(x),
+                  low = cut - (x < cut);  // floor, which the baseline has no instruction for
+    at = x - low;
+    for (int k = 0; k < taps; ++k) place[k] = std::min(std::max<int64_t>(low - before + k, 0), size - 1) * stride;
   }
-  if constexpr (taps == 4)
-    return cubic(rows[0], rows[1], rows[2], rows[3], y - top);
-  else
-    return linear(rows[0], rows[1], y - top);
+};
+
+/// One row at the taps of the columns. At a whole pixel it is that pixel: the polynomial adds zeros to it.
+template <int taps>
+inline __attribute__((always_inline)) Pixel along(const uint8_t* row, const Taps<taps>& columns) {
+  if (columns.at == 0) return load(row + columns.place[taps / 2 - 1]);
+  Pixel v[taps];
+  for (int k = 0; k < taps; ++k) v[k] = load(row + columns.place[k]);
+  return between(v, columns.at);
 }
 
 template <int taps>
@@ -45,11 +57,20 @@ void map_row(const Affine& op, const uint8_t* frame, int64_t row, uint8_t* out) 
   for (int64_t column = 0; column < width; ++column, out += 3) {
     const double x = op.a * (column + 0.5) + op.b * (row + 0.5) + op.c;
     const double y = op.d * (column + 0.5) + op.e * (row + 0.5) + op.f;
-    const bool inside = x >= 0 && x < width && y >= 0 && y < height;
-    for (int c = 0; c < 3; ++c) {
-      const double value = inside ? sample<taps>(frame, width, height, c, x - 0.5, y - 0.5) : op.fill;
-      out[c] = value <= 0 ? 0 : value >= 255 ? 255 : static_cast<uint8_t>(value);
+    if (!(x >= 0 && x < width && y >= 0 && y < height)) {
+      out[0] = out[1] = out[2] = static_cast<uint8_t>(op.fill);
+      continue;
     }
+    const Taps<taps> columns(x - 0.5, width, 3), rows(y - 0.5, height, 3 * width);
+    Pixel value;
+    if (rows.at == 0) {  // shears and shifts along rows
+      value = along(frame + rows.place[taps / 2 - 1], columns);
+    } else {
+      Pixel v[taps];
+      for (int r = 0; r < taps; ++r) v[r] = along(frame + rows.place[r], columns);
+      value = between(v, rows.at);
+    }
+    for (int c = 0; c < 3; ++c) out[c] = value[c] <= 0 ? 0 : value[c] >= 255 ? 255 : static_cast<uint8_t>(value[c]);
   }
 }
 
