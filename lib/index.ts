@@ -19,10 +19,26 @@ export { gradEnabled, noGrad, withGrad } from "./autograd/grad-mode.js";
 export type { Into, Remake, VectorJacobianProduct } from "./autograd/node.js";
 export { type RandomKey, randomKey, withRandomKey } from "./autograd/random-key.js";
 export type { Step } from "./autograd/step-plan.js";
-export { type Row as BenchmarkRow, readRows as readBenchmarkRows } from "./bench/row.js";
-export { type BenchmarkOptions, planBenchmarks, runBenchmarks } from "./bench/suite.js";
+export type { Peers as BenchmarkPeers } from "./bench/peers.js";
+export {
+  type FailedRow as FailedBenchmarkRow,
+  type Row as BenchmarkRow,
+  readRows as readBenchmarkRows,
+} from "./bench/row.js";
+export {
+  type BenchmarkOptions,
+  type Clips as BenchmarkClips,
+  planBenchmarks,
+  runBenchmarks,
+  type Work as BenchmarkWork,
+} from "./bench/suite.js";
 export { benchmarkReport, verdictReport } from "./bench/suite-report.js";
-export { compareBenchmarks, type Verdicts } from "./bench/verdict.js";
+export {
+  type Compared as ComparedWork,
+  compareBenchmarks,
+  type Refused as RefusedWork,
+  type Verdicts,
+} from "./bench/verdict.js";
 export { type DistillRunConfig, type DistillRunOptions, parseDistillConfig } from "./config/distill-config.js";
 export { type DistillRecipeOptions, distillRecipes } from "./config/distill-recipes.js";
 export { type FinetuneRunConfig, type FinetuneRunOptions, parseFinetuneConfig } from "./config/finetune-config.js";

@@ -17,7 +17,7 @@ const TOPICS = {
     "config/distill-recipes",
     "config/probe-config",
   ],
-  "Runs, schedules and reports": ["train", "progressive", "report", "config"],
+  "Runs, schedules and reports": ["train", "progressive", "report", "watch", "config"],
   "Predictions and evaluation": ["eval"],
   Models: ["models"],
   "Weights and files": ["weights", "io", "export"],
@@ -28,6 +28,7 @@ const TOPICS = {
   Ops: ["ops"],
   "Tensors and gradients": ["tensor", "autograd", "addon"],
   Logs: ["log"],
+  Benchmarks: ["bench"],
   "Machine and errors": ["doctor", "machine", "errors"],
 };
 

@@ -163,7 +163,9 @@ const failure = z.looseObject({
 /** A row with times. */
 export type TimedRow = z.infer<z.ZodDiscriminatedUnion<typeof timedKinds>>;
 /** A row that says what failed instead. */
+/** What could not be measured, and why. */
 export type FailedRow = z.infer<typeof failure>;
+/** One measurement: what, on which machine, how long. Its fields are those of bench/results/README.md. */
 export type Row = z.infer<typeof measured> | FailedRow;
 
 /** What besides bench, device, dtype and threads decides which work a row is about. */

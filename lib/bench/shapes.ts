@@ -28,21 +28,29 @@ export interface LayerShape extends Omit<ProductShape, "layout"> {
   readonly inputGradient?: boolean;
 }
 
-const shapes = JSON.parse(readFileSync(path.join(packageRoot, "bench", "shapes.json"), "utf8")) as {
-  attention: Record<"quick" | "cpu" | "cuda", AttentionShape[]>;
-  gemm: Record<"quick" | "cpu" | "ceiling", ProductShape[]> & { layers: LayerShape[] };
-};
+interface Shapes {
+  readonly attention: Record<"quick" | "cpu" | "cuda", AttentionShape[]>;
+  readonly gemm: Record<"quick" | "cpu" | "ceiling", ProductShape[]> & { readonly layers: LayerShape[] };
+}
+
+let read: Shapes | undefined;
+
+/** Read when it is first asked for: whoever imports the package mostly measures nothing. */
+function shapes(): Shapes {
+  read ??= JSON.parse(readFileSync(path.join(packageRoot, "bench", "shapes.json"), "utf8")) as Shapes;
+  return read;
+}
 
 export const attentionShapes = (quick: boolean, device: "cpu" | "cuda" = "cpu"): AttentionShape[] =>
-  shapes.attention[quick ? "quick" : device];
+  shapes().attention[quick ? "quick" : device];
 
-export const gemmShapes = (quick: boolean): ProductShape[] => shapes.gemm[quick ? "quick" : "cpu"];
+export const gemmShapes = (quick: boolean): ProductShape[] => shapes().gemm[quick ? "quick" : "cpu"];
 
 /** What the matrix units of a GPU reach. */
-export const ceilingProduct = (): ProductShape => shapes.gemm.ceiling[0];
+export const ceilingProduct = (): ProductShape => shapes().gemm.ceiling[0];
 
 /** The layers of the models at 32 clips, for GPUs. */
-export const layerShapes = (): LayerShape[] => shapes.gemm.layers;
+export const layerShapes = (): LayerShape[] => shapes().gemm.layers;
 
 /** The products of a layer: forward, gradient of the input, gradient of the weight. */
 export function layerProducts({ name, m, n, k, inputGradient = true }: LayerShape): ProductShape[] {

@@ -34,6 +34,7 @@ export interface Clips {
   readonly source: string;
 }
 
+/** What is measured, and for how long. */
 export interface BenchmarkOptions {
   readonly only: readonly Section[];
   readonly device: Device;
@@ -56,6 +57,7 @@ export interface Work {
   readonly label: string;
   /** About how long it takes, beside the others. */
   readonly weight: number;
+  /** Measures; hands on each row. */
   readonly run: (onRow: (row: Row) => void, signal: AbortSignal) => void | Promise<void>;
 }
 

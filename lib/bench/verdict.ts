@@ -5,6 +5,7 @@ import { isDisturbed, noiseOf } from "./noise-of.js";
 import { bestSide, groupBy } from "./pairing.js";
 import { identityFields, isTimed, type Row, type TimedRow } from "./row.js";
 
+/** One piece of work in two runs. */
 export interface Compared {
   readonly system: TimedRow["system"];
   readonly bench: TimedRow["bench"];
@@ -19,6 +20,7 @@ export interface Compared {
   readonly verdict: "faster" | "slower" | "within noise" | "disturbed";
 }
 
+/** Work that cannot be compared, and why. */
 export interface Refused {
   readonly system: TimedRow["system"];
   readonly bench: TimedRow["bench"];
@@ -27,6 +29,7 @@ export interface Refused {
   readonly reasons: readonly string[];
 }
 
+/** Rows of two runs beside each other, and those that must not be compared. */
 export interface Verdicts {
   readonly compared: readonly Compared[];
   readonly refused: readonly Refused[];

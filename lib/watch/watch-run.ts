@@ -13,6 +13,7 @@ import { Subscriber } from "./subscriber.js";
 import { POLICY } from "./watch-page.js";
 import { WatchedFolder } from "./watched-folder.js";
 
+/** Where the page of a run is served. */
 export interface WatchOptions {
   /** Address to listen on; default 127.0.0.1. */
   readonly host?: string;
@@ -22,6 +23,7 @@ export interface WatchOptions {
   readonly pollMs?: number;
 }
 
+/** A page that is being served. */
 export interface RunWatch {
   /** Where the page is. */
   readonly url: string;

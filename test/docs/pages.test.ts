@@ -54,8 +54,8 @@ async function knownFlags(): Promise<Set<string>> {
 it("every option that a page names is one of a command", async () => {
   const known = await knownFlags();
   expect(known.size).toBeGreaterThan(50);
-  // Commander's own, TensorBoard's, and the published code's; docs/kernels.md is about the tests of kernels.
-  const others = ["--help", "--logdir", "--normlize"];
+  // Commander's own, npm's, TensorBoard's, and the published code's; docs/kernels.md is about the tests of kernels.
+  const others = ["--help", "--ignore-scripts", "--offline", "--logdir", "--normlize"];
   const named = pages
     .filter((page) => page !== "kernels.md")
     .flatMap((page) =>
