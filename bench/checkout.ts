@@ -1,6 +1,6 @@
 // Where things lie in the checkout.
 import path from "node:path";
-import { packageRoot } from "#lib/bench/package-root.js";
+import { packageRoot } from "#lib/manifest.js";
 
 export const checkout = packageRoot;
 

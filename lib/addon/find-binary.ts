@@ -4,12 +4,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { VideomaeError } from "../errors.js";
+import { packageRoot } from "../manifest.js";
 import { BUILD_HERE, explainLoadError, type LoadFailure } from "./load-failure.js";
-
-/** The package's own folder. */
-export const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
 
 /** A place where no binary was found that loads: a folder, or a file. */
 export interface FailedPlace extends LoadFailure {

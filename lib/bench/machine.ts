@@ -1,16 +1,15 @@
 // What our rows say of the machine, the versions and the moment, and how busy other programs kept the machine.
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { manifest, packageRoot } from "../manifest.js";
 import { describeDevice } from "../tensor/devices.js";
 import type { Device } from "../tensor/dtype.js";
-import { packageRoot } from "./package-root.js";
 
 /** The fields of a row that say where, with what and when it was measured. A GPU's rows bear its name. */
 export function origin(device: Device = "cpu") {
   const processor = os.cpus()[0].model.trim();
-  const { version } = JSON.parse(readFileSync(path.join(packageRoot, "package.json"), "utf8")) as { version: string };
   const commit = process.env.VIDEOMAE_COMMIT ?? headCommit();
   const gpu = device === "cpu" ? undefined : describeDevice(device);
   return {
@@ -18,7 +17,7 @@ export function origin(device: Device = "cpu") {
       ...{ name: gpu?.name ?? processor, processor, cores: os.cpus().length },
       ...(gpu?.memory !== undefined && { memoryBytes: gpu.memory }),
     },
-    versions: { videomae: version, node: process.versions.node },
+    versions: { videomae: manifest().version, node: process.versions.node },
     ...(commit && { commit }),
     date: `${new Date().toISOString().slice(0, 19)}Z`,
   };

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { VideomaeError } from "../errors.js";
-import { packageRoot } from "./package-root.js";
+import { packageRoot } from "../manifest.js";
 import { parseRow, type Row } from "./row.js";
 
 /** By which a peer says, in a row, that PyTorch or the device is missing. */

@@ -2,7 +2,7 @@
 // bench/peers/shapes.py reads it too.
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { packageRoot } from "./package-root.js";
+import { packageRoot } from "../manifest.js";
 
 /** Attention of so many clips and heads over N tokens. */
 export interface AttentionShape {

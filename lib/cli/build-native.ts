@@ -3,8 +3,9 @@
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { Command } from "commander";
-import { findBinary, packageRoot } from "../addon/find-binary.js";
+import { findBinary } from "../addon/find-binary.js";
 import { VideomaeError } from "../errors.js";
+import { packageRoot } from "../manifest.js";
 
 export function buildNativeCommand(): Command {
   return new Command("build-native")

@@ -1,8 +1,9 @@
 // `videomae doctor`: what this machine has, and one cause and one fix for each thing that is in the way of a run.
-import { readFileSync } from "node:fs";
+
 import { Command } from "commander";
 import { examineMachine } from "../doctor/examine.js";
 import type { Finding } from "../doctor/finding.js";
+import { manifest } from "../manifest.js";
 
 export function doctorCommand(): Command {
   return new Command("doctor")
@@ -16,7 +17,7 @@ async function doctor({ data, json }: { data?: string; json?: boolean }): Promis
   const findings = await examineMachine({ data });
   const ok = findings.every(({ status }) => status !== "problem");
   if (json) {
-    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+    const { version } = manifest();
     console.log(JSON.stringify({ schema: "videomae.doctor/1", version, ok, findings }, undefined, 2));
   } else console.log(findings.flatMap(linesOf).join("\n"));
   if (!ok) process.exitCode = 1;

@@ -1,7 +1,7 @@
 // All commands of the command line: one file a command, loaded only when it is asked for, so that help and mistakes answer
 // at once.
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { manifest } from "../manifest.js";
 
 /** Every command: what help says of it, and its file. */
 const commands: readonly (readonly [name: string, description: string, load: () => Promise<Command>])[] = [
@@ -114,12 +114,11 @@ const commands: readonly (readonly [name: string, description: string, load: () 
  * thrown as `CommanderError`.
  */
 export async function program(args: readonly string[]): Promise<Command> {
-  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   const words = args.filter((arg) => !arg.startsWith("-"));
   const asked = words[0] === "help" ? words[1] : words[0];
   const root = new Command("videomae")
     .description("VideoMAE V2: masked video pre-training")
-    .version(manifest.version)
+    .version(manifest().version)
     .addHelpText("after", "\nvideomae <command> --help says more of each.");
   for (const [name, description, load] of commands) {
     root.addCommand((name === asked ? await load() : new Command(name)).description(description));

@@ -1,7 +1,8 @@
 // The native binary: which file it is, and when none loads, every place that was tried, why it failed and what to do.
 
 import path from "node:path";
-import { findBinary, packageRoot } from "../addon/find-binary.js";
+import { findBinary } from "../addon/find-binary.js";
+import { packageRoot } from "../manifest.js";
 import { type Finding, fine } from "./finding.js";
 
 /**

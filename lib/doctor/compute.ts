@@ -1,11 +1,11 @@
 // What computes: the processor and the kernels chosen for it, threads and memory against what the machine and its
 // control groups allow, and the program's own floor.
 
-import { readFileSync } from "node:fs";
 import { findBinary } from "../addon/find-binary.js";
 import { GLIBC_FLOOR, glibcVersion } from "../machine/libc.js";
 import { type MachineLimits, memoryLimit, processorLimit } from "../machine/limits.js";
 import { type Processor, widestSet } from "../machine/processor.js";
+import { manifest } from "../manifest.js";
 import { type Finding, fine, reasonOf } from "./finding.js";
 
 /** What the native binary says of itself. */
@@ -119,8 +119,7 @@ export function examineMemory(limits: MachineLimits): Finding {
 
 /** Node, against the floor of package.json. */
 export function examineNode(version = process.versions.node): Finding {
-  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  const floor = String(manifest.engines.node).replace(/^>=/, "");
+  const floor = manifest().engines.node.replace(/^>=/, "");
   const details = { version, floor };
   if (isAtLeast(version, floor)) return fine("node", version, details);
   const cause = `it is older than ${floor}`;

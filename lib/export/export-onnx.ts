@@ -1,7 +1,7 @@
 // A classifier or an encoder as an ONNX file, for programs that run such graphs.
 
-import { readFileSync } from "node:fs";
 import { rejectUnknownOptions, VideomaeError } from "../errors.js";
+import { manifest } from "../manifest.js";
 import { imageNetMean, imageNetStd } from "../models/pixel-statistics.js";
 import { withLabels } from "../weights/convert-weights.js";
 import { type OpenStoredOptions, openStoredClassifier, type StoredClassifier } from "../weights/stored-model.js";
@@ -62,7 +62,7 @@ export async function exportOnnx(input: string, output: string, options: ExportO
   const files = writeOnnx(output, classifierGraph(model, { input: pixels, output: result }), {
     externalData,
     metadata: metadataOf(model),
-    version: packageVersion(),
+    version: manifest().version,
   });
   return { files, input: pixels, output: result, warnings: model.warnings };
 }
@@ -80,8 +80,4 @@ function metadataOf({ config, labels, preprocessing }: StoredClassifier): Record
 function checkChoice(option: string, value: string, choices: readonly string[]): void {
   if (choices.includes(value)) return;
   throw new VideomaeError({ op: `export ${option}`, expected: choices.join(" or "), got: `"${value}"` });
-}
-
-function packageVersion(): string {
-  return JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
 }

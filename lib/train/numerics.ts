@@ -1,8 +1,8 @@
 // What the last bits of results depend on besides the options and the data: kept in checkpoints, so that a run that goes
 // on elsewhere can say what is different. The number of threads is not among it: results do not depend on it.
-import { readFileSync } from "node:fs";
 import type { RunConfig } from "../config/run-options.js";
 import { findDecoder } from "../data/find-decoder.js";
+import { manifest } from "../manifest.js";
 import { matrixLibrary } from "../tensor/devices.js";
 import { instructionSet } from "../tensor/memory.js";
 import { computeOf } from "./compute.js";
@@ -29,8 +29,13 @@ export async function numericsOf(config: Pick<RunConfig, "decoder" | "device" | 
     ({ name, version }) => `${name} (${version})`,
     () => "none",
   );
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   const compute = computeOf(config);
   const { name } = matrixLibrary(compute.device);
-  return { package: version, instructionSet: instructionSet(), decoder: found, ...compute, matrixLibrary: name };
+  return {
+    package: manifest().version,
+    instructionSet: instructionSet(),
+    decoder: found,
+    ...compute,
+    matrixLibrary: name,
+  };
 }
