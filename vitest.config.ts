@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     pool: "forks",
-    maxWorkers: 2,
+    maxWorkers: 3, // many tests wait for other processes
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },
