@@ -197,14 +197,16 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
       control.onBadFile?.(file);
     },
   });
-  // As of the last update: a checkpoint has no part of an update that was begun.
-  let known = batches.quarantine();
+  // As of the last update: a checkpoint counts no video of an update that was begun. Files found bad since then, while
+  // batches were read ahead, are in the log that goes with it, so they are in the checkpoint too.
+  let counted = batches.quarantine();
   const guards = new Guards({ maxSkips: config.maxSkips, spikeRatio: config.spikeRatio }, before?.guards);
   const saver = new CheckpointSaver({
     ...{ folder, keep: config.keep, log, resumed: before, best, onSaved: control.onCheckpoint },
     write: (path, record) => {
       const nextBatch = firstBatch + (record.step - start) * accumulate;
-      const data = { nextBatch, ...list, quarantine: known };
+      const quarantine = { ...counted, files: batches.quarantine().files };
+      const data = { nextBatch, ...list, quarantine };
       const run = { stage: stage.name, config, schedules, data, guards: guards.state, numerics };
       const { classes } = recipe;
       saveRun(path, record, { ...run, classes, validated }, model, optimizer, average?.ema);
@@ -233,7 +235,7 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
     late: device !== "cpu",
     schedule: (update) => ({ learningRate: rate.at(update), weightDecay: decay.at(update) }),
     onUpdate: () => {
-      known = batches.quarantine();
+      counted = batches.quarantine();
       return countsOf(batches.report());
     },
     beforeSave: async (step) => {
