@@ -1,5 +1,5 @@
 // `videomae accuracy <data>`: a classifier on a labelled test set.
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { readClassNames } from "../data/class-names.js";
 import { isNumbered } from "../data/labelled-mixture.js";
 import { readLabelledSources } from "../data/labelled-sources.js";
@@ -21,10 +21,11 @@ export function accuracyCommand(): Command {
   const data = "a labelled list, or a folder with one sub-folder a class";
   return addPredictorOptions(new Command("accuracy"), "<data>", data)
     .option("--classes <file>", "names of the data's classes, one a line; matched with the model's by name")
-    .option("--views <segments>x<crops>", "clips over the video and squares over the frame, averaged", parseViews, {
-      segments: 1,
-      crops: 1,
-    })
+    .addOption(
+      new Option("--views <segments>x<crops>", "clips over the video and squares over the frame, averaged")
+        .argParser(parseViews)
+        .default({ segments: 1, crops: 1 }, "1x1"),
+    )
     .option("--per-class", "print the accuracy of every class")
     .option("--predictions <file>", "write what each clip was taken for, a JSON line each")
     .option("--json", "print JSON (schema videomae.accuracy/1)")
