@@ -164,14 +164,12 @@ const schemas = lazy(() => {
   });
   return { timed: z.discriminatedUnion("bench", timedKinds), measured, failure, kinds };
 });
-type Schemas = ReturnType<typeof schemas>;
-
 /** A row with times. */
-export type TimedRow = z.infer<Schemas["timed"]>;
+export type TimedRow = z.infer<ReturnType<typeof schemas>["timed"]>;
 /** What could not be measured, and why. */
-export type FailedRow = z.infer<Schemas["failure"]>;
+export type FailedRow = z.infer<ReturnType<typeof schemas>["failure"]>;
 /** One measurement: what, on which machine, how long. Its fields are those of bench/results/README.md. */
-export type Row = z.infer<Schemas["measured"]> | FailedRow;
+export type Row = z.infer<ReturnType<typeof schemas>["measured"]> | FailedRow;
 
 /** What besides bench, device, dtype and threads decides which work a row is about. */
 export const identityFields: { [K in TimedRow["bench"]]: (keyof Extract<TimedRow, { bench: K }>)[] } = {
