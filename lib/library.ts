@@ -2,6 +2,7 @@
 // and most programs use few of them. Where a function is asynchronous, `await import(...)` does the same.
 
 import { createRequire } from "node:module";
+import { lazy } from "./lazy.js";
 
 const require = createRequire(import.meta.url);
 
@@ -10,9 +11,5 @@ const require = createRequire(import.meta.url);
  * @param name  one that `require` finds, too
  */
 export function library<L extends object>(name: string): () => L {
-  let loaded: L | undefined;
-  return () => {
-    loaded ??= require(name) as L;
-    return loaded;
-  };
+  return lazy(() => require(name) as L);
 }

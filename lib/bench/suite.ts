@@ -6,9 +6,6 @@ import { setImmediate as turn } from "node:timers/promises";
 import { modelName, modelSize } from "../models/sizes.js";
 import type { Device } from "../tensor/dtype.js";
 import { emptyCache, threads } from "../tensor/memory.js";
-import { measureClassifier } from "./classifier.js";
-import { measureAttention, measureProduct } from "./kernels.js";
-import { measureLoader } from "./loader.js";
 import type { MeasuredOn } from "./measured-on.js";
 import { type Peers, runForRows } from "./peers.js";
 import type { Row } from "./row.js";
@@ -20,7 +17,6 @@ import {
   layerShapes,
   type ProductShape,
 } from "./shapes.js";
-import { measureStep } from "./step.js";
 import type { Repeats } from "./time-calls.js";
 
 export const sections = ["kernels", "step", "classifier", "loader"] as const;
@@ -58,7 +54,7 @@ export interface Work {
   /** About how long it takes, beside the others. */
   readonly weight: number;
   /** Measures; hands on each row. */
-  readonly run: (onRow: (row: Row) => void, signal: AbortSignal) => void | Promise<void>;
+  readonly run: (onRow: (row: Row) => void, signal: AbortSignal) => Promise<void>;
 }
 
 /** What the length of a run means for each kind of work. */
@@ -134,7 +130,10 @@ function product(options: BenchmarkOptions, shape: ProductShape, round: number |
   return {
     label: label ?? `product ${name}, ${m} x ${n} x ${k} ${layout}`,
     weight: repeats.seconds + 0.2,
-    run: (onRow) => onRow(measureProduct(on(options, round), shape, repeats)),
+    run: async (onRow) => {
+      const { measureProduct } = await import("./kernels.js");
+      onRow(measureProduct(on(options, round), shape, repeats));
+    },
   };
 }
 
@@ -159,7 +158,10 @@ const ours: Record<Section, (options: BenchmarkOptions, round: number | undefine
         passes.map((pass) => ({
           label: `attention ${shape.name}, ${pass}`,
           weight: kernel.seconds + 0.2,
-          run: (onRow: (row: Row) => void) => onRow(measureAttention(on(options, round), shape, pass, kernel)),
+          run: async (onRow: (row: Row) => void) => {
+            const { measureAttention } = await import("./kernels.js");
+            onRow(measureAttention(on(options, round), shape, pass, kernel));
+          },
         })),
       ),
     ];
@@ -168,7 +170,8 @@ const ours: Record<Section, (options: BenchmarkOptions, round: number | undefine
     stepModels(options).map((model) => ({
       label: `training step of ${model}`,
       weight: 1.5 * lengths[options.length].model.seconds + 4,
-      run: (onRow) => {
+      run: async (onRow) => {
+        const { measureStep } = await import("./step.js");
         const work = { ...on(options, round), model, clips: stepClips(options) };
         onRow(measureStep(work, lengths[options.length].model));
       },
@@ -177,7 +180,8 @@ const ours: Record<Section, (options: BenchmarkOptions, round: number | undefine
     classifierModels(options).map((model) => ({
       label: `classifier of ${model}`,
       weight: 1.5 * lengths[options.length].model.seconds + 2,
-      run: (onRow) => {
+      run: async (onRow) => {
+        const { measureClassifier } = await import("./classifier.js");
         const work = { ...on(options, round), model, clips: classifierClips(options) };
         onRow(measureClassifier(work, lengths[options.length].model));
       },
@@ -187,6 +191,7 @@ const ours: Record<Section, (options: BenchmarkOptions, round: number | undefine
       label: `loader, clips to ${clipsOf}`,
       weight: 1.5 * lengths[options.length].loader.seconds + (clipsOf === "pretrain" ? 6 : 2),
       run: async (onRow) => {
+        const { measureLoader } = await import("./loader.js");
         const { workers, length } = options;
         const files = await options.loaderClips!();
         const work = {

@@ -1,14 +1,14 @@
 // The options of distillation: those of fine-tuning, a teacher, and how its opinion is taken. Defaults are those of the paper
 // where it has some (VideoMAE V2, section 4.3; spec 9.2).
 
-import { z } from "zod";
+import * as z from "zod";
 import { classifierAdvice, classifierShape } from "./finetune-config.js";
 import { lengthOptions, type Pace, path, rateOptions, type StepPlan, stepPlan } from "./run-options.js";
 import { StageOptions } from "./stage-options.js";
 
 const pace: Pace = { lr: 1e-3, minLr: 1e-6, epochs: 100, warmupEpochs: 5 };
 
-const shape = {
+const shape = () => ({
   ...classifierShape("runs/distill"),
   teacher: path().describe("the classifier to agree with: the folder of a run, or a file of weights"),
   teacherDtype: z
@@ -27,7 +27,7 @@ const shape = {
   clipNorm: z.number().positive().default(1).describe("greatest norm of the gradient"),
   ...lengthOptions(pace),
   ...rateOptions(pace),
-};
+});
 
 export const distillOptions = new StageOptions("distill", shape, classifierAdvice);
 
@@ -41,7 +41,7 @@ export type DistillRunConfig = ReturnType<typeof distillOptions.parse>;
  * The options as a user gives them: only `data` and `teacher` are required.
  * @interface
  */
-export type DistillRunOptions = z.input<z.ZodObject<typeof shape>>;
+export type DistillRunOptions = z.input<z.ZodObject<ReturnType<typeof shape>>>;
 
 /**
  * Checks options and fills in defaults.

@@ -1,7 +1,7 @@
 // What is wrong with a value that a zod schema refused, in the words of a VideomaeError: the path of the key, what was
 // expected, what came, and for a misspelt key or word the nearest real one. Of several mistakes the first is told.
 
-import type { z } from "zod";
+import type * as z from "zod";
 import { nearest } from "../errors.js";
 
 /** One mistake. */

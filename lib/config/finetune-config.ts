@@ -2,7 +2,7 @@
 // 4): used by the command line, by scripts and by the checkpoint. Defaults are those of the published script (spec 14.2)
 // where docs/numerics.md says nothing else.
 
-import { z } from "zod";
+import * as z from "zod";
 import { adviceOnClassifierKey } from "./official-finetune-options.js";
 import {
   adamOptions,
@@ -51,13 +51,13 @@ export const classifierShape = (out: string) => ({
     .string()
     .default("")
     .describe("JSON: for each class the row of the weights' head (default: rows are found by class name)"),
-  ...encoderOptions,
+  ...encoderOptions(),
   model: z
     .string()
     .min(1)
     .optional()
     .describe("vit-small, vit-base, vit-large, vit-huge or vit-giant (default: that of the weights, or vit-base)"),
-  position: positionOption,
+  position: positionOption(),
   pooling: z
     .enum(["mean", "first-token"])
     .default("mean")
@@ -66,8 +66,8 @@ export const classifierShape = (out: string) => ({
   headDropout: fraction().default(0).describe("dropout before the head"),
   headInitScale: atLeastZero().default(0.001).describe("what a new head's weights are multiplied by"),
 
-  ...readingOptions,
-  ...labelledReadingOptions,
+  ...readingOptions(),
+  ...labelledReadingOptions(),
   views: count().default(2).describe("clips taken from a video each time it is decoded"),
   shortSide: count().optional().describe("short side of a frame in validation, before the crop (default: the input's)"),
   randAugment: z.string().default("rand-m7-n4-mstd0.5-inc1").describe("RandAugment in the published form, or none"),
@@ -89,7 +89,7 @@ export const classifierShape = (out: string) => ({
   mixMode: z.enum(["batch", "pair", "element"]).default("batch").describe("what shares a draw of the mixing"),
   smoothing: fraction().default(0.1).describe("label smoothing"),
 
-  ...batchOptions,
+  ...batchOptions(),
   ...lengthOptions(pace),
   ...rateOptions(pace),
   layerDecay: z
@@ -98,22 +98,22 @@ export const classifierShape = (out: string) => ({
     .max(1)
     .default(0.75)
     .describe("what the learning rate is multiplied by from a block to the one before it"),
-  ...weightDecayOptions,
+  ...weightDecayOptions(),
   betas: betasOption([0.9, 0.999]),
-  ...adamOptions,
+  ...adamOptions(),
   emaDecay: fraction()
     .optional()
     .describe("decay of averaged weights, which are then measured and used (default: none)"),
-  ...computeOptions,
-  ...keepingOptions,
+  ...computeOptions(),
+  ...keepingOptions(),
 });
 
 export const classifierAdvice = { key: adviceOnClassifierKey };
 
 /** The options of each stage that trains a classifier. */
 export const classifierOptions = {
-  finetune: new StageOptions("finetune", classifierShape("runs/finetune"), classifierAdvice),
-  "post-pretrain": new StageOptions("post-pretrain", classifierShape("runs/post-pretrain"), classifierAdvice),
+  finetune: new StageOptions("finetune", () => classifierShape("runs/finetune"), classifierAdvice),
+  "post-pretrain": new StageOptions("post-pretrain", () => classifierShape("runs/post-pretrain"), classifierAdvice),
 } as const;
 
 /** The stages that train a classifier. */

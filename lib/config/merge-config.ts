@@ -7,31 +7,35 @@
 //     hugging: hugging (not baby)
 //   identity: [path, youtube]
 
-import { z } from "zod";
+import * as z from "zod";
+import { lazy } from "../lazy.js";
 import { firstMistake } from "./explain-issue.js";
 import { parseYaml, readYaml } from "./yaml-options.js";
 
-const set = z.strictObject({
-  classes: z.string().min(1).optional().describe("file with the name of a class a line; a folder names its own"),
-  train: z.string().min(1).describe("labelled list to learn from, or a folder with a sub-folder for each class"),
-  test: z.string().min(1).optional().describe("labelled list, or such a folder, to be tested on"),
-  root: z.string().min(1).optional().describe("folder that relative paths of the lists start from"),
-  framesTemplate: z.string().min(1).optional().describe("file names of raw frames"),
-  pictures: z.enum(["start-total", "total-label"]).optional().describe("what two numbers after a folder are"),
-  startIndex: z.int().min(0).optional().describe("number of the first picture where a line does not say it"),
-});
+const set = () =>
+  z.strictObject({
+    classes: z.string().min(1).optional().describe("file with the name of a class a line; a folder names its own"),
+    train: z.string().min(1).describe("labelled list to learn from, or a folder with a sub-folder for each class"),
+    test: z.string().min(1).optional().describe("labelled list, or such a folder, to be tested on"),
+    root: z.string().min(1).optional().describe("folder that relative paths of the lists start from"),
+    framesTemplate: z.string().min(1).optional().describe("file names of raw frames"),
+    pictures: z.enum(["start-total", "total-label"]).optional().describe("what two numbers after a folder are"),
+    startIndex: z.int().min(0).optional().describe("number of the first picture where a line does not say it"),
+  });
 
-const schema = z.strictObject({
-  sets: z.record(z.string().regex(/^[\w.-]+$/), set).describe("the data sets by name"),
-  same: z.record(z.string(), z.string()).optional().describe("class names that mean another: old name to new"),
-  identity: z
-    .array(z.enum(["path", "youtube", "name", "content"]))
-    .min(1)
-    .optional()
-    .describe("what makes two lines the same recording"),
-});
+const schema = lazy(() =>
+  z.strictObject({
+    sets: z.record(z.string().regex(/^[\w.-]+$/), set()).describe("the data sets by name"),
+    same: z.record(z.string(), z.string()).optional().describe("class names that mean another: old name to new"),
+    identity: z
+      .array(z.enum(["path", "youtube", "name", "content"]))
+      .min(1)
+      .optional()
+      .describe("what makes two lines the same recording"),
+  }),
+);
 
-export type MergeConfig = z.infer<typeof schema>;
+export type MergeConfig = z.infer<ReturnType<typeof schema>>;
 
 /**
  * Reads what to merge.
@@ -39,7 +43,7 @@ export type MergeConfig = z.infer<typeof schema>;
  */
 export function loadMergeConfig(file: string): MergeConfig {
   const { options, refuse } = parseYaml(readYaml(file, "data sets to merge, in YAML"), file);
-  const mistake = firstMistake(schema, options);
+  const mistake = firstMistake(schema(), options);
   if (mistake) refuse(mistake);
-  return schema.parse(options);
+  return schema().parse(options);
 }

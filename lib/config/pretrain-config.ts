@@ -1,7 +1,7 @@
 // The options of a pre-training run, used by the command line, by scripts and by the checkpoint. Sizes of the model and
 // kinds of masks are checked where they are used.
 
-import { z } from "zod";
+import * as z from "zod";
 import { adviceOnKey, adviceOnWord } from "./official-options.js";
 import {
   adamOptions,
@@ -27,22 +27,22 @@ import { StageOptions } from "./stage-options.js";
 
 const pace: Pace = { lr: 1.5e-4, minLr: 1e-5, epochs: 300, warmupEpochs: 40 };
 
-const shape = {
+const shape = () => ({
   data: dataSpec().describe(
     "folder of clips, list file with one clip a line, mixture file (.json), or several of these",
   ),
   root: z.string().default("").describe("folder that relative paths of a list file start from"),
   out: path().default("runs/pretrain").describe("folder for checkpoints, log and loss plot"),
 
-  ...encoderOptions,
+  ...encoderOptions(),
   decoderWidth: count().optional().describe("width of the decoder (default: the model's)"),
   decoderDepth: count().optional().describe("blocks of the decoder (default: the model's, 4)"),
   decoderHeads: count().optional().describe("attention heads of the decoder (default: the model's)"),
-  position: positionOption,
+  position: positionOption(),
   dropPath: fraction().default(0).describe("stochastic depth of the last block"),
   normalizeTarget: z.boolean().default(true).describe("normalise the target per token and channel"),
 
-  ...readingOptions,
+  ...readingOptions(),
   rate: z.number().positive().optional().describe("clip frames a second: taken by time, instead of by stride"),
   pixelAspect: z
     .enum(["stored", "display"])
@@ -58,15 +58,15 @@ const shape = {
     .describe("decoder mask; none reconstructs every hidden token"),
   decoderMaskRatio: fraction().default(0.5).describe("fraction of tokens not reconstructed"),
 
-  ...batchOptions,
+  ...batchOptions(),
   ...lengthOptions(pace),
   ...rateOptions(pace),
-  ...weightDecayOptions,
+  ...weightDecayOptions(),
   betas: betasOption([0.9, 0.95]),
-  ...adamOptions,
-  ...computeOptions,
-  ...keepingOptions,
-};
+  ...adamOptions(),
+  ...computeOptions(),
+  ...keepingOptions(),
+});
 
 export const pretrainOptions = new StageOptions("pretrain", shape, { key: adviceOnKey, word: adviceOnWord });
 
@@ -80,7 +80,7 @@ export type PretrainRunConfig = ReturnType<typeof pretrainOptions.parse>;
  * The options as a user gives them: only `data` is required.
  * @interface
  */
-export type PretrainRunOptions = z.input<z.ZodObject<typeof shape>>;
+export type PretrainRunOptions = z.input<z.ZodObject<ReturnType<typeof shape>>>;
 
 /**
  * Checks options and fills in defaults.

@@ -1,6 +1,6 @@
 // The options of a probe on the features of a frozen encoder.
 
-import { z } from "zod";
+import * as z from "zod";
 import { RecipeBook } from "./recipe-book.js";
 import {
   adamOptions,
@@ -23,7 +23,7 @@ import { StageOptions } from "./stage-options.js";
 
 const pace: Pace = { lr: 1e-3, minLr: 0, epochs: 100, warmupEpochs: 5 };
 
-const shape = {
+const shape = () => ({
   data: path().describe("labelled list, or folder with a sub-folder for each class"),
   root: z.string().default("").describe("folder that relative paths of a list file start from"),
   out: path().default("runs/probe").describe("folder for checkpoints, log, features and accuracy"),
@@ -39,20 +39,20 @@ const shape = {
   heads: count().optional().describe("attention heads of an attentive probe (default: the encoder's)"),
   smoothing: z.number().min(0).lt(1).default(0).describe("label smoothing"),
 
-  ...readingOptions,
-  ...labelledReadingOptions,
+  ...readingOptions(),
+  ...labelledReadingOptions(),
   shortSide: count().optional().describe("short side of a frame before the crop (default: the input's)"),
 
-  ...batchOptions,
+  ...batchOptions(),
   ...lengthOptions(pace),
   ...rateOptions(pace),
-  ...weightDecayOptions,
+  ...weightDecayOptions(),
   weightDecay: z.number().min(0).default(0).describe("decoupled weight decay"),
   betas: betasOption([0.9, 0.999]),
-  ...adamOptions,
-  ...computeOptions,
-  ...keepingOptions,
-};
+  ...adamOptions(),
+  ...computeOptions(),
+  ...keepingOptions(),
+});
 
 export const probeOptions = new StageOptions("probe", shape, {});
 
@@ -66,7 +66,7 @@ export type ProbeRunConfig = ReturnType<typeof probeOptions.parse>;
  * The options as a user gives them: only `data` and `weights` are required.
  * @interface
  */
-export type ProbeRunOptions = z.input<z.ZodObject<typeof shape>>;
+export type ProbeRunOptions = z.input<z.ZodObject<ReturnType<typeof shape>>>;
 
 /** Probes have no named recipes; a file may hold the options of one. */
 export const probeRecipes = new RecipeBook<Partial<ProbeRunOptions>>(probeOptions, {});

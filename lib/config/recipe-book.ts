@@ -8,11 +8,13 @@
 //
 // A mistake is told with line and column. What is written here reads back to the same options.
 
-import { Document, isScalar, visit } from "yaml";
 import { nearest, VideomaeError } from "../errors.js";
+import { library } from "../library.js";
 import { shortened } from "./explain-issue.js";
 import { overrideOptions, type StageOptions } from "./stage-options.js";
 import { parseYaml, readYaml } from "./yaml-options.js";
+
+const yaml = library<typeof import("yaml")>("yaml");
 
 /** A named set of options. */
 export interface NamedRecipe<O> {
@@ -107,10 +109,10 @@ export class RecipeBook<O extends object> {
 
 /** Lists of plain values in brackets on one line, other lists with an item a line. */
 function yamlOf(value: object): string {
-  const document = new Document(value, { schema: "core", version: "1.2" });
-  visit(document, {
+  const document = new (yaml().Document)(value, { schema: "core", version: "1.2" });
+  yaml().visit(document, {
     Seq: (_, list) => {
-      list.flow = list.items.every(isScalar);
+      list.flow = list.items.every(yaml().isScalar);
     },
   });
   return document.toString({ lineWidth: 0, flowCollectionPadding: false }).trimEnd();

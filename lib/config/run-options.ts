@@ -1,7 +1,7 @@
 // The options that every training has: one zod type with a description and a default for each, in groups that the schemas
 // of the stages (lib/config/pretrain-config.ts, ...) are put together from.
 
-import { z } from "zod";
+import * as z from "zod";
 
 export const count = () => z.number().int().min(1);
 export const fraction = () => z.number().min(0).lt(1);
@@ -9,22 +9,23 @@ export const atLeastZero = () => z.number().min(0);
 export const path = () => z.string().min(1);
 
 /** One source of a mixture; see lib/data/mixture.ts for what the fields mean. */
-const dataSource = z.strictObject({
-  path: path(),
-  weight: z.number().positive().optional(),
-  stride: count().optional(),
-  name: z.string().min(1).optional(),
-  root: z.string().optional(),
-  framesTemplate: z.string().min(1).optional(),
-  pictures: z.enum(["start-total", "total-label"]).optional(),
-  startIndex: z.number().int().min(0).optional(),
-});
+const dataSource = () =>
+  z.strictObject({
+    path: path(),
+    weight: z.number().positive().optional(),
+    stride: count().optional(),
+    name: z.string().min(1).optional(),
+    root: z.string().optional(),
+    framesTemplate: z.string().min(1).optional(),
+    pictures: z.enum(["start-total", "total-label"]).optional(),
+    startIndex: z.number().int().min(0).optional(),
+  });
 
 /** A path, or a mixture. */
-export const dataSpec = () => z.union([path(), z.array(z.union([path(), dataSource])).min(1)]);
+export const dataSpec = () => z.union([path(), z.array(z.union([path(), dataSource()])).min(1)]);
 
 /** The encoder: its size, and what of it is otherwise. */
-export const encoderOptions = {
+export const encoderOptions = () => ({
   model: z.string().min(1).default("vit-base").describe("vit-small, vit-base, vit-large, vit-huge or vit-giant"),
   image: count().optional().describe("side of the input in pixels (default: the model's, 224)"),
   patch: count().optional().describe("side of a patch in pixels (default: the model's, 16 or 14)"),
@@ -33,15 +34,16 @@ export const encoderOptions = {
   width: count().optional().describe("width of the encoder (default: the model's)"),
   depth: count().optional().describe("blocks of the encoder (default: the model's)"),
   heads: count().optional().describe("attention heads of the encoder (default: the model's)"),
-};
+});
 
-export const positionOption = z
-  .enum(["generate", "official", "interpolate"])
-  .default("generate")
-  .describe("positional table of a grid other than 8 x 14 x 14: made for it, or the published table resized");
+export const positionOption = () =>
+  z
+    .enum(["generate", "official", "interpolate"])
+    .default("generate")
+    .describe("positional table of a grid other than 8 x 14 x 14: made for it, or the published table resized");
 
 /** How videos are read, and which of them. */
-export const readingOptions = {
+export const readingOptions = () => ({
   decoder: z
     .enum(["auto", "node-av", "ffmpeg"])
     .default("auto")
@@ -57,10 +59,10 @@ export const readingOptions = {
   minFrames: count().default(1).describe("videos with fewer frames are unreadable"),
   framesTemplate: z.string().min(1).optional().describe("file names of raw frames (default: img_{:05}.jpg)"),
   stride: count().default(4).describe("video frames from one clip frame to the next"),
-};
+});
 
 /** The same of labelled lists, beside `readingOptions`. */
-export const labelledReadingOptions = {
+export const labelledReadingOptions = () => ({
   pictures: z
     .enum(["start-total", "total-label"])
     .default("total-label")
@@ -70,29 +72,29 @@ export const labelledReadingOptions = {
     .enum(["dense", "sparse"])
     .default("dense")
     .describe("neighbouring frames, or frames over the whole video"),
-};
+});
 
 /** What an update is made of. */
-export const batchOptions = {
+export const batchOptions = () => ({
   batchSize: count().default(64).describe("videos in a batch on one device"),
   accumulate: count().default(1).describe("batches added up before an update"),
-};
+});
 
-export const weightDecayOptions = {
+export const weightDecayOptions = () => ({
   weightDecay: atLeastZero().default(0.05).describe("decoupled weight decay"),
   weightDecayEnd: atLeastZero().optional().describe("weight decay at the end (default: the same)"),
-};
+});
 
 export const betasOption = (preset: [number, number]) =>
   z.tuple([fraction(), fraction()]).default(preset).describe("decay rates of AdamW's moments");
 
-export const adamOptions = {
+export const adamOptions = () => ({
   eps: z.number().positive().default(1e-8).describe("epsilon of AdamW"),
   clipNorm: z.number().positive().optional().describe("greatest norm of the gradient (default: not clipped)"),
-};
+});
 
 /** What computes, and how. */
-export const computeOptions = {
+export const computeOptions = () => ({
   seed: z.number().int().min(0).default(0).describe("seed of everything random"),
   device: z
     .union([z.enum(["auto", "cpu", "cuda", "emu"]), z.templateLiteral(["cuda:", z.number().int().min(0)])])
@@ -110,10 +112,10 @@ export const computeOptions = {
     .min(0)
     .default(0)
     .describe("threads of the CPU kernels; 0: one for each processor the process may use"),
-};
+});
 
 /** What a run watches, and what it keeps. */
-export const keepingOptions = {
+export const keepingOptions = () => ({
   maxSkips: count()
     .default(10)
     .describe("updates in a row with a loss or gradient that is not finite that end the run"),
@@ -127,7 +129,7 @@ export const keepingOptions = {
     .union([z.boolean(), z.string().min(1)])
     .default(true)
     .describe("continue from the newest checkpoint in out, or from this file; false: start anew"),
-};
+});
 
 /** How long a run goes on, and how fast it learns; the numbers are a stage's own. */
 export interface Pace {
@@ -157,14 +159,14 @@ type EveryStage = {
   root: z.ZodString;
   out: z.ZodString;
   betas: ReturnType<typeof betasOption>;
-} & typeof readingOptions &
-  typeof batchOptions &
+} & ReturnType<typeof readingOptions> &
+  ReturnType<typeof batchOptions> &
   ReturnType<typeof lengthOptions> &
   ReturnType<typeof rateOptions> &
-  typeof weightDecayOptions &
-  typeof adamOptions &
-  typeof computeOptions &
-  typeof keepingOptions;
+  ReturnType<typeof weightDecayOptions> &
+  ReturnType<typeof adamOptions> &
+  ReturnType<typeof computeOptions> &
+  ReturnType<typeof keepingOptions>;
 
 /** What the options of every stage have in common, with every default filled in. */
 export type RunConfig = z.output<z.ZodObject<EveryStage>>;

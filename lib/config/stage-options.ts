@@ -1,8 +1,9 @@
 // The options of one stage of training as a strict schema: checked, completed with defaults, described for help texts. A
 // mistake is an error that names the option and, for a misspelt one, the nearest real one.
 
-import { z } from "zod";
+import * as z from "zod";
 import { VideomaeError } from "../errors.js";
+import { lazy } from "../lazy.js";
 import { type Advice, firstMistake, type Mistake, pathText } from "./explain-issue.js";
 
 /** The stages, by the commands that run them. */
@@ -28,18 +29,21 @@ const alternatives = [
 export class StageOptions<S extends Readonly<Record<string, z.ZodType>>> {
   /** The command whose options these are. */
   readonly stage: StageName | "accuracy";
-  readonly #shape: S;
-  readonly #schema: z.ZodObject<S, z.core.$strict>;
+  readonly #shape: () => S;
+  readonly #schema: () => z.ZodObject<S, z.core.$strict>;
   /** Some of the options, as a recipe has them. */
-  readonly #partial: z.ZodType<object>;
+  readonly #partial: () => z.ZodType<object>;
   readonly #advice: Advice;
 
-  /** @param advice  about keys and words that are not ours */
-  constructor(stage: StageOptions<S>["stage"], shape: S, advice: Advice) {
+  /**
+   * @param shape  makes the schema of each option, when the first of them is asked for
+   * @param advice  about keys and words that are not ours
+   */
+  constructor(stage: StageOptions<S>["stage"], shape: () => S, advice: Advice) {
     this.stage = stage;
-    this.#shape = shape;
-    this.#schema = notBoth(z.strictObject(shape));
-    this.#partial = notBoth(z.strictObject(shape).partial());
+    this.#shape = lazy(shape);
+    this.#schema = lazy(() => notBoth(z.strictObject(this.#shape())));
+    this.#partial = lazy(() => notBoth(z.strictObject(this.#shape()).partial()));
     this.#advice = advice;
   }
 
@@ -50,20 +54,20 @@ export class StageOptions<S extends Readonly<Record<string, z.ZodType>>> {
    * @throws VideomaeError that names the option, what was expected and, for a misspelt one, the nearest real one.
    */
   parse(options: unknown, op: string = this.stage): z.output<z.ZodObject<S, z.core.$strict>> {
-    const result = this.#schema.safeParse(options);
+    const result = this.#schema().safeParse(options);
     if (result.success) return result.data;
-    const { path, ...parts } = firstMistake(this.#schema, options, this.#advice)!;
+    const { path, ...parts } = firstMistake(this.#schema(), options, this.#advice)!;
     throw new VideomaeError({ op: mistakeAt(op, path, parts), ...parts });
   }
 
   /** The first mistake in a part of the options, such as a recipe, where nothing is required. */
   mistakeInPart(options: unknown): Mistake | undefined {
-    return firstMistake(this.#partial, options, this.#advice);
+    return firstMistake(this.#partial(), options, this.#advice);
   }
 
   /** Every option in order, for help texts. */
   describe(): OptionDescription[] {
-    return Object.entries(this.#shape).map(([name, type]) => {
+    return Object.entries(this.#shape()).map(([name, type]) => {
       const empty = type.safeParse(undefined);
       const preset = empty.success ? empty.data : undefined;
       const description = type.description ?? "";
@@ -74,7 +78,7 @@ export class StageOptions<S extends Readonly<Record<string, z.ZodType>>> {
 
   /** The JSON Schema of recipes, for editors that complete and check YAML. */
   jsonSchema(): object {
-    return z.toJSONSchema(this.#partial, { io: "input" });
+    return z.toJSONSchema(this.#partial(), { io: "input" });
   }
 }
 

@@ -2,9 +2,12 @@
 // are errors, and a mistake is told with line and column.
 
 import { readFileSync, statSync } from "node:fs";
-import { type Document, isMap, isSeq, LineCounter, parseDocument, type YAMLError } from "yaml";
+import type { Document, LineCounter, YAMLError } from "yaml";
 import { VideomaeError } from "../errors.js";
+import { library } from "../library.js";
 import { type Mistake, pathText, shortened } from "./explain-issue.js";
+
+const yaml = library<typeof import("yaml")>("yaml");
 
 const MOST_BYTES = 64 * 1024;
 const MOST_ALIASES = 100;
@@ -43,7 +46,7 @@ export function readYaml(path: string, expected: string): string {
  */
 export function parseYaml(text: string, where: string): YamlOptions {
   if (text.length > MOST_BYTES) throw tooLarge(where, text.length);
-  const lines = new LineCounter();
+  const lines = new (yaml().LineCounter)();
   const document = parsed(text, where, lines);
   return {
     options: plainObject(document, where),
@@ -61,7 +64,7 @@ function parsed(text: string, where: string, lineCounter: LineCounter): Document
     throw new VideomaeError({ op: where, expected: "options, at most a few levels deep", got: "very deep nesting" });
   }
   const document = guarded(where, () =>
-    parseDocument(text, {
+    yaml().parseDocument(text, {
       ...{ lineCounter, prettyErrors: false, uniqueKeys: true, stringKeys: true },
       ...{ schema: "core", merge: false, version: "1.2" },
     }),
@@ -73,11 +76,11 @@ function parsed(text: string, where: string, lineCounter: LineCounter): Document
 }
 
 function plainObject(document: Document, where: string): Record<string, unknown> {
-  if (!isMap(document.contents)) {
+  if (!yaml().isMap(document.contents)) {
     throw new VideomaeError({
       op: where,
       expected: 'options, one a line, as in "maskRatio: 0.9"',
-      got: document.contents === null ? "nothing" : isSeq(document.contents) ? "a list" : "a single value",
+      got: document.contents === null ? "nothing" : yaml().isSeq(document.contents) ? "a list" : "a single value",
     });
   }
   return guarded(where, () => document.toJS({ maxAliasCount: MOST_ALIASES }));
@@ -113,12 +116,12 @@ function isDeep(text: string): boolean {
 function offsetOf(document: Document, path: readonly PropertyKey[]): number {
   let [node, offset]: [unknown, number] = [document.contents, document.contents?.range?.[0] ?? 0];
   for (const part of path) {
-    if (isMap(node)) {
+    if (yaml().isMap(node)) {
       const pair = node.items.find(({ key }) => (key as { value?: unknown } | null)?.value === part);
       if (pair === undefined) return offset;
       offset = (pair.key as { range?: [number, number, number] }).range?.[0] ?? offset;
       node = pair.value;
-    } else if (isSeq(node) && typeof part === "number") {
+    } else if (yaml().isSeq(node) && typeof part === "number") {
       node = node.items[part];
       offset = (node as { range?: [number, number, number] } | undefined)?.range?.[0] ?? offset;
     } else return offset;

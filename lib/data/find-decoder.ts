@@ -3,8 +3,6 @@
 
 import { VideomaeError } from "../errors.js";
 import type { VideoDecoder } from "./decoder.js";
-import { ffmpegDecoder } from "./decoder-ffmpeg.js";
-import { nodeAvDecoder } from "./decoder-node-av.js";
 import { videoDecoder } from "./shown-video.js";
 
 /** What decodes video: the library node-av, the ffmpeg program, or with `auto` the first of these that is there. */
@@ -24,8 +22,12 @@ export function findDecoder(name: DecoderName = "auto"): Promise<VideoDecoder> {
   return decoder;
 }
 
+const makers = {
+  "node-av": async () => (await import("./decoder-node-av.js")).nodeAvDecoder(),
+  ffmpeg: async () => (await import("./decoder-ffmpeg.js")).ffmpegDecoder(),
+};
+
 async function look(name: DecoderName): Promise<VideoDecoder> {
-  const makers = { "node-av": nodeAvDecoder, ffmpeg: ffmpegDecoder };
   const wanted = name === "auto" ? (["node-av", "ffmpeg"] as const) : ([name] as const);
   const reasons: string[] = [];
   for (const candidate of wanted) {

@@ -5,8 +5,7 @@ import { manifest } from "../manifest.js";
 import { imageNetMean, imageNetStd } from "../models/pixel-statistics.js";
 import { withLabels } from "../weights/convert-weights.js";
 import { type OpenStoredOptions, openStoredClassifier, type StoredClassifier } from "../weights/stored-model.js";
-import { type ClassifierGraphOptions, classifierGraph } from "./onnx-classifier.js";
-import { writeOnnx } from "./onnx-file.js";
+import type { ClassifierGraphOptions } from "./onnx-classifier.js";
 
 /** What graph `exportOnnx` writes, of which weights. */
 export interface ExportOptions extends Omit<OpenStoredOptions, "encoder">, Partial<ClassifierGraphOptions> {
@@ -59,6 +58,10 @@ export async function exportOnnx(input: string, output: string, options: ExportO
       hint: 'ask for "features"',
     });
   }
+  const [{ classifierGraph }, { writeOnnx }] = await Promise.all([
+    import("./onnx-classifier.js"),
+    import("./onnx-file.js"),
+  ]);
   const files = writeOnnx(output, classifierGraph(model, { input: pixels, output: result }), {
     externalData,
     metadata: metadataOf(model),

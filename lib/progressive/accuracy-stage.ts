@@ -1,7 +1,7 @@
 // A stage that trains nothing: the classifier that an earlier stage left, on a labelled test set, as `videomae accuracy`
 // does it. Its folder holds the report of what was measured.
 
-import { z } from "zod";
+import * as z from "zod";
 import { computeOptions, count, path, readingOptions } from "../config/run-options.js";
 import { StageOptions } from "../config/stage-options.js";
 import { readClassNames } from "../data/class-names.js";
@@ -13,23 +13,23 @@ import { prepareFolder } from "../train/run-folder.js";
 import { writeValidationReport } from "../train/validation-report.js";
 import type { StageControl, StageResult } from "./stage-kinds.js";
 
-const shape = {
+const shape = () => ({
   data: path().describe("labelled list, or folder with a sub-folder for each class"),
   root: z.string().default("").describe("folder that relative paths of a list file start from"),
   classes: z.string().default("").describe("file with the name of a class a line (default: a folder's own names)"),
   weights: path().describe("the classifier: the folder of a run, or a file"),
   segments: count().default(1).describe("clips spread over a video, whose scores are averaged"),
   crops: count().default(1).describe("squares spread along the longer side of the frames"),
-  stride: readingOptions.stride,
+  stride: readingOptions().stride,
   sampling: z
     .enum(["dense", "sparse"])
     .default("dense")
     .describe("neighbouring frames, or frames over the whole video"),
-  decoder: readingOptions.decoder,
-  device: computeOptions.device,
-  dtype: computeOptions.dtype,
+  decoder: readingOptions().decoder,
+  device: computeOptions().device,
+  dtype: computeOptions().dtype,
   out: path().default("runs/accuracy").describe("folder for the report"),
-};
+});
 
 export const accuracyOptions = new StageOptions("accuracy", shape, {});
 

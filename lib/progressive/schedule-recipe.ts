@@ -17,11 +17,12 @@
 
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { firstMistake, type Mistake, pathText } from "../config/explain-issue.js";
 import { overrideOptions } from "../config/stage-options.js";
 import { parseYaml, readYaml } from "../config/yaml-options.js";
 import { nearest, VideomaeError } from "../errors.js";
+import { lazy } from "../lazy.js";
 import { type StageKind, stageKinds } from "./stage-kinds.js";
 
 type Options = Readonly<Record<string, unknown>>;
@@ -73,25 +74,27 @@ export interface SchedulePlan {
 const NAME = /^[a-z][\w-]*$/i;
 const FROM = /^([a-z][\w-]*)(?:\.(best|last))?$/i;
 
-const schema = z.strictObject({
-  out: z.string().min(1).default("runs/progressive").describe("folder of the whole"),
-  shared: z.record(z.string(), z.unknown()).default({}).describe("options of every stage that has them"),
-  stages: z
-    .record(
-      z.string().regex(NAME),
-      z.looseObject({
-        stage: z.enum(Object.keys(stageKinds)).optional().describe("what kind of stage it is"),
-        from: z
-          .string()
-          .regex(FROM)
-          .optional()
-          .describe("an earlier stage, as in pretrain, pretrain.last or pretrain.best"),
-        extends: z.string().min(1).optional().describe("a named recipe of its kind"),
-      }),
-    )
-    .refine((stages) => Object.keys(stages).length > 0, "at least one stage")
-    .describe("stages by name (letters, digits, - and _), in order"),
-});
+const schema = lazy(() =>
+  z.strictObject({
+    out: z.string().min(1).default("runs/progressive").describe("folder of the whole"),
+    shared: z.record(z.string(), z.unknown()).default({}).describe("options of every stage that has them"),
+    stages: z
+      .record(
+        z.string().regex(NAME),
+        z.looseObject({
+          stage: z.enum(Object.keys(stageKinds)).optional().describe("what kind of stage it is"),
+          from: z
+            .string()
+            .regex(FROM)
+            .optional()
+            .describe("an earlier stage, as in pretrain, pretrain.last or pretrain.best"),
+          extends: z.string().min(1).optional().describe("a named recipe of its kind"),
+        }),
+      )
+      .refine((stages) => Object.keys(stages).length > 0, "at least one stage")
+      .describe("stages by name (letters, digits, - and _), in order"),
+  }),
+);
 
 /** What a stage does not choose itself. */
 const OWN = {
@@ -110,9 +113,9 @@ export function planSchedule(recipe: string | ProgressiveRecipe, out?: string): 
   const { options, refuse } = file
     ? parseYaml(readYaml(recipe, "the recipe of a progressive training in YAML"), recipe)
     : { options: recipe, refuse: refuseOptions };
-  const mistake = firstMistake(schema, options);
+  const mistake = firstMistake(schema(), options);
   if (mistake) refuse(mistake);
-  const parsed = schema.parse(options);
+  const parsed = schema().parse(options);
   const folder = out ?? parsed.out;
   const stages: PlannedStage[] = [];
   for (const [name, stage] of Object.entries(parsed.stages)) {

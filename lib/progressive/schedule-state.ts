@@ -3,27 +3,31 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { VideomaeError } from "../errors.js";
 import { writeFileAtomic } from "../io/atomic-file.js";
+import { lazy } from "../lazy.js";
 
-const stage = z.object({
-  /** Its kind. */
-  stage: z.string(),
-  options: z.record(z.string(), z.unknown()),
-  done: z.boolean(),
-  /** Of computing, over all processes that worked on it: as of the last checkpoint where one was killed. */
-  seconds: z.number().min(0),
-  /** Updates done. */
-  updates: z.number().int().min(0),
-  /** The newest checkpoint, relative to the folder of the whole; "" where there is none. */
-  checkpoint: z.string(),
-});
+const stage = () =>
+  z.object({
+    /** Its kind. */
+    stage: z.string(),
+    options: z.record(z.string(), z.unknown()),
+    done: z.boolean(),
+    /** Of computing, over all processes that worked on it: as of the last checkpoint where one was killed. */
+    seconds: z.number().min(0),
+    /** Updates done. */
+    updates: z.number().int().min(0),
+    /** The newest checkpoint, relative to the folder of the whole; "" where there is none. */
+    checkpoint: z.string(),
+  });
 
-const schema = z.object({ schema: z.literal("videomae.schedule/1"), stages: z.record(z.string(), stage) });
+const schema = lazy(() =>
+  z.object({ schema: z.literal("videomae.schedule/1"), stages: z.record(z.string(), stage()) }),
+);
 
 /** What is known of a stage that has begun. */
-export type StageState = z.infer<typeof stage>;
+export type StageState = z.infer<ReturnType<typeof stage>>;
 
 /** The stages that have begun, by name. */
 export class ScheduleState {
@@ -55,7 +59,7 @@ export class ScheduleState {
 
 function read(file: string): Readonly<Record<string, StageState>> {
   try {
-    return schema.parse(JSON.parse(readFileSync(file, "utf8"))).stages;
+    return schema().parse(JSON.parse(readFileSync(file, "utf8"))).stages;
   } catch (cause) {
     throw new VideomaeError({
       op: file,

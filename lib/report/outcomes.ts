@@ -2,26 +2,29 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { VideomaeError } from "../errors.js";
+import { lazy } from "../lazy.js";
 
-const count = z.number().int().min(0);
+const count = () => z.number().int().min(0);
 
-const schema = z
-  .object({
-    schema: z.literal("videomae.validation/1"),
-    step: count,
-    top1: z.number(),
-    classes: z.array(z.object({ name: z.string(), clips: count, correct: count })),
-    confusion: z.array(z.array(count)),
-  })
-  .refine(
-    ({ classes, confusion }) => [confusion, ...confusion].every(({ length }) => length === classes.length),
-    "as many rows and columns as classes",
-  );
+const schema = lazy(() =>
+  z
+    .object({
+      schema: z.literal("videomae.validation/1"),
+      step: count(),
+      top1: z.number(),
+      classes: z.array(z.object({ name: z.string(), clips: count(), correct: count() })),
+      confusion: z.array(z.array(count())),
+    })
+    .refine(
+      ({ classes, confusion }) => [confusion, ...confusion].every(({ length }) => length === classes.length),
+      "as many rows and columns as classes",
+    ),
+);
 
 /** The outcomes of a validation: of K classes, and (K, K) clips of class i (row) that were taken for class j. */
-export type Outcomes = z.infer<typeof schema>;
+export type Outcomes = z.infer<ReturnType<typeof schema>>;
 
 /**
  * Undefined where nothing was measured.
@@ -31,7 +34,7 @@ export function readOutcomes(folder: string): Outcomes | undefined {
   const file = path.join(folder, "validation.json");
   if (!existsSync(file)) return undefined;
   try {
-    return schema.parse(JSON.parse(readFileSync(file, "utf8")));
+    return schema().parse(JSON.parse(readFileSync(file, "utf8")));
   } catch (cause) {
     const got = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
     throw new VideomaeError({ op: file, expected: "the report of a validation", got, hint: "remove the file", cause });

@@ -39,7 +39,7 @@ export const distillStage: Stage<DistillRunConfig, ClassifierConfig> = {
   name: "distill",
   parse: parseDistillConfig,
   describe: (model) => resolveClassifierConfig(model),
-  neutral: [...neutralOptions, "teacherScores", "smoothing"],
+  neutral: () => [...neutralOptions(), "teacherScores", "smoothing"],
 };
 
 /**

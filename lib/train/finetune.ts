@@ -27,7 +27,7 @@ import { computeOf, openCompute } from "./compute.js";
 import { type FinetunePlan, planFinetuning } from "./finetune-plan.js";
 import type { Objective } from "./objective.js";
 import type { Stage } from "./run-state.js";
-import { type RunControl, type RunRecipe, type RunSummary, runTraining, type Validation } from "./training-run.js";
+import type { RunControl, RunRecipe, RunSummary, Validation } from "./training-run.js";
 import { type ClassifierValidation, validateClassifier } from "./validate-classifier.js";
 import { writeValidationReport } from "./validation-report.js";
 
@@ -53,8 +53,8 @@ export function classifierStage(name: ClassifierStageName): Stage<FinetuneRunCon
 }
 
 /** Options that no number of such a stage depends on, or that are compared as the model's description. */
-export const neutralOptions: readonly string[] = [
-  ...Object.keys(encoderOptions),
+export const neutralOptions = (): string[] => [
+  ...Object.keys(encoderOptions()),
   ...["pooling", "dropPath", "headDropout", "headInitScale"],
   ...["weights", "labelMap", "classes", "validation", "validateEpochs", "shortSide"],
 ];
@@ -109,6 +109,7 @@ export async function trainClassifier<C extends FinetuneRunConfig, I extends Ste
   using model = training.objective.model;
   const { classes, named } = plan.data;
   const validation = plan.validation && validationOf(plan, model);
+  const { runTraining } = await import("./training-run.js");
   const summary = await runTraining(
     {
       ...{ ...training, classes, validation },

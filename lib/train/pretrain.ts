@@ -18,7 +18,7 @@ import type { Objective } from "./objective.js";
 import { positionNotes } from "./position-note.js";
 import { reconstructionPictures } from "./pretrain-pictures.js";
 import type { RunState, Stage } from "./run-state.js";
-import { type RunControl, type RunSummary, runTraining } from "./training-run.js";
+import type { RunControl, RunSummary } from "./training-run.js";
 
 /** What a script can watch and stop of `pretrain`. */
 export type PretrainControl = RunControl<PretrainModel>;
@@ -34,8 +34,8 @@ export const pretrainStage: Stage<PretrainRunConfig, PretrainConfig> = {
   name: "pretrain",
   parse: parsePretrainConfig,
   describe: (model) => resolvePretrainConfig(model),
-  neutral: [
-    ...Object.keys(encoderOptions),
+  neutral: () => [
+    ...Object.keys(encoderOptions()),
     ...["decoderWidth", "decoderDepth", "decoderHeads", "dropPath", "normalizeTarget"],
   ],
 };
@@ -58,6 +58,7 @@ export async function pretrain(options: PretrainRunOptions, control: PretrainCon
     notes: positionNotes(config.position, model.config),
     pictures: reconstructionPictures(config, model, masks),
   };
+  const { runTraining } = await import("./training-run.js");
   return await runTraining(recipe, control);
 }
 

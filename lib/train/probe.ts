@@ -27,7 +27,7 @@ import { computeOf, openCompute } from "./compute.js";
 import { featureBatches } from "./feature-batches.js";
 import { type FeatureRequest, type FeatureStore, openFeatures, parameterHash } from "./feature-store.js";
 import type { Stage } from "./run-state.js";
-import { type RunControl, type RunSummary, runTraining } from "./training-run.js";
+import type { RunControl, RunSummary } from "./training-run.js";
 
 /** What a script can watch and stop of `probe`. */
 export type ProbeControl = RunControl<ProbeModel>;
@@ -44,7 +44,7 @@ export const probeStage: Stage<ProbeRunConfig, ProbeConfig> = {
   name: "probe",
   parse: parseProbeConfig,
   describe: checkProbeConfig,
-  neutral: ["validation", "validateEpochs", "features", "kind", "heads"],
+  neutral: () => ["validation", "validateEpochs", "features", "kind", "heads"],
 };
 
 /**
@@ -63,6 +63,7 @@ export async function probe(options: ProbeRunOptions, control: ProbeControl = {}
   const { width, heads } = encoder;
   const shape = { kind: config.kind, width, heads: config.heads ?? heads, hidden: 4 * width, classes: classes.length };
   using model = new ProbeModel(shape, { seed: config.seed, device: computeOf(config).device });
+  const { runTraining } = await import("./training-run.js");
   const summary = await runTraining(
     {
       ...{ stage: probeStage, book: probeRecipes, config, notes: encoded.notes, dataset: encoded.dataset },

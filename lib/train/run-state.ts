@@ -2,13 +2,14 @@
 // knows its stage.
 
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import type { RunConfig } from "../config/run-options.js";
 import type { StageName } from "../config/stage-options.js";
 import { isQuarantineState, type QuarantineState } from "../data/quarantine.js";
 import type { Source } from "../data/source.js";
 import { VideomaeError } from "../errors.js";
 import { type Checkpoint, type CheckpointState, writeCheckpoint } from "../io/checkpoint.js";
+import { lazy } from "../lazy.js";
 import type { Module } from "../nn/module.js";
 import type { AdamW } from "../optim/adamw.js";
 import type { ParameterEma } from "../optim/ema.js";
@@ -25,7 +26,7 @@ export interface Stage<C extends RunConfig = RunConfig, D extends object = objec
   /** The description of the model, checked. */
   describe(model: object): D;
   /** Options that no number of this stage depends on, or that are compared as the model's description. */
-  readonly neutral: readonly string[];
+  neutral(): readonly string[];
 }
 
 /** A model that can be trained. */
@@ -77,35 +78,36 @@ export function listHash(sources: readonly Source[]): string {
   return hash.digest("hex").slice(0, 16);
 }
 
-const count = z.number().int().min(0);
-const text = z.string();
-const schedule = z.object({
-  ...{ base: z.number(), final: z.number(), steps: count.min(1) },
-  ...{ warmupSteps: count.optional(), warmupStart: z.number().optional() },
-});
-
 /** The fields of the state that a resumed run computes with; the options have a schema of their own. */
-const stateSchema = z.object({
-  stage: text.default("pretrain"), // what it was before there was another
-  updates: count,
-  schedules: z.object({ learningRate: schedule, weightDecay: schedule }),
-  data: z.object({
-    ...{ nextBatch: count, videos: count, list: text },
-    quarantine: z.custom<QuarantineState>(isQuarantineState, "expected what a loader has learnt of its files"),
-  }),
-  guards: z.object({
-    ...{ skipped: count, skippedInARow: count, spikes: count, spiking: z.boolean(), dumps: count },
-    ...{ smoothed: z.object({ sum: z.number(), weight: z.number() }), recent: z.array(z.number()) },
-  }),
-  best: z.object({ step: count, loss: z.number() }).optional(),
-  classes: z.array(text).optional(),
-  validated: count.optional(),
-  logBytes: count,
-  numerics: z.object({
-    ...{ package: text, instructionSet: text, decoder: text },
-    // What they were before there was a choice.
-    ...{ device: text.default("cpu"), dtype: text.default("f32"), matrixLibrary: text.default("none") },
-  }),
+const stateSchema = lazy(() => {
+  const count = z.number().int().min(0);
+  const text = z.string();
+  const schedule = z.object({
+    ...{ base: z.number(), final: z.number(), steps: count.min(1) },
+    ...{ warmupSteps: count.optional(), warmupStart: z.number().optional() },
+  });
+  return z.object({
+    stage: text.default("pretrain"), // what it was before there was another
+    updates: count,
+    schedules: z.object({ learningRate: schedule, weightDecay: schedule }),
+    data: z.object({
+      ...{ nextBatch: count, videos: count, list: text },
+      quarantine: z.custom<QuarantineState>(isQuarantineState, "expected what a loader has learnt of its files"),
+    }),
+    guards: z.object({
+      ...{ skipped: count, skippedInARow: count, spikes: count, spiking: z.boolean(), dumps: count },
+      ...{ smoothed: z.object({ sum: z.number(), weight: z.number() }), recent: z.array(z.number()) },
+    }),
+    best: z.object({ step: count, loss: z.number() }).optional(),
+    classes: z.array(text).optional(),
+    validated: count.optional(),
+    logBytes: count,
+    numerics: z.object({
+      ...{ package: text, instructionSet: text, decoder: text },
+      // What they were before there was a choice.
+      ...{ device: text.default("cpu"), dtype: text.default("f32"), matrixLibrary: text.default("none") },
+    }),
+  });
 });
 
 /**
@@ -120,7 +122,7 @@ export function stateOf<C extends RunConfig, D extends object>(
   if (typeof state.model !== "object" || state.model === null) {
     throw new VideomaeError({ op, expected: `a ${stage.name} checkpoint`, got: "one without a model description" });
   }
-  const result = stateSchema.safeParse(state);
+  const result = stateSchema().safeParse(state);
   if (!result.success) {
     const [{ path: field, message }] = result.error.issues;
     throw new VideomaeError({

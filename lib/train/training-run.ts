@@ -165,7 +165,7 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
   const onNote = (note: string) => control.onNote?.(note);
   using events = config.tensorboard ? new RunEvents(folder, start, onNote) : undefined;
   using log = new RunLog(file, onNote, events);
-  const changed = before ? differences(before, { config, numerics, schedules, data: list }, stage.neutral) : [];
+  const changed = before ? differences(before, { config, numerics, schedules, data: list }, stage.neutral()) : [];
   for (const note of [
     ...leftovers,
     ...damage,

@@ -3,9 +3,10 @@
 // file's header, config.json, or the arguments of the training.
 
 import { dirname } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { VideomaeError } from "../errors.js";
 import type { OpenWeightsOptions, Weights } from "../io/weights.js";
+import { lazy } from "../lazy.js";
 import { type ClassifierConfig, classifierShapes, encoderConfig } from "../models/classifier-config.js";
 import type { RecognizedWeights } from "../models/recognize-weights.js";
 import { type PretrainConfig, parameterShapes, resolvePretrainConfig } from "../models/sizes.js";
@@ -124,15 +125,17 @@ interface Said {
   readonly sampling?: RunSampling;
 }
 
-const triple = z.array(z.number()).length(3);
-const said = z.object({
-  model: z.record(z.string(), z.unknown()),
-  position: z.enum(["generate", "official", "interpolate"]).optional(),
-  labels: z.array(z.string()).optional(),
-  preprocessing: z
-    .object({ mean: triple.optional(), std: triple.optional(), shortSide: z.int().min(1).optional() })
-    .optional(),
-});
+const triple = () => z.array(z.number()).length(3);
+const saidSchema = lazy(() =>
+  z.object({
+    model: z.record(z.string(), z.unknown()),
+    position: z.enum(["generate", "official", "interpolate"]).optional(),
+    labels: z.array(z.string()).optional(),
+    preprocessing: z
+      .object({ mean: triple().optional(), std: triple().optional(), shortSide: z.int().min(1).optional() })
+      .optional(),
+  }),
+);
 
 /** What a checkpoint of a run, or a header, says of its model; undefined for other files. */
 function saidOf(weights: Weights): Said | undefined {
@@ -146,7 +149,7 @@ function saidOf(weights: Weights): Said | undefined {
   } catch {
     json = text;
   }
-  const result = said.safeParse(json);
+  const result = saidSchema().safeParse(json);
   if (result.success) return result.data as Said;
   const [{ path, message }] = result.error.issues;
   const op = `${weights.path}: ${[HEADER_KEY, ...path].join(".")}`;

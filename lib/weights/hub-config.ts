@@ -4,9 +4,10 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { VideomaeError } from "../errors.js";
 import { explainFileError } from "../io/atomic-file.js";
+import { lazy } from "../lazy.js";
 import type { ClassifierConfig } from "../models/classifier-config.js";
 import type { PretrainConfig } from "../models/sizes.js";
 import { mlpRatio } from "./infer-config.js";
@@ -29,71 +30,81 @@ export interface HubPreprocessing {
   readonly shortSide?: number;
 }
 
-const count = z.int().min(1);
+const count = () => z.int().min(1);
 /** A side in pixels, or two equal ones. */
-const side = z
-  .union([count, z.tuple([count, count]).refine(([h, w]) => h === w, "expected a square")])
-  .transform((value) => (typeof value === "number" ? value : value[0]));
+const side = () =>
+  z
+    .union([count(), z.tuple([count(), count()]).refine(([h, w]) => h === w, "expected a square")])
+    .transform((value) => (typeof value === "number" ? value : value[0]));
 
 // Defaults are those of the library's own configuration class, which leaves them out of the file or not as it likes.
-const huggingFace = z.object({
-  model_type: z.literal("videomae"),
-  image_size: side.default(224),
-  patch_size: side.default(16),
-  num_channels: z.literal(3).default(3),
-  num_frames: count.default(16),
-  tubelet_size: count.default(2),
-  hidden_size: count.default(768),
-  num_hidden_layers: count.default(12),
-  num_attention_heads: count.default(12),
-  intermediate_size: count.default(3072),
-  hidden_act: z.literal("gelu", "the exact (erf) GELU").default("gelu"),
-  layer_norm_eps: z.number().positive().default(1e-12),
-  qkv_bias: z.boolean().default(true),
-  qv_bias: z.boolean().optional(), // what newer releases call it
-  use_mean_pooling: z.boolean().default(true),
-  decoder_num_attention_heads: count.default(6),
-  decoder_hidden_size: count.default(384),
-  decoder_num_hidden_layers: count.default(4),
-  decoder_intermediate_size: count.default(1536),
-  norm_pix_loss: z.boolean().default(true),
-  id2label: z.record(z.string(), z.string()).nullish(),
-});
-
-const hubV2 = z.object({
-  model_type: z.string().startsWith("VideoMAEv2"),
-  model_config: z.object({
-    img_size: side.default(224),
-    patch_size: side.default(16),
-    in_chans: z.literal(3).default(3),
-    num_classes: z.int().min(0).default(0),
-    embed_dim: count,
-    depth: count,
-    num_heads: count,
-    mlp_ratio: z.number().positive(),
+const huggingFace = lazy(() =>
+  z.object({
+    model_type: z.literal("videomae"),
+    image_size: side().default(224),
+    patch_size: side().default(16),
+    num_channels: z.literal(3).default(3),
+    num_frames: count().default(16),
+    tubelet_size: count().default(2),
+    hidden_size: count().default(768),
+    num_hidden_layers: count().default(12),
+    num_attention_heads: count().default(12),
+    intermediate_size: count().default(3072),
+    hidden_act: z.literal("gelu", "the exact (erf) GELU").default("gelu"),
+    layer_norm_eps: z.number().positive().default(1e-12),
     qkv_bias: z.boolean().default(true),
-    qk_scale: z.null().optional(),
-    layer_norm_eps: z.number().positive().default(1e-6),
-    init_values: z.number().min(0).default(0),
-    use_learnable_pos_emb: z.literal(false).default(false),
-    num_frames: count.optional(),
-    all_frames: count.optional(),
-    tubelet_size: count.default(2),
+    qv_bias: z.boolean().optional(), // what newer releases call it
     use_mean_pooling: z.boolean().default(true),
-    cos_attn: z.boolean().default(false),
+    decoder_num_attention_heads: count().default(6),
+    decoder_hidden_size: count().default(384),
+    decoder_num_hidden_layers: count().default(4),
+    decoder_intermediate_size: count().default(1536),
+    norm_pix_loss: z.boolean().default(true),
+    id2label: z.record(z.string(), z.string()).nullish(),
   }),
-  id2label: z.record(z.string(), z.string()).nullish(),
-});
+);
 
-const imageProcessor = z.object({
-  image_mean: z.array(z.number()).length(3).optional(),
-  image_std: z.array(z.number().positive()).length(3).optional(),
-  do_normalize: z.boolean().optional(),
-  do_rescale: z.literal(true).optional(),
-  size: z
-    .union([count.transform((shortest_edge) => ({ shortest_edge })), z.object({ shortest_edge: count.optional() })])
-    .optional(),
-});
+const hubV2 = lazy(() =>
+  z.object({
+    model_type: z.string().startsWith("VideoMAEv2"),
+    model_config: z.object({
+      img_size: side().default(224),
+      patch_size: side().default(16),
+      in_chans: z.literal(3).default(3),
+      num_classes: z.int().min(0).default(0),
+      embed_dim: count(),
+      depth: count(),
+      num_heads: count(),
+      mlp_ratio: z.number().positive(),
+      qkv_bias: z.boolean().default(true),
+      qk_scale: z.null().optional(),
+      layer_norm_eps: z.number().positive().default(1e-6),
+      init_values: z.number().min(0).default(0),
+      use_learnable_pos_emb: z.literal(false).default(false),
+      num_frames: count().optional(),
+      all_frames: count().optional(),
+      tubelet_size: count().default(2),
+      use_mean_pooling: z.boolean().default(true),
+      cos_attn: z.boolean().default(false),
+    }),
+    id2label: z.record(z.string(), z.string()).nullish(),
+  }),
+);
+
+const imageProcessor = lazy(() =>
+  z.object({
+    image_mean: z.array(z.number()).length(3).optional(),
+    image_std: z.array(z.number().positive()).length(3).optional(),
+    do_normalize: z.boolean().optional(),
+    do_rescale: z.literal(true).optional(),
+    size: z
+      .union([
+        count().transform((shortest_edge) => ({ shortest_edge })),
+        z.object({ shortest_edge: count().optional() }),
+      ])
+      .optional(),
+  }),
+);
 
 /** Whether a file is named as model hubs name weights: what lies beside it describes them. */
 export function isHubFile(path: string): boolean {
@@ -106,8 +117,8 @@ export function readHubConfig(folder: string): HubConfig | undefined {
   const json = readJson(path);
   if (json === undefined) return undefined;
   const type = (json as { model_type?: unknown }).model_type;
-  if (typeof type === "string" && type.startsWith("VideoMAEv2")) return fromV2(parse(path, hubV2, json));
-  return fromHuggingFace(path, parse(path, huggingFace, json));
+  if (typeof type === "string" && type.startsWith("VideoMAEv2")) return fromV2(parse(path, hubV2(), json));
+  return fromHuggingFace(path, parse(path, huggingFace(), json));
 }
 
 /** What says how frames are made, by the releases of the library; the first that is there counts. */
@@ -119,7 +130,7 @@ export function readHubPreprocessing(folder: string): HubPreprocessing | undefin
   if (file === undefined) return undefined;
   const path = join(folder, file);
   const json = readJson(path);
-  const { image_mean, image_std, do_normalize = true, size } = parse(path, imageProcessor, json);
+  const { image_mean, image_std, do_normalize = true, size } = parse(path, imageProcessor(), json);
   return {
     mean: do_normalize ? image_mean : [0, 0, 0],
     std: do_normalize ? image_std : [1, 1, 1],
@@ -127,7 +138,7 @@ export function readHubPreprocessing(folder: string): HubPreprocessing | undefin
   };
 }
 
-function fromHuggingFace(path: string, c: z.output<typeof huggingFace>): HubConfig {
+function fromHuggingFace(path: string, c: z.output<ReturnType<typeof huggingFace>>): HubConfig {
   const encoder = {
     image: c.image_size,
     frames: c.num_frames,
@@ -167,7 +178,7 @@ function fromHuggingFace(path: string, c: z.output<typeof huggingFace>): HubConf
   return { classifier: encoder, pretrain, labels: labelsOf(path, c.id2label) };
 }
 
-function fromV2({ model_config: c, id2label }: z.output<typeof hubV2>): HubConfig {
+function fromV2({ model_config: c, id2label }: z.output<ReturnType<typeof hubV2>>): HubConfig {
   const encoder = {
     image: c.img_size,
     frames: c.num_frames ?? c.all_frames ?? 16,
