@@ -82,7 +82,8 @@ class Epilogue {
         const W* from = g_.table + g_.table_rows[row_] * g_.n + column_;
         each([&](Vec& y, int64_t j, int64_t held) { y += V::load(from + j, held); });
       }
-      if (g_.gate) each([&](Vec& y, int64_t j, int64_t held) {
+      if (g_.gate)
+        each([&](Vec& y, int64_t j, int64_t held) {
           const auto gelu = VectorMath<Isa, W>::gelu(V::load(g_.gate + at + j, held));
           y *= gelu.slope;
           if (g_.gate_gelu) V::store(g_.gate_gelu + at + j, gelu.value, held);

@@ -1,8 +1,8 @@
 // exp, the erf-form GELU and its derivative, lane-wise on a vector. float: own approximations, written for vector
 // registers; double: the C library lane by lane (the reference path). No standard include: see vectors.h.
 //   exp:  x = n ln 2 + r, |r| <= ln 2 / 2; degree-6 minimax e^r (3e-9) times 2^n. Relative error < 2e-7 from -86.5 up;
-//         below it the result is 0, from 88.73 up it is infinite; NaN stays NaN. For GELU as 2^t, whose reduction is one
-//         subtraction.
+//         below it the result is 0, from 88.73 up it is infinite; NaN stays NaN. For GELU as 2^t, whose reduction is
+//         one subtraction.
 //   Phi:  Phi(-a) = e^(-a^2/2) Q(a), Q(a) = t P(t), t = 1 / (1 + 0.35 a), P of degree 8 fitted to erfcx on [0, 13.5]
 //         (relative error 4e-8). Phi(x) = 1 - Phi(-x) for x > 0, so GELU keeps its relative accuracy in both tails.
 #pragma once
