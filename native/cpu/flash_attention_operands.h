@@ -93,24 +93,48 @@ struct TileOperands {
     return _mm512_reduce_add_ps(sum);
   }
 
-  /// A group of up to 32 rows as floats, zero beyond the rows and beyond d.
+  /// A group of up to 32 rows, zero beyond the rows and beyond d. Rows of bf16 stay as they are: only places change.
   struct Stage {
-    alignas(64) float x[kGroup][kMaxWidth];
+    alignas(64) T x[kGroup][kMaxWidth];
     __mmask16 wild = 0;  // set when a number is not below kTileLimit
 
     void fill(const T* from, int64_t ld, int64_t rows, int64_t d) {
+      constexpr int64_t kLine = 64 / sizeof(T);
       const __m512 limit = _mm512_set1_ps(kTileLimit);
       for (int64_t r = 0; r < kGroup; ++r, from += ld) {
-        for (int64_t c = 0; c < 32 * depth(d); c += 16) {
+        for (int64_t c = 0; c < 32 * depth(d); c += kLine) {
           __builtin_prefetch(from + kGroup * ld + c);  // of the next group
-          const __m512 v = r < rows ? load(from + c, lanes_below(d - c)) : _mm512_setzero_ps();
-          if (kParts > 1) wild |= _mm512_cmp_ps_mask(_mm512_abs_ps(v), limit, _CMP_NLT_UQ);
-          _mm512_store_ps(&x[r][c], v);
+          if constexpr (kParts == 3) {
+            const __m512 v = r < rows ? load(from + c, lanes_below(d - c)) : _mm512_setzero_ps();
+            wild |= _mm512_cmp_ps_mask(_mm512_abs_ps(v), limit, _CMP_NLT_UQ);
+            _mm512_store_ps(&x[r][c], v);
+          } else {
+            const __mmask32 held = d - c >= kLine ? ~0u : (1u << (d - c)) - 1;
+            _mm512_store_si512(&x[r][c], r < rows ? _mm512_maskz_loadu_epi16(held, from + c) : _mm512_setzero_si512());
+          }
         }
       }
     }
 
-    Split split(int64_t r, int64_t c) const { return Split(_mm512_load_ps(&x[r][c])); }
+    /// 32 numbers of row r from c on, as a row of a left tile.
+    void put_row(int64_t r, int64_t c, bf16* tile_row) const {
+      if constexpr (kParts == 3)
+        store_row<kParts>(tile_row, Split(_mm512_load_ps(&x[r][c])), Split(_mm512_load_ps(&x[r][c + 16])));
+      else
+        _mm512_storeu_si512(tile_row, _mm512_load_si512(&x[r][c]));
+    }
+
+    /// 16 numbers of rows r and r + 1 from c on, as a row of a right tile.
+    void put_pairs(int64_t r, int64_t c, bf16* tile_row) const {
+      if constexpr (kParts == 3) {
+        store_pairs<kParts>(tile_row, Split(_mm512_load_ps(&x[r][c])), Split(_mm512_load_ps(&x[r + 1][c])));
+      } else {
+        auto wide = [&](int64_t row) {
+          return _mm512_cvtepu16_epi32(_mm256_load_si256(reinterpret_cast<const __m256i*>(&x[row][c])));
+        };
+        _mm512_storeu_si512(tile_row, _mm512_or_si512(wide(r), _mm512_slli_epi32(wide(r + 1), 16)));
+      }
+    }
   };
 
   /// Packs group g of a matrix in up to four ways; null: not that one.
@@ -124,17 +148,14 @@ struct TileOperands {
         for (int64_t k = 0; k < depth(d); ++k) {
           const int64_t at = ((2 * g + half) * depth(d) + k) * kTile;
           bf16* tile = to.rows ? to.rows + at : scratch;
-          for (int64_t r = 0; r < 16; ++r)
-            store_row<kParts>(tile + 32 * r, stage.split(16 * half + r, 32 * k),
-                              stage.split(16 * half + r, 32 * k + 16));
+          for (int64_t r = 0; r < 16; ++r) stage.put_row(16 * half + r, 32 * k, tile + 32 * r);
           if (to.columns) transpose_parts(tile, to.columns + at);
         }
     if (to.across || to.down)
       for (int64_t t = 0; t < tiles(d); ++t) {
         const int64_t at = (g * tiles(d) + t) * kTile;
         bf16* tile = to.down ? to.down + at : scratch;
-        for (int64_t r = 0; r < 16; ++r)
-          store_pairs<kParts>(tile + 32 * r, stage.split(2 * r, 16 * t), stage.split(2 * r + 1, 16 * t));
+        for (int64_t r = 0; r < 16; ++r) stage.put_pairs(2 * r, 16 * t, tile + 32 * r);
         if (to.across) transpose_parts(tile, to.across + at);
       }
   }

@@ -225,6 +225,7 @@ struct TileAttention : TileOperands<T> {
       invert_norms(rows(1), ld, count, d, args.cosine, s.k_inverse + first);
       for (int64_t i = 0; i < kGroup; ++i) {
         const bool held = i < count;
+        __builtin_prefetch(out + (first + kGroup + i) * out_step);  // of the next group
         s.lse2[first + i] = held ? static_cast<float>(args.lse[head * n + first + i] * kLog2E) : 0;
         s.output_dot[first + i] = held ? dot(grad_out + (first + i) * out_step, out + (first + i) * out_step, d) : 0;
         if (kParts > 1 && !(__builtin_fabsf(s.lse2[first + i]) < kTileLimit)) stage.wild = 1;

@@ -19,10 +19,9 @@ constexpr int64_t kParallelWork = 1 << 20;
 // The columns of B that a tile multiplies with, and its sums where they outlive a row of blocks: both stay in a
 // second-level cache of 2 MB.
 constexpr int64_t kPanelBytes = 1 << 20, kSumBytes = 1 << 20;
-// Panels of B below which a tile takes k in chunks instead, and how many it has then.
-constexpr int64_t kFewPanels = 4, kChunkPanels = 8;
-// Tiles below which they are cut further, to keep cores busy, and the rows or columns that a tile keeps in any case.
-constexpr int64_t kEnoughTiles = 8, kLeastLines = 96;
+// Tiles below which they are cut further, to keep cores busy, so long as few a core should get equally many of: nine
+// would leave one of two cores waiting for a tenth of its time. The rows or columns that a tile keeps in any case.
+constexpr int64_t kEnoughTiles = 8, kManyTiles = 16, kEvenTiles = 4, kLeastLines = 96;
 constexpr int64_t kPackPanels = 4;  // packed as one piece, or by a tile together
 constexpr int64_t kCacheLine = 64;
 
@@ -71,8 +70,8 @@ GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t 
   plan.tile_a = plan.a_panels;
   plan.tile_b = level(plan.b_panels, kPanelBytes / panel_bytes);
   plan.chunk_blocks = plan.k_blocks;
-  if (plan.tile_b < std::min(kFewPanels, plan.b_panels) && plan.k_blocks > 1) {
-    plan.tile_b = level(plan.b_panels, kChunkPanels);
+  if (plan.tile_b < std::min(kernels.few_panels, plan.b_panels) && plan.k_blocks > 1) {
+    plan.tile_b = level(plan.b_panels, kernels.chunk_panels);
     plan.chunk_blocks = std::max<int64_t>(1, kPanelBytes / (plan.tile_b * kernels.b_pitch * plan.k_block));
     const int64_t row_bytes = plan.tile_b * kernels.sums_bytes();
     plan.tile_a = level(plan.a_panels, kSumBytes / row_bytes);
@@ -88,7 +87,8 @@ GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t 
   auto cut_a = [&] { return cut(plan.tile_a, plan.a_panels, kernels.rows); };
   auto cut_b = [&] { return cut(plan.tile_b, plan.b_panels, kernels.columns); };
   plan.tile_a = level(plan.a_panels, plan.tile_a), plan.tile_b = level(plan.b_panels, plan.tile_b);
-  while (down() * across() < kEnoughTiles && (larger_b ? cut_b() || cut_a() : cut_a() || cut_b())) {
+  auto few = [&](int64_t tiles) { return tiles < kEnoughTiles || (tiles < kManyTiles && tiles % kEvenTiles != 0); };
+  while (few(down() * across()) && (larger_b ? cut_b() || cut_a() : cut_a() || cut_b())) {
   }
 
   // It is packed by the tiles, where no two of them need the same part.

@@ -38,6 +38,7 @@ struct Gemm {
   const wide_t<T>* table = nullptr;     // (any, n), dense: row i of C adds row table_rows[i] (a positional table)
   const int32_t* table_rows = nullptr;  // (m)
   const T* gate = nullptr;  // (m, n), rows ldc apart: the result is multiplied by the derivative of GELU there
+  C* gate_gelu = nullptr;   // (m, n), rows ldc apart: GELU at the gate, stored when not null
 };
 
 /// Bytes of workspace `gemm` needs, under any instruction set.

@@ -32,6 +32,7 @@ struct TileFormat {
   static constexpr int rows = 32, columns = 32, parts = sizeof(T) == 4 ? 3 : 1, sums = parts == 1 ? 1 : 2;
   static constexpr int64_t a_pitch = rows * parts * sizeof(bf16), b_pitch = columns * parts * sizeof(bf16);
   static constexpr int64_t deepest = parts == 1 ? 512 : 384, depth_unit = 32;
+  static constexpr int64_t few_panels = 4, chunk_panels = 8;
 
   static int64_t padded(int64_t depth) { return (depth + depth_unit - 1) / depth_unit * depth_unit; }
 

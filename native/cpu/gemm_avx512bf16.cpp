@@ -21,6 +21,7 @@ struct DotFormat {
   static constexpr int64_t kStep = 16;  // pairs of a panel of A for each i
   static constexpr int64_t a_pitch = kStep * sizeof(bf16), b_pitch = columns * sizeof(bf16);
   static constexpr int64_t deepest = 1024, depth_unit = 2;
+  static constexpr int64_t few_panels = 12, chunk_panels = 12;
   using Packing = PairPacking<Avx512Bf16>;
 
   struct Session {};

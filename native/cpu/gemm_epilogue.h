@@ -47,30 +47,49 @@ class Epilogue {
   using Vec = typename V::Vec;
 
   [[gnu::always_inline]] inline void write_row() {
-    if (width_ == Format::columns) {
-#pragma GCC unroll 4
-      for (int64_t v = 0; v < Format::columns; v += V::lanes) write_vector(v, V::lanes);
-    } else {
-      for (int64_t v = 0; v < width_; v += V::lanes) write_vector(v, width_ - v);
-    }
+    width_ == Format::columns ? write_row<true>() : write_row<false>();
     ++row_, sums_ += Format::columns;
   }
 
-  /// The sums of the row from `v` on; `held` of them are part of C, or all.
-  [[gnu::always_inline]] inline void write_vector(int64_t v, int64_t held) {
-    const int64_t i = row_, j = column_ + v;
-    if (v * sizeof(C) % 64 == 0) __builtin_prefetch(g_.c + i * g_.ldc + j + Format::columns, 1);  // for the next block
-    Vec x = V::load(sums_ + v);
-    for (int part = 1; part < Format::sums; ++part) x += V::load(sums_ + part * Format::rows * Format::columns + v);
-    if (g_.accumulate) x += V::load(g_.c + i * g_.ldc + j, held);
-    if (g_.bias) x += V::load(g_.bias + j, held);
-    if (plain_) return V::store(g_.c + i * g_.ldc + j, x, held);
-    if (g_.preactivation) V::store(g_.preactivation + i * g_.ldc + j, x, held);
-    if (g_.gelu) x = VectorMath<Isa, W>::gelu(x);
-    if (g_.residual) x += V::load(g_.residual + i * g_.residual_ld + j, held);
-    if (g_.table) x += V::load(g_.table + g_.table_rows[i] * g_.n + j, held);
-    if (g_.gate) x *= VectorMath<Isa, W>::gelu_derivative(V::load(g_.gate + i * g_.ldc + j, held));
-    V::store(g_.c + i * g_.ldc + j, x, held);
+  /// A row of the block, its vectors side by side in registers from the sums to C: each stage is looked for once.
+  template <bool Whole>
+  [[gnu::always_inline]] inline void write_row() {
+    constexpr int kVectors = Format::columns / V::lanes;
+    const int64_t at = row_ * g_.ldc + column_;
+    C* c = g_.c + at;
+    Vec x[kVectors];
+    // stage(vector, its first column in the block, how many of its lanes are part of C, or more)
+    const auto each = [&](auto&& stage) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) stage(x[v], v * V::lanes, Whole ? V::lanes : width_ - v * V::lanes);
+    };
+    each([&](Vec& y, int64_t j, int64_t) {
+      if (j * sizeof(C) % 64 == 0) __builtin_prefetch(c + j + Format::columns, 1);  // for the next block
+      y = V::load(sums_ + j);
+      for (int part = 1; part < Format::sums; ++part) y += V::load(sums_ + part * Format::rows * Format::columns + j);
+    });
+    if (g_.accumulate) each([&](Vec& y, int64_t j, int64_t held) { y += V::load(c + j, held); });
+    if (g_.bias) each([&](Vec& y, int64_t j, int64_t held) { y += V::load(g_.bias + column_ + j, held); });
+    if (!plain_) {
+      if (g_.preactivation)
+        each([&](Vec& y, int64_t j, int64_t held) { V::store(g_.preactivation + at + j, y, held); });
+      if (g_.gelu) each([&](Vec& y, int64_t, int64_t) { y = VectorMath<Isa, W>::gelu(y).value; });
+      if (g_.residual) {
+        const T* from = g_.residual + row_ * g_.residual_ld + column_;
+        each([&](Vec& y, int64_t j, int64_t held) { y += V::load(from + j, held); });
+      }
+      if (g_.table) {
+        const W* from = g_.table + g_.table_rows[row_] * g_.n + column_;
+        each([&](Vec& y, int64_t j, int64_t held) { y += V::load(from + j, held); });
+      }
+      if (g_.gate)
+        each([&](Vec& y, int64_t j, int64_t held) {
+          const auto gelu = VectorMath<Isa, W>::gelu(V::load(g_.gate + at + j, held));
+          y *= gelu.slope;
+          if (g_.gate_gelu) V::store(g_.gate_gelu + at + j, gelu.value, held);
+        });
+    }
+    each([&](Vec& y, int64_t j, int64_t held) { V::store(c + j, y, held); });
   }
 
   const Gemm<T, C>& g_;

@@ -57,9 +57,10 @@ struct GemmScratch {
 template <class T>
 struct GemmKernels {
   using W = wide_t<T>;
-  int rows, columns, sums;      // of a block of C; how many sums of each element are kept apart
-  int64_t a_pitch, b_pitch;     // bytes of a panel for each k
-  int64_t deepest, depth_unit;  // the longest block of k, and what its length is a multiple of (padded at the end)
+  int rows, columns, sums;           // of a block of C; how many sums of each element are kept apart
+  int64_t a_pitch, b_pitch;          // bytes of a panel for each k
+  int64_t deepest, depth_unit;       // the longest block of k, and what its length is a multiple of (padded at the end)
+  int64_t few_panels, chunk_panels;  // of B: with fewer a tile takes k in chunks instead, and has so many then
   void (*pack_a)(const GemmOperand<T>&, PanelRange panels, int64_t k0, int64_t depth, void* to);
   void (*pack_b)(const GemmOperand<T>&, PanelRange panels, int64_t k0, int64_t depth, void* to);
   void (*tile)(const Gemm<T>&, const GemmPlan&, PanelRange rows, PanelRange columns, const GemmPacked&,
@@ -173,8 +174,19 @@ struct GemmKernel {
   }
 
   static constexpr GemmKernels<T> table() {
-    return {Format::rows,       Format::columns, Format::sums,   Format::a_pitch, Format::b_pitch, Format::deepest,
-            Format::depth_unit, Format::pack_a,  Format::pack_b, tile<T>,         tile<W>};
+    return {Format::rows,
+            Format::columns,
+            Format::sums,
+            Format::a_pitch,
+            Format::b_pitch,
+            Format::deepest,
+            Format::depth_unit,
+            Format::few_panels,
+            Format::chunk_panels,
+            Format::pack_a,
+            Format::pack_b,
+            tile<T>,
+            tile<W>};
   }
 };
 

@@ -26,7 +26,9 @@ inline void gemm_reference(const Gemm<double>& g) {
       if (g.table) x += g.table[g.table_rows[i] * g.n + j];
       if (g.gate) {
         const double at = g.gate[i * g.ldc + j];
-        x *= 0.5 * std::erfc(-at * std::sqrt(0.5)) + at * std::exp(-0.5 * at * at) / std::sqrt(2 * std::acos(-1.0));
+        const double below = 0.5 * std::erfc(-at * std::sqrt(0.5));
+        if (g.gate_gelu) g.gate_gelu[i * g.ldc + j] = at * below;
+        x *= below + at * std::exp(-0.5 * at * at) / std::sqrt(2 * std::acos(-1.0));
       }
       g.c[i * g.ldc + j] = x;
     }

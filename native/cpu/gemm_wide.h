@@ -14,6 +14,7 @@ struct WideFormat {
   static constexpr int rows = Isa::rows, columns = kPanelColumns<Isa, W>, sums = 1;
   static constexpr int64_t a_pitch = kPanelStep<Isa, W> * sizeof(W), b_pitch = columns * sizeof(W);
   static constexpr int64_t deepest = 3072 / sizeof(W), depth_unit = 1;
+  static constexpr int64_t few_panels = 12, chunk_panels = 12;
 
   struct Session {};
 

@@ -1,7 +1,7 @@
 // The linear layer on the CPU: one GEMM forward with its epilogue, two backward. What the epilogue did is undone before
 // them in one pass: the GELU's derivative is applied to the incoming gradient, into scratch memory, and the gradient of
 // the bias is summed on the way. The derivative of a GELU before the layer is the epilogue of the product for gradX;
-// what that GELU gave is made again for the weight's gradient.
+// what that GELU gave is made again beside it for the weight's gradient.
 #include "core/thread_pool.h"
 #include "cpu/elementwise.h"
 #include "cpu/gemm.h"
@@ -64,6 +64,7 @@ void backward(const LinearBackward& op, char* scratch) {
   const int64_t m = op.rows(), n = op.outputs(), k = op.inputs();
   const BackwardScratch at(op);
   const T *g = op.grad_y.data<T>(), *pre = op.preactivation.data<T>();
+  T* activation = reinterpret_cast<T*>(scratch + at.activation);
   if (pre != nullptr || op.grad_bias.wanted) {
     T* before = reinterpret_cast<T*>(scratch + at.gradient);
     linear_epilogue_backward(EpilogueGradient<T>{m, n, op.rows_per_block, g, pre, before,
@@ -75,6 +76,7 @@ void backward(const LinearBackward& op, char* scratch) {
     T* grad_x = op.grad_x.wanted ? op.grad_x.data<T>() : reinterpret_cast<T*>(scratch + at.grad_x);
     Gemm<T> product{m, k, n, g, n, false, op.weight.data<T>(), k, false, grad_x, k};
     product.gate = op.input_preactivation.data<T>();
+    if (op.needs_activation()) product.gate_gelu = activation;
     gemm(product, scratch);
     if (op.grad_input_bias.wanted)
       linear_epilogue_backward(EpilogueGradient<T>{m, k, op.rows_per_block, grad_x, nullptr, nullptr,
@@ -82,13 +84,10 @@ void backward(const LinearBackward& op, char* scratch) {
                                                    op.grad_input_bias.data<W>(), op.grad_input_bias.adds});
   }
   if (op.grad_weight.wanted) {
-    const T* x = op.x.data<T>();
-    if (op.needs_activation()) {
-      T* activation = reinterpret_cast<T*>(scratch + at.activation);
+    const T* x = op.needs_activation() ? activation : op.x.data<T>();
+    if (op.needs_activation() && !op.needs_grad_x())
       for_elements(m * k, [=, before = op.input_preactivation.data<T>(), kernel = row_kernels<T>().gelu](
                               int64_t from, int64_t until) { kernel(until - from, before + from, activation + from); });
-      x = activation;
-    }
     Gemm<T, W> product{n, k, m, g, n, true, x, k, false, op.grad_weight.data<W>(), k};
     product.accumulate = op.grad_weight.adds;
     gemm(product, scratch);

@@ -36,7 +36,7 @@ struct EpilogueGradientKernel {
         const int64_t at = i * g.n + j, left = column_end - j;
         typename V::Vec x = V::load(g.gradient + at, left);
         if (g.preactivation) {
-          x *= VectorMath<Isa, wide_t<T>>::gelu_derivative(V::load(g.preactivation + at, left));
+          x *= VectorMath<Isa, wide_t<T>>::gelu(V::load(g.preactivation + at, left)).slope;
           V::store(g.before + at, x, left);
         }
         V::store(sums + j, V::load(sums + j, left) + x, left);

@@ -1,6 +1,8 @@
 // The pre-training loss on the CPU. A token's target is built in a small buffer in f64 (its pixels are few, its
 // variance must not cancel), compared with its row of the prediction, and forgotten.
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <vector>
 
 #include "core/thread_pool.h"
@@ -16,32 +18,54 @@ const std::array<double, 256> quotients = [] {
   return table;
 }();
 
-/// Writes the target of token n of clip b: columns (dt, dy, dx, channel).
-void build_target(const TokenGrid& g, const In& video, int64_t b, int64_t n, bool normalize, double* target) {
-  const int64_t pixels = g.pixels();
-  for (int64_t c = 0; c < 3; ++c) {
-    double* out = target + c;
+/// Writes the pixels of token n of clip b, as parts of 1: columns (dt, dy, dx, channel).
+void read_pixels(const TokenGrid& g, const In& video, int64_t b, int64_t n, double* pixels) {
+  const auto read = [&](auto value) {
+    const int64_t stride = g.pixel_stride(b);
+    double* out = pixels;
     for (int64_t dt = 0; dt < g.tubelet; ++dt)
       for (int64_t dy = 0; dy < g.patch; ++dy) {
-        const int64_t from = g.offset(b, n, c, dt, dy, 0), stride = g.pixel_stride(b);
-        for (int64_t x = 0; x < g.patch; ++x, out += 3) {
-          const int64_t i = from + x * stride;
-          if (g.bytes)
-            *out = quotients[video.data<uint8_t>()[i]];
-          else if (video.dtype() == DType::f64)
-            *out = video.data<double>()[i] * channel_std[c] + channel_mean[c];
-          else
-            *out = video.data<float>()[i] * channel_std[c] + channel_mean[c];
-        }
+        int64_t from[3];
+        for (int64_t c = 0; c < 3; ++c) from[c] = g.offset(b, n, c, dt, dy, 0);
+        for (int64_t x = 0; x < g.patch; ++x, out += 3)
+          for (int64_t c = 0; c < 3; ++c) out[c] = value(from[c] + x * stride, c);
       }
-    if (!normalize) continue;
-    double sum = 0, squares = 0;
-    for (int64_t i = 0; i < pixels; ++i) sum += target[3 * i + c];
-    const double mean = sum / pixels;
-    for (int64_t i = 0; i < pixels; ++i) squares += (target[3 * i + c] - mean) * (target[3 * i + c] - mean);
-    const double scale = 1 / (std::sqrt(squares / (pixels - 1)) + 1e-6);
-    for (int64_t i = 0; i < pixels; ++i) target[3 * i + c] = (target[3 * i + c] - mean) * scale;
-  }
+  };
+  if (g.bytes)
+    read([bytes = video.data<uint8_t>()](int64_t i, int64_t) { return quotients[bytes[i]]; });
+  else if (video.dtype() == DType::f64)
+    read([x = video.data<double>()](int64_t i, int64_t c) { return x[i] * channel_std[c] + channel_mean[c]; });
+  else
+    read([x = video.data<float>()](int64_t i, int64_t c) { return x[i] * channel_std[c] + channel_mean[c]; });
+}
+
+constexpr int64_t kSums = 12;  // that run side by side: four pixels of three channels
+using Sums = std::array<double, kSums>;
+
+/// What term(element, its place in a row of kSums) adds up to for each channel, repeated for the places of a row.
+template <class F>
+Sums channel_sums(int64_t count, const double* x, F term) {
+  Sums sums{};
+  int64_t i = 0;
+  for (; i + kSums <= count; i += kSums)
+    for (int64_t j = 0; j < kSums; ++j) sums[j] += term(x[i + j], j);
+  for (int64_t j = 0; i + j < count; ++j) sums[j] += term(x[i + j], j);
+  for (int64_t c = 0; c < 3; ++c) sums[c] = (sums[c] + sums[c + 3]) + (sums[c + 6] + sums[c + 9]);
+  for (int64_t j = 3; j < kSums; ++j) sums[j] = sums[j - 3];
+  return sums;
+}
+
+/// Writes the target of token n of clip b: columns (dt, dy, dx, channel).
+void build_target(const TokenGrid& g, const In& video, int64_t b, int64_t n, bool normalize, double* target) {
+  read_pixels(g, video, b, n, target);
+  if (!normalize) return;
+  const int64_t pixels = g.pixels(), count = 3 * pixels;
+  Sums mean = channel_sums(count, target, [](double x, int64_t) { return x; });
+  for (double& m : mean) m /= pixels;
+  Sums scale = channel_sums(count, target, [&](double x, int64_t j) { return (x - mean[j]) * (x - mean[j]); });
+  for (double& s : scale) s = 1 / (std::sqrt(s / (pixels - 1)) + 1e-6);
+  for (int64_t i = 0; i < count; i += kSums)
+    for (int64_t j = 0; j < std::min(kSums, count - i); ++j) target[i + j] = (target[i + j] - mean[j]) * scale[j];
 }
 
 /// Marks, in a (B, N) map, the tokens that the encoder saw.
@@ -103,8 +127,10 @@ void backward(const MaskedPixelLossBackward& op, void* scratch) {
   using W = wide_t<T>;
   const double factor = 2.0 * *op.grad_loss.data<W>() / (*op.weight.data<W>() * static_cast<double>(columns));
   for_tokens(op, g, mark_visible(op, g, scratch), [&](int64_t row, bool hidden, const double* target) {
-    for (int64_t i = row * columns; i < (row + 1) * columns; ++i)
-      gradient[i] = hidden ? convert<T>(factor * (widen(prediction[i]) - target[i - row * columns])) : T{};
+    const T* x = prediction + row * columns;
+    T* grad = gradient + row * columns;
+    if (!hidden) return std::fill_n(grad, columns, T{}), void();
+    for (int64_t i = 0; i < columns; ++i) grad[i] = convert<T>(factor * (widen(x[i]) - target[i]));
   });
 }
 

@@ -13,11 +13,11 @@ struct ElementwiseKernel {
   using Math = VectorMath<Isa, wide_t<T>>;
 
   static void gelu(int64_t n, const T* x, T* y) {
-    for (int64_t i = 0; i < n; i += V::lanes) V::store(y + i, Math::gelu(V::load(x + i, n - i)), n - i);
+    for (int64_t i = 0; i < n; i += V::lanes) V::store(y + i, Math::gelu(V::load(x + i, n - i)).value, n - i);
   }
   static void gelu_gradient(int64_t n, const T* grad_y, const T* x, T* grad_x) {
     for (int64_t i = 0; i < n; i += V::lanes)
-      V::store(grad_x + i, V::load(grad_y + i, n - i) * Math::gelu_derivative(V::load(x + i, n - i)), n - i);
+      V::store(grad_x + i, V::load(grad_y + i, n - i) * Math::gelu(V::load(x + i, n - i)).slope, n - i);
   }
   static void add(int64_t n, const T* a, const T* b, T* y) {
     for (int64_t i = 0; i < n; i += V::lanes) V::store(y + i, V::load(a + i, n - i) + V::load(b + i, n - i), n - i);

@@ -61,7 +61,7 @@ struct Problem {
   using W = wide_t<T>;
   Gemm<T, C> product;
   std::vector<T> a, b, residual, gate;
-  std::vector<C> c, preactivation;
+  std::vector<C> c, preactivation, gate_gelu;
   std::vector<W> bias, table;
   std::vector<int32_t> table_rows;
 
@@ -84,6 +84,7 @@ struct Problem {
     if (o.preactivation) product.preactivation = (preactivation = draw<C>(c.size(), 5)).data();
     if (o.residual) product.residual_ld = layout(m, n, false, residual, 6), product.residual = residual.data();
     if (o.gate) product.gate = (gate = draw<T>(c.size(), 8)).data();
+    if (o.gate && o.bias) product.gate_gelu = (gate_gelu = draw<C>(c.size(), 9)).data();
     if (!o.table) return;
     product.table = (table = draw<W>(5 * n, 7)).data();
     for (int64_t i = 0; i < m; ++i) table_rows.push_back(static_cast<int32_t>(i * 7 % 5));
@@ -104,6 +105,7 @@ struct Problem {
     };
     copy(a, wide.a), copy(b, wide.b), copy(c, wide.c), copy(bias, wide.bias), copy(residual, wide.residual);
     copy(table, wide.table), copy(preactivation, wide.preactivation), copy(gate, wide.gate);
+    copy(gate_gelu, wide.gate_gelu);
     return wide;
   }
 };
@@ -144,7 +146,7 @@ bool lawful(const std::vector<C>& got, const std::vector<double>& exact) {
 }
 
 struct Expected {
-  std::vector<double> c, preactivation;
+  std::vector<double> c, preactivation, gate_gelu;
   double bound = 0;  // of an element's error, where T is not bf16
 };
 
@@ -159,6 +161,7 @@ const Expected& expected(const Problem<T, C>& problem, const Options& options) {
   Problem<double> exact = problem.exact(options);
   gemm_reference(exact.product);
   result.c = std::move(exact.c), result.preactivation = std::move(exact.preactivation);
+  result.gate_gelu = std::move(exact.gate_gelu);
   if constexpr (!std::is_same_v<T, bf16>) {
     const double unit = sizeof(T) == 4 ? 1.2e-7 : 2.3e-16;
     result.bound = 2 * plain_loop_error(g) + unit * (8 + std::sqrt(static_cast<double>(g.k)));
@@ -169,14 +172,15 @@ const Expected& expected(const Problem<T, C>& problem, const Options& options) {
 template <class T, class C = T>
 void compare(int64_t m, int64_t n, int64_t k, const Options& options) {
   Problem<T, C> fast(m, n, k, options);
-  const auto& [c, preactivation, bound] = expected(fast, options);
+  const auto& [c, preactivation, gate_gelu, bound] = expected(fast, options);
   fast.run();
   // Everything between the rows of C is compared too: it must be as it was.
   bool good;
   if constexpr (std::is_same_v<T, bf16>)
-    good = lawful(fast.c, c) && lawful(fast.preactivation, preactivation);
+    good = lawful(fast.c, c) && lawful(fast.preactivation, preactivation) && lawful(fast.gate_gelu, gate_gelu);
   else
-    good = max_error(fast.c, c) <= bound && max_error(fast.preactivation, preactivation) <= bound;
+    good = max_error(fast.c, c) <= bound && max_error(fast.preactivation, preactivation) <= bound &&
+           max_error(fast.gate_gelu, gate_gelu) <= bound;
   if (!good)
     std::printf("  m %ld n %ld k %ld transposed %d %d, bytes %zu\n", long(m), long(n), long(k), options.a_transposed,
                 options.b_transposed, sizeof(T));
