@@ -143,11 +143,11 @@ __device__ __forceinline__ Quad finish_rows(const Epilogue<T>& epilogue, int row
 template <class T, int block_m, int block_n, int pitch, int threads>
 __device__ __forceinline__ void finish_tile(const Epilogue<T>& epilogue, float* tile, int row0, int col0,
                                             int tile_row) {
-  constexpr int quads = block_n / 4, groups = threads / quads;
+  constexpr int quads = block_n / 4, groups = threads / quads, rows = block_m / groups;
   const int quad = static_cast<int>(threadIdx.x) % quads * 4, group = static_cast<int>(threadIdx.x) / quads;
   Quad sums{};
   if (col0 + quad < epilogue.n)
-    sums = finish_rows<block_m / groups, 4>(epilogue, row0 + group, groups, col0 + quad, [&](int row) {
+    sums = finish_rows<rows, (rows > 16 ? 4 : 2)>(epilogue, row0 + group, groups, col0 + quad, [&](int row) {
       return load_floats<4>(tile + (group + row * groups) * pitch + quad);
     });
   if (!epilogue.column_partials) return;
