@@ -2,9 +2,11 @@
 #pragma once
 
 #include "cuda/gemm.h"
-#include "cuda/gemm_epilogue.cuh"
 
 namespace videomae::cuda {
+
+template <class T>
+struct Epilogue;  // gemm_epilogue.cuh
 
 /// The tiles of C that there are kernels for (gemm_wgmma_tile.h).
 enum class WgmmaTiles { m128n256, m128n192, m128n128 };
