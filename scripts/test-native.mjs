@@ -18,12 +18,18 @@ export function countCases(output, status) {
   return { passed, failed: named + (silent ? 1 : 0) };
 }
 
+/** Ops made of matrix products. */
+const PRODUCTS = ["linear", "linearBackward", "matmul", "embedVisible"];
+
 /** Runs besides the one without arguments, by executable; the emulator is not there under the sanitizers. */
 const MORE_RUNS = {
-  conformance_test: ["forward", "reversed"].map((order) => ({
-    argv: ["--device", "emu"],
-    env: { VIDEOMAE_EMU_ORDER: order },
-  })),
+  conformance_test: [
+    ...["forward", "reversed"].map((order) => ({ argv: ["--device", "emu"], env: { VIDEOMAE_EMU_ORDER: order } })),
+    ...["wgmma-128x256", "wgmma-128x128"].map((variant) => ({
+      argv: ["--device", "emu", ...PRODUCTS],
+      env: { VIDEOMAE_CUDA_VARIANTS: `gemm=${variant}` },
+    })),
+  ],
 };
 
 /** Executables that take longest: they begin first, so that no processor waits for them at the end. */

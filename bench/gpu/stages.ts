@@ -173,13 +173,15 @@ async function benchmarks(run: StageRun, rehearse: boolean): Promise<void> {
     const { attention, gemm } = JSON.parse(readFileSync("bench/shapes.json", "utf8")) as Shapes;
     const sizes = attention.cuda.map((s) => `bf16:${s.clips}x${s.heads}x${s.tokens}x${s.headWidth}`);
     await run.command([".cmake/Release/attention_device_bench", ...sizes], { limit: run.left() * 0.5 });
-    const products = [...gemm.ceiling, ...gemm.layers].flatMap(({ m, n, k }) => [
-      ...[`bf16:nt:${m}x${n}x${k}`, `bf16:nn:${m}x${k}x${n}`, `bf16:tn:${n}x${k}x${m}`],
-    ]);
-    for (const VIDEOMAE_CUBLASLT of ["off", "on"]) {
-      const limit = run.left() * 0.4;
-      await run.command([".cmake/Release/gemm_device_bench", ...products], { limit, env: { VIDEOMAE_CUBLASLT } });
-    }
+    const productsOf = (shapes: Shapes["gemm"]["layers"]) =>
+      shapes.flatMap(({ m, n, k }) => [`bf16:nt:${m}x${n}x${k}`, `bf16:nn:${m}x${k}x${n}`, `bf16:tn:${n}x${k}x${m}`]);
+    const products = (shapes: Shapes["gemm"]["layers"], env: Record<string, string>) =>
+      run.command([".cmake/Release/gemm_device_bench", ...productsOf(shapes)], { limit: run.left() * 0.25, env });
+    const wide = gemm.layers.filter(({ name }) => /^[LHg] encoder/.test(name));
+    for (const variant of GEMM_VARIANTS)
+      await products([...gemm.ceiling, ...wide], { VIDEOMAE_CUDA_VARIANTS: `gemm=${variant}` });
+    for (const VIDEOMAE_CUBLASLT of ["off", "on"])
+      await products([...gemm.ceiling, ...gemm.layers], { VIDEOMAE_CUBLASLT });
     await run.command([".cmake/Release/device_bandwidth_bench"], { limit: run.left() * 0.7 });
     return;
   }
@@ -196,10 +198,15 @@ const GPU_STEPS = [
   ["vit-small", 64],
 ] as const;
 
+/** What makes products on Hopper besides cuBLASLt and `mma.sync`: native/cuda/variants.cpp. */
+const GEMM_VARIANTS = ["wgmma-128x256", "wgmma-128x192", "wgmma-128x128"];
+
 /** What is used of bench/shapes.json. */
 interface Shapes {
   readonly attention: { readonly cuda: readonly Record<"clips" | "heads" | "tokens" | "headWidth", number>[] };
-  readonly gemm: Readonly<Record<"ceiling" | "layers", readonly Record<"m" | "n" | "k", number>[]>>;
+  readonly gemm: Readonly<
+    Record<"ceiling" | "layers", readonly ({ readonly name: string } & Record<"m" | "n" | "k", number>)[]>
+  >;
 }
 
 /** PyTorch at the same work, what is wanted most first; each script starts no row when its share of the time is over.

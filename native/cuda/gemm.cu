@@ -1,4 +1,5 @@
-// The drive of a product: cuBLASLt where it serves, else a plan, the main kernel, and the sums of its parts.
+// The drive of a product: which variant makes it, and unless that is cuBLASLt a plan, the main kernel, and the sums of
+// its parts.
 #include "cuda/gemm.h"
 
 #include "cuda/column_sums.cuh"
@@ -6,11 +7,38 @@
 #include "cuda/gemm_mma.cuh"
 #include "cuda/gemm_plan.h"
 #include "cuda/gemm_simt.cuh"
+#include "cuda/hopper/gemm_wgmma.h"
+#include "cuda/variants.h"
 
 namespace videomae::cuda {
 namespace {
 
 constexpr int kMaxGridY = 65535;
+
+/// What can make a product, as variants.cpp names it. cuBLASLt makes plain ones, where it is found; else it is `mma`.
+enum class Maker { cublaslt, mma, wgmma_128x256, wgmma_128x192, wgmma_128x128 };
+
+/// What tells products of the same sizes apart: dtype, layout, batch and the step after it that costs most.
+std::string kind_of(const Gemm& g) {
+  std::string kind = g.dtype == DType::f32 ? "f32-" : "";
+  kind += g.a_transposed ? 't' : 'n';
+  kind += g.b_transposed ? 't' : 'n';
+  if (g.batch > 1) kind += "x" + std::to_string(g.batch);
+  if (g.gate) return kind + "+gate";
+  if (g.gelu) return kind + "+gelu";
+  if (g.residual) return kind + "+residual";
+  if (g.accumulate) return kind + "+add";
+  return g.plain() ? kind : kind + "+bias";
+}
+
+Maker maker_of(const Context& context, const Gemm& g) {
+  const std::string kind = kind_of(g);
+  const Work work{"gemm", kind.c_str(), {g.m, g.n, g.k}};
+  const char* const first = g.plain() ? "cublaslt" : "mma";
+  return static_cast<Maker>(
+      wgmma_serves(context, g) ? chosen_variant(work, {first, "mma", "wgmma-128x256", "wgmma-128x192", "wgmma-128x128"})
+                               : chosen_variant(work, {first, "mma"}));
+}
 
 size_t padded(size_t bytes) { return (bytes + 255) / 256 * 256; }
 
@@ -20,7 +48,7 @@ int64_t part_pitch(const Gemm& g) { return ceil_div(g.n, 4) * 4; }
 /// Parts of k. Column sums are of finished elements, which only one pass has tile by tile.
 int parts_of(const Gemm& g, bool column_sums) { return column_sums ? 1 : gemm_parts(g.m, g.n, g.k, g.batch); }
 
-/// Rows of the partial column sums: the smallest tiles have the most.
+/// Rows of the partial column sums: the smallest tiles have the most, and wgmma as many.
 int64_t partial_rows(const Gemm& g) { return ceil_div(g.m, SmallTile::block_m); }
 
 /// That every quad of the matrices of C's shape, of the bias and of the residual begins at a multiple of its size.
@@ -99,8 +127,19 @@ int64_t run_mma(const Context& context, const Gemm& g, const MmaArguments& argum
   return ceil_div(g.m, Shape::block_m);
 }
 
-/// The main kernel of a bf16 product; rows of tiles.
-int64_t start(const Context& context, const Gemm& g, const Epilogue<bf16>& epilogue, int parts) {
+/// The main kernel of a bf16 product; rows of partial column sums.
+int64_t start(const Context& context, const Gemm& g, Maker maker, const Epilogue<bf16>& epilogue, int parts) {
+  const int64_t part_step = g.m * part_pitch(g);
+  switch (maker) {
+    case Maker::wgmma_128x256:
+      return start_wgmma(context, WgmmaTiles::m128n256, g, epilogue, parts, part_step);
+    case Maker::wgmma_128x192:
+      return start_wgmma(context, WgmmaTiles::m128n192, g, epilogue, parts, part_step);
+    case Maker::wgmma_128x128:
+      return start_wgmma(context, WgmmaTiles::m128n128, g, epilogue, parts, part_step);
+    default:
+      break;
+  }
   const auto operand = [](const void* data, int64_t ld, int64_t step) {
     const bf16* elements = static_cast<const bf16*>(data);
     return MmaOperand{elements, ld, step, access_of(elements, ld, step)};
@@ -112,7 +151,7 @@ int64_t start(const Context& context, const Gemm& g, const Epilogue<bf16>& epilo
                                static_cast<int>(g.k),
                                static_cast<int>(gemm_part_length(g.k, parts)),
                                g.c_step,
-                               g.m * part_pitch(g),
+                               part_step,
                                epilogue};
   switch (choose_tile(g.m, g.n, g.batch * parts, context.limits.multiprocessors, context.limits.shared_optin)) {
     case TileKind::huge:
@@ -124,8 +163,8 @@ int64_t start(const Context& context, const Gemm& g, const Epilogue<bf16>& epilo
   }
 }
 
-/// The main kernel of an f32 product; rows of tiles.
-int64_t start(const Context& context, const Gemm& g, const Epilogue<float>& epilogue, int parts) {
+/// The main kernel of an f32 product; rows of partial column sums.
+int64_t start(const Context& context, const Gemm& g, Maker, const Epilogue<float>& epilogue, int parts) {
   const auto operand = [](const void* data, int64_t ld, bool k_first, int64_t step) {
     return SimtOperand{static_cast<const float*>(data), k_first ? 1 : ld, k_first ? ld : 1, step};
   };
@@ -150,17 +189,17 @@ int64_t start(const Context& context, const Gemm& g, const Epilogue<float>& epil
 }
 
 template <class T>
-void run_product(const Context& context, const Gemm& g, char* workspace) {
+void run_product(const Context& context, const Gemm& g, Maker maker, char* workspace) {
   const int parts = parts_of(g, g.column_sums != nullptr);
   float* const scratch = reinterpret_cast<float*>(workspace);
   const Epilogue<T> epilogue = make_epilogue<T>(g, scratch);
-  const int64_t tile_rows = start(context, g, parts > 1 ? part_epilogue<T>(g, scratch) : epilogue, parts);
+  const int64_t sum_rows = start(context, g, maker, parts > 1 ? part_epilogue<T>(g, scratch) : epilogue, parts);
   if (parts > 1) {
     const int64_t quads = g.m * part_pitch(g) / 4;
     launch(context, gemm_add_parts<T>, {dim3(static_cast<unsigned>(ceil_div(quads, 256))), dim3(256)}, scratch, parts,
            static_cast<int>(part_pitch(g)), epilogue);
   }
-  if (g.column_sums) start_add_partial_rows(context, scratch, tile_rows, g.n, g.column_sums, g.accumulate_sums);
+  if (g.column_sums) start_add_partial_rows(context, scratch, sum_rows, g.n, g.column_sums, g.accumulate_sums);
 }
 
 void check_size(const char* what, int64_t size) {
@@ -183,7 +222,8 @@ void gemm(const Context& context, const Gemm& g, void* workspace) {
   if (g.m == 0 && g.n > 0 && g.column_sums)
     start_add_partial_rows(context, nullptr, 0, g.n, g.column_sums, g.accumulate_sums);
   if (g.m == 0 || g.n == 0) return;
-  if (g.plain() && cublaslt_product(context, g, workspace)) return;
+  const Maker maker = maker_of(context, g);
+  if (maker == Maker::cublaslt && g.plain() && cublaslt_product(context, g, workspace)) return;
   for (int64_t first = 0; first < g.batch; first += kMaxGridY) {
     Gemm items = g;
     items.batch = std::min<int64_t>(g.batch - first, kMaxGridY);
@@ -192,7 +232,7 @@ void gemm(const Context& context, const Gemm& g, void* workspace) {
     items.b = static_cast<const char*>(g.b) + first * g.b_step * size;
     items.c = static_cast<char*>(g.c) + first * g.c_step * c_size;
     with_real("gemm", g.dtype,
-              [&](auto t) { run_product<decltype(t)>(context, items, static_cast<char*>(workspace)); });
+              [&](auto t) { run_product<decltype(t)>(context, items, maker, static_cast<char*>(workspace)); });
   }
 }
 

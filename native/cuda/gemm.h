@@ -2,7 +2,8 @@
 //
 // A and B are f32 or bf16, sums are f32. bf16 products run on the tensor cores (gemm_mma.cuh), f32 products on the
 // multiply-add units in real f32 (gemm_simt.cuh); plain products of either go to cuBLASLt where it is there
-// (cublaslt.h). All sizes, row strides and alignments are served.
+// (cublaslt.h). All sizes, row strides and alignments are served. On Hopper the variants "wgmma-..."
+// (hopper/gemm_wgmma.h) can make bf16 products whose operands the copy engine can read.
 //
 // Every element of C is summed in an order that depends on the shape and the device only. Where C has few tiles and k
 // is long, k is cut into parts (gemm_plan.h) whose sums meet in a second kernel, in order: no atomics. Cost: 2 m n k

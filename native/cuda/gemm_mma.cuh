@@ -107,25 +107,16 @@ __device__ __forceinline__ void load_fragments(uint32_t (&fragments)[count][4], 
   }
 }
 
-/// Block (x, y, z): tile of C, item of the batch, part of k. Tiles go down C in bands of 8 tiles, so that blocks that
-/// run together share rows of A and columns of B in the second-level cache.
-template <class Shape>
-__device__ __forceinline__ int2 tile_of_block(int m, int n) {
-  constexpr int band = 8;
-  const int tiles_m = (m + Shape::block_m - 1) / Shape::block_m, tiles_n = (n + Shape::block_n - 1) / Shape::block_n;
-  const int tile = static_cast<int>(blockIdx.x), first = tile / (band * tiles_n) * band;
-  const int height = tiles_m - first < band ? tiles_m - first : band, within = tile - first * tiles_n;
-  return make_int2(first + within % height, within / height);
-}
-
+/// Block (x, y, z): tile of C, item of the batch, part of k.
 template <class Shape, Major a_major, Major b_major, bool chunked>
 __global__ void __launch_bounds__(Shape::threads, Shape::blocks) gemm_mma(MmaArguments g) {
   using ATile = OperandTile<a_major, Shape::block_m, Shape::threads>;
   using BTile = OperandTile<b_major, Shape::block_n, Shape::threads>;
   constexpr int a_count = Shape::warp_m / 16, b_count = Shape::warp_n / 16, steps = kStep / kFragmentK;
   unsigned char* const shared = shared_memory<unsigned char>();
-  const int2 place = tile_of_block<Shape>(g.m, g.n);
-  const int row0 = place.x * Shape::block_m, col0 = place.y * Shape::block_n;
+  const Place place = tile_place(static_cast<int>(blockIdx.x), (g.m + Shape::block_m - 1) / Shape::block_m,
+                                 (g.n + Shape::block_n - 1) / Shape::block_n);
+  const int row0 = place.row * Shape::block_m, col0 = place.col * Shape::block_n;
   const int k0 = static_cast<int>(blockIdx.z) * g.k_part, k_size = g.k - k0 < g.k_part ? g.k - k0 : g.k_part;
   g.a.data += blockIdx.y * g.a.batch_step, g.b.data += blockIdx.y * g.b.batch_step;
 
@@ -199,13 +190,9 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks) gemm_mma(MmaArg
             make_float2(sums[m][n][2 * half], sums[m][n][2 * half + 1]);
       }
   block_sync();
-  const int64_t skipped = blockIdx.y * g.c_batch_step + blockIdx.z * g.c_part_step;
-  Epilogue<bf16>& epilogue = g.epilogue;
-  if (epilogue.c_wide)
-    epilogue.c = static_cast<float*>(epilogue.c) + skipped;
-  else
-    epilogue.c = static_cast<bf16*>(epilogue.c) + skipped;
-  finish_tile<bf16, Shape::block_m, Shape::block_n, Shape::pitch, Shape::threads>(epilogue, tile, row0, col0, place.x);
+  g.epilogue.skip(blockIdx.y * g.c_batch_step + blockIdx.z * g.c_part_step);
+  finish_tile<bf16, Shape::block_m, Shape::block_n, Shape::pitch, Shape::threads>(g.epilogue, tile, row0, col0,
+                                                                                  place.row);
 }
 
 }  // namespace videomae::cuda

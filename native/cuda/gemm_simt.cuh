@@ -120,9 +120,8 @@ __global__ void __launch_bounds__(SimtShape<block>::threads, SimtShape<block>::b
       store_floats<4>(shared + (m / 4 * (block / 2) + y + m % 4) * Shape::pitch + half * (block / 2) + x, quad);
     }
   block_sync();
-  Epilogue<float>& epilogue = g.epilogue;
-  epilogue.c = static_cast<float*>(epilogue.c) + blockIdx.y * g.c_batch_step + blockIdx.z * g.c_part_step;
-  finish_tile<float, block, block, Shape::pitch, Shape::threads>(epilogue, shared, row0, col0, tile_row);
+  g.epilogue.skip(blockIdx.y * g.c_batch_step + blockIdx.z * g.c_part_step);
+  finish_tile<float, block, block, Shape::pitch, Shape::threads>(g.epilogue, shared, row0, col0, tile_row);
 }
 
 }  // namespace videomae::cuda

@@ -34,6 +34,15 @@ using HugeTile = TileShape<128, 256, 64, 64, 5, 1>;  // the least traffic for ea
 using LargeTile = TileShape<128, 128, 64, 64, 4, 2>;
 using SmallTile = TileShape<64, 64, 32, 32, 4, 4>;  // few rows or columns
 
+/// Where tile number `tile` of a matrix of tiles_m x tiles_n tiles lies, in tiles. They go down C in bands of 8 tiles,
+/// so that blocks that run together share rows of A and columns of B in the second-level cache.
+VIDEOMAE_HOST_DEVICE constexpr Place tile_place(int tile, int tiles_m, int tiles_n) {
+  constexpr int band = 8;
+  const int first = tile / (band * tiles_n) * band;
+  const int height = tiles_m - first < band ? tiles_m - first : band, within = tile - first * tiles_n;
+  return {first + within % height, within / height};
+}
+
 /// Which operand: the 8 x 8 matrices of a fragment are numbered differently.
 enum class Side { a, b };
 

@@ -18,7 +18,8 @@ struct Known {
   const char *family, *variant;
 };
 constexpr Known known[] = {
-    {"gemm", "mma"},
+    {"gemm", "cublaslt"},      {"gemm", "mma"},           {"gemm", "wgmma-128x256"},
+    {"gemm", "wgmma-128x192"}, {"gemm", "wgmma-128x128"},
 };
 
 constexpr const char* kVariable = "VIDEOMAE_CUDA_VARIANTS";

@@ -33,6 +33,23 @@ constexpr CUtensorMapSwizzle tensor_map_swizzle(Swizzle swizzle) {
 }
 #endif
 
+#if VIDEOMAE_CUDA
+/// The driver's function, looked up once.
+/// @throws std::runtime_error where the driver has none
+inline decltype(&cuTensorMapEncodeTiled) tensor_map_encoder() {
+  static const auto encoder = [] {
+    void* entry = nullptr;
+    cudaDriverEntryPointQueryResult found{};
+    const cudaError_t error =
+        cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &found);
+    if (error != cudaSuccess || found != cudaDriverEntryPointSuccess)
+      throw std::runtime_error(std::string("cuTensorMapEncodeTiled: not in this driver: ") + cudaGetErrorName(error));
+    return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(entry);
+  }();
+  return encoder;
+}
+#endif
+
 /// @param rank  2 or 3
 /// @param size  elements of each axis
 /// @param stride_bytes  from one element to the next, of axes 1 to rank - 1
@@ -41,16 +58,9 @@ constexpr CUtensorMapSwizzle tensor_map_swizzle(Swizzle swizzle) {
 inline CUtensorMap bf16_tensor_map(const void* global, int rank, const uint64_t* size, const uint64_t* stride_bytes,
                                    const uint32_t* box, Swizzle swizzle, Fill fill) {
 #if VIDEOMAE_CUDA
-  void* entry = nullptr;
-  cudaDriverEntryPointQueryResult found{};
-  const cudaError_t error =
-      cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &found);
-  if (error != cudaSuccess || found != cudaDriverEntryPointSuccess) {
-    throw std::runtime_error(std::string("cuTensorMapEncodeTiled: not in this driver: ") + cudaGetErrorName(error));
-  }
   const uint32_t element_stride[3] = {1, 1, 1};
   CUtensorMap map;
-  const CUresult result = reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(entry)(
+  const CUresult result = tensor_map_encoder()(
       &map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, static_cast<cuuint32_t>(rank), const_cast<void*>(global), size,
       stride_bytes, box, element_stride, CU_TENSOR_MAP_INTERLEAVE_NONE, tensor_map_swizzle(swizzle),
       CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
