@@ -18,6 +18,8 @@ struct Known {
   const char *family, *variant;
 };
 constexpr Known known[] = {
+    {"attention_forward", "mma"},
+    {"attention_forward", "wgmma"},
     {"gemm", "mma"},
 };
 
