@@ -5,9 +5,9 @@
 //
 // `attention_device_test --bits` prints a checksum of some results; the test runs itself so under other orders.
 // `--tokens-of-encoders` runs that case alone; the test runs itself so where blocks have 99 KiB of shared memory, as
-// those of small GPUs. `--forward-by-wgmma` runs the cases of that variant, and `--bits-of-wgmma` prints their checksum;
-// the test runs itself so with the variant chosen. `--long` compares the numbers of tokens of whole clips, which takes
-// long.
+// those of small GPUs. `--forward-by-wgmma` runs the cases of that variant, and `--bits-of-wgmma` prints their
+// checksum; the test runs itself so with the variant chosen. `--long` compares the numbers of tokens of whole clips,
+// which takes long.
 #include <unistd.h>
 
 #include <chrono>

@@ -37,10 +37,10 @@ struct WgmmaForwardTiling {
   static constexpr int boxes = (columns + box - 1) / box;
   static constexpr int steps = (columns + 15) / 16;  // of k in the product with the keys
 
-  static constexpr WgmmaTile query_tile{Major::k, swizzle, rows, boxes * box};
-  static constexpr WgmmaTile key_tile{Major::k, swizzle, keys, boxes * box};
-  static constexpr WgmmaTile value_tile{Major::mn, swizzle, boxes * box, keys};  // the same memory as key_tile
-  static constexpr WgmmaTile result_tile{Major::k, swizzle, 16, boxes * box};    // y of one warp
+  static constexpr WgmmaTile query_tile{Major::k, swizzle, rows, boxes* box};
+  static constexpr WgmmaTile key_tile{Major::k, swizzle, keys, boxes* box};
+  static constexpr WgmmaTile value_tile{Major::mn, swizzle, boxes* box, keys};  // the same memory as key_tile
+  static constexpr WgmmaTile result_tile{Major::k, swizzle, 16, boxes* box};    // y of one warp
 
   static constexpr int query_bytes = consumers * static_cast<int>(query_tile.bytes());
   static constexpr int slot_bytes = static_cast<int>(key_tile.bytes());

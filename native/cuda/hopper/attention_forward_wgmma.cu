@@ -39,9 +39,12 @@ void start(const AttentionForwardArguments& args, const Context& context) {
 template <int columns>
 void start(const AttentionForwardArguments& args, const Context& context) {
   switch (wgmma_keys(args.shape.tokens)) {
-    case 128: return start<columns, 128>(args, context);
-    case 160: return start<columns, 160>(args, context);
-    default: return start<columns, 176>(args, context);
+    case 128:
+      return start<columns, 128>(args, context);
+    case 160:
+      return start<columns, 160>(args, context);
+    default:
+      return start<columns, 176>(args, context);
   }
 }
 

@@ -1,14 +1,14 @@
 // Fused attention forward in bf16 by wgmma, for many tokens. A block has two warpgroups of 64 queries each and one that
 // loads for them; it does several pieces of work, one after the other: so many queries of one head.
 //
-// The loader's one thread has the copy engine bring queries into two slots and keys and values into a ring, in the order
-// in which they are needed: K0 K1 V0 K2 V1 ... It reads q, k and v out of (B, N, 3, H, K) through tensor maps whose axes
-// are the columns of a head, the tokens of a clip, and where head and clip begin, in units of K. So columns beyond the
-// head and tokens beyond the clip are zeros, and not the neighbour's.
+// The loader's one thread has the copy engine bring queries into two slots and keys and values into a ring, in the
+// order in which they are needed: K0 K1 V0 K2 V1 ... It reads q, k and v out of (B, N, 3, H, K) through tensor maps
+// whose axes are the columns of a head, the tokens of a clip, and where head and clip begin, in units of K. So columns
+// beyond the head and tokens beyond the clip are zeros, and not the neighbour's.
 //
-// A warpgroup issues the product with the next keys and that of its probabilities with the values before, which run while
-// it exponentiates; probabilities stay in registers. Warpgroups take turns in issuing, so that one's exponentials lie
-// beside the other's products. The last keys come first, because they are the ones to be masked.
+// A warpgroup issues the product with the next keys and that of its probabilities with the values before, which run
+// while it exponentiates; probabilities stay in registers. Warpgroups take turns in issuing, so that one's exponentials
+// lie beside the other's products. The last keys come first, because they are the ones to be masked.
 #pragma once
 
 #include "cuda/attention_operands.cuh"
@@ -147,17 +147,23 @@ struct IssueTurns {
   }
 };
 
+/// Describes an operand at shared address `base` of whose descriptor at address 0 this is the code. Adding does it,
+/// since addresses end below the field's; so a step costs one addition of 32 bits.
+__device__ __forceinline__ uint64_t moved(uint64_t code, uint32_t base) {
+  return (code & 0xFFFFFFFF00000000u) | (static_cast<uint32_t>(code) + (base >> 4));
+}
+
 /// Starts s = Q K^T, 64 queries by the keys of a slot.
 template <class Tiling>
 __device__ __forceinline__ void multiply_keys(float (&s)[Tiling::keys / 2], const unsigned char* queries,
                                               const unsigned char* keys) {
   constexpr WgmmaTile a = Tiling::query_tile, b = Tiling::key_tile;
-  const uint32_t from = shared_address(queries), to = shared_address(keys);
+  const uint32_t a_base = shared_address(queries), b_base = shared_address(keys);
   wgmma_fence(s);
 #pragma unroll
   for (int step = 0; step < Tiling::steps; ++step)
-    wgmma_shared<Tiling::keys, Major::k, Major::k>(s, encode(a.descriptor(from, 0, 16 * step)),
-                                                   encode(b.descriptor(to, 0, 16 * step)), step > 0);
+    wgmma_shared<Tiling::keys, Major::k, Major::k>(s, moved(encode(a.descriptor(0, 0, 16 * step)), a_base),
+                                                   moved(encode(b.descriptor(0, 0, 16 * step)), b_base), step > 0);
   wgmma_commit();
 }
 
@@ -172,20 +178,20 @@ template <class Tiling>
 __device__ __forceinline__ void add_values(float (&sum)[Tiling::columns / 2], uint32_t (&p)[Tiling::keys / 16][4],
                                            const unsigned char* values) {
   constexpr WgmmaTile b = Tiling::value_tile;
-  const uint32_t from = shared_address(values);
+  const uint32_t b_base = shared_address(values);
   tie_operand(p);
   wgmma_fence(sum);
 #pragma unroll
   for (int step = 0; step < Tiling::keys / 16; ++step)
-    wgmma_registers<Tiling::columns, Major::mn>(sum, p[step], encode(b.descriptor(from, 0, 16 * step)), 1);
+    wgmma_registers<Tiling::columns, Major::mn>(sum, p[step], moved(encode(b.descriptor(0, 0, 16 * step)), b_base), 1);
   wgmma_commit();
 }
 
 /// Has the copy engine write a warp's 16 rows of y from token `first` on, by way of its tile in shared memory.
 template <class Tiling>
 __device__ __forceinline__ void store_rows(const CUtensorMap& map, unsigned char* to,
-                                           const float (&sum)[Tiling::columns / 2], const float (&inverse)[2], int first,
-                                           int plane) {
+                                           const float (&sum)[Tiling::columns / 2], const float (&inverse)[2],
+                                           int first, int plane) {
   constexpr WgmmaTile tile = Tiling::result_tile;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   if (lane == 0) bulk_wait_read<0>();

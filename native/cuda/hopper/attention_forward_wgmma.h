@@ -6,7 +6,8 @@
 
 namespace videomae::cuda {
 
-/// Whether a device and a head's width suit it. Operands begin at multiples of 16 bytes; cosine attention is not for it.
+/// Whether a device and a head's width suit it. Operands begin at multiples of 16 bytes; cosine attention is not for
+/// it.
 bool takes_attention_forward_wgmma(const AttentionShape& shape, const DeviceLimits& limits);
 
 void attention_forward_wgmma(const AttentionForwardArguments& args, const Context& context);

@@ -1,5 +1,5 @@
-// Online softmax over accumulators of wgmma, with the lazy maximum of attention_forward.cuh. A thread holds parts of two
-// rows, 8 apart: register i belongs to row i / 2 % 2 (wgmma_layout.h).
+// Online softmax over accumulators of wgmma, with the lazy maximum of attention_forward.cuh. A thread holds parts of
+// two rows, 8 apart: register i belongs to row i / 2 % 2 (wgmma_layout.h).
 //
 // Sums lag behind: their product with the probabilities before is still under way when the next are made, so what sums
 // are to be multiplied with is kept until they have come.
@@ -14,9 +14,10 @@
 
 namespace videomae::cuda {
 
-/// One exponential of so many is a polynomial on the multiply-add units. A clock has 16 of the special-function unit, and
-/// the polynomial's 9 operations take a fourteenth of one: at one of four both are about as long.
-constexpr int kExponentialsPerPolynomial = 4;
+/// One exponential of so many is a polynomial on the multiply-add units. The special-function unit makes 16 a clock; a
+/// polynomial takes 9 instructions of 128 threads a clock, beside 4.5 for every element: at one of eight both are done
+/// after about the same time.
+constexpr int kExponentialsPerPolynomial = 8;
 
 struct LaggingSoftmax {
   float reference[2];   // what exponents are relative to: a maximum of some keys so far, unscaled
@@ -28,8 +29,8 @@ struct LaggingSoftmax {
     for (int half = 0; half < 2; ++half) reference[half] = -FLT_MAX, total[half] = 0;
   }
 
-  /// Logits become probabilities. A NaN among them makes its whole row NaN by way of the maximum, because the polynomial
-  /// knows none.
+  /// Logits become probabilities. A NaN among them makes its whole row NaN by way of the maximum, because the
+  /// polynomial knows none.
   template <int count>
   __device__ __forceinline__ void exponentiate(float (&s)[count], float scale) {
 #pragma unroll
