@@ -47,6 +47,11 @@ const INSTRUCTIONS = {
   ],
   arithmetic_ceilings: ["HMMA.16816.F32.BF16", "FFMA", "MUFU.EX2"],
   attention: ["HMMA.16816.F32.BF16", "LDSM.16.M88.4", "LDSM.16.MT88.4", "LDGSTS.E.BYPASS.128", "MUFU.EX2"],
+  attention_forward_wgmma: [
+    ...["HGMMA.64x128x16.F32.BF16", "HGMMA.64x160x16.F32.BF16", "HGMMA.64x176x16.F32.BF16"],
+    ...["HGMMA.64x64x16.F32.BF16", "HGMMA.64x80x16.F32.BF16", "HGMMA.64x88x16.F32.BF16"],
+    ...["UTMALDG.3D", "UTMASTG.3D", "USETMAXREG.TRY_ALLOC", "USETMAXREG.DEALLOC", "BAR.ARV", "MUFU.EX2"],
+  ],
   wgmma_ceiling: ["HGMMA.64x256x16.F32.BF16"],
 };
 
@@ -85,13 +90,13 @@ export function cudaSources() {
     file: `native/cuda/${folder}/${prefix}${name}.cu`,
     targets: capability === "90" ? ["90a"] : ["80", "90a"],
   });
-  const kernels = readdirSync(path.join(root, "native/cuda")).filter((name) => name.endsWith(".cu"));
+  const kernels = (folder, targets) =>
+    readdirSync(path.join(root, folder))
+      .filter((name) => name.endsWith(".cu"))
+      .map((name) => ({ stem: name.slice(0, -".cu".length), file: `${folder}/${name}`, targets }));
   return [
-    ...kernels.map((name) => ({
-      stem: name.slice(0, -".cu".length),
-      file: `native/cuda/${name}`,
-      targets: ["80", "90a"],
-    })),
+    ...kernels("native/cuda", ["80", "90a"]),
+    ...kernels("native/cuda/hopper", ["90a"]),
     ...rows("native/cuda/probe/probes.def", /^PROBE\((\w+), (\d+)\)$/gm).map((row) => of("probe", "probe_", row)),
     ...rows("native/cuda/bench/ceilings.def", /^SOURCE\((\w+), (\d+)\)$/gm).map((row) => of("bench", "", row)),
   ];

@@ -103,10 +103,18 @@ void forward(Attention& op, const AttentionShape& shape, const AttentionScale& s
   bf16* y = op.y.data<bf16>();
   const AttentionForwardArguments args{shape, scale, qkv, y, op.lse.data<float>()};
   const bool general = scale.logit_scale || !vectors<bf16>(shape.width, {qkv, y});
-  if (!general && takes_attention_forward_wgmma(shape, context.limits) &&
-      chosen_variant({"attention_forward", "", {shape.batch * shape.heads, shape.tokens, shape.width}},
-                     {"mma", "wgmma"}) == 1)
-    return attention_forward_wgmma(args, context);
+  if (!general && takes_attention_forward_wgmma(shape, context.limits)) {
+    const auto choose = [&](std::initializer_list<const char*> variants) {
+      return chosen_variant({"attention_forward", "", {shape.batch * shape.heads, shape.tokens, shape.width}},
+                            variants);
+    };
+    switch (shape.width <= 64 ? choose({"mma", "wgmma", "wgmma3"}) : choose({"mma", "wgmma"})) {
+      case 1:
+        return attention_forward_wgmma(args, context);
+      case 2:
+        return attention_forward_wgmma3(args, context);
+    }
+  }
   with_tile(shape.width, general, [&](auto tile, auto any) {
     using Tiling = ForwardTiling<decltype(tile), any.value>;
     const BlockCut cut = cut_rows(shape.tokens, 16 * Tiling::blocks, Tiling::warps);

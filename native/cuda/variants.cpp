@@ -20,6 +20,7 @@ struct Known {
 constexpr Known known[] = {
     {"attention_forward", "mma"},
     {"attention_forward", "wgmma"},
+    {"attention_forward", "wgmma3"},
     {"gemm", "mma"},
 };
 

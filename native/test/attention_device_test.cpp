@@ -5,14 +5,15 @@
 //
 // `attention_device_test --bits` prints a checksum of some results; the test runs itself so under other orders.
 // `--tokens-of-encoders` runs that case alone; the test runs itself so where blocks have 99 KiB of shared memory, as
-// those of small GPUs. `--forward-by-wgmma` runs the cases of that variant, and `--bits-of-wgmma` prints their
-// checksum; the test runs itself so with the variant chosen. `--long` compares the numbers of tokens of whole clips,
-// which takes long.
+// those of small GPUs. `--forward-by-wgmma` runs the cases of those variants, and `--bits-of-wgmma` prints their
+// checksum; the test runs itself so with either chosen. `--long` compares the numbers of tokens of whole clips, which
+// takes long.
 #include <unistd.h>
 
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <set>
 
 #include "core/accelerator.h"
 #include "ops/execute.h"
@@ -349,9 +350,8 @@ void bits_are_those_of_any_order() {
   bits_in_every_order(expected, "", "--bits");
 }
 
-constexpr const char* kForwardByWgmma = "VIDEOMAE_CUDA_VARIANTS=attention_forward=wgmma";
-
-/// Around blocks of 64 and 128 queries and of 128, 160 and 176 keys, and the decoder's length.
+/// Around blocks of 64, 128 and 192 queries and of 96, 128, 160 and 176 keys, more pieces of work than blocks that run,
+/// and the decoder's length.
 void cases_of_forward_by_wgmma() {
   const int64_t widths[] = {64, 80, 88, 72, 16};
   size_t next = 0;
@@ -360,6 +360,7 @@ void cases_of_forward_by_wgmma() {
       compare({next % 3 == 0 ? 2 : 1, tokens, 1 + static_cast<int64_t>(next % 2), width}, bf16_forward);
     ++next;
   }
+  compare({3, 65, 6, 64}, bf16_forward);
   compare({1, 944, 1, 64}, bf16_forward);
   for (double value : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
     compare({2, 33, 1, 24}, bf16_forward, value);   // in a query of the second clip
@@ -369,10 +370,14 @@ void cases_of_forward_by_wgmma() {
 }
 
 void forward_by_wgmma() {
-  CHECK(std::system(own_command(kForwardByWgmma, "--forward-by-wgmma").c_str()) == 0);
-  const std::string expected = printed(kForwardByWgmma, "--bits-of-wgmma");
-  CHECK(printed("", "--bits-of-wgmma") != expected);  // it is another kernel
-  bits_in_every_order(expected, kForwardByWgmma, "--bits-of-wgmma");
+  std::set<std::string> different{printed("", "--bits-of-wgmma")};
+  for (const char* variant : {"wgmma", "wgmma3"}) {
+    const std::string chosen = std::string("VIDEOMAE_CUDA_VARIANTS=attention_forward=") + variant;
+    CHECK(std::system(own_command(chosen, "--forward-by-wgmma").c_str()) == 0);
+    const std::string expected = printed(chosen, "--bits-of-wgmma");
+    CHECK(different.insert(expected).second);  // it is another kernel
+    bits_in_every_order(expected, chosen, "--bits-of-wgmma");
+  }
 }
 
 }  // namespace

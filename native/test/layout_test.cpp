@@ -335,6 +335,7 @@ void memory_of_wgmma() {
   check(cuda::WgmmaForwardTiling<88, 128>{});
   check(cuda::WgmmaForwardTiling<88, 160>{});
   check(cuda::WgmmaForwardTiling<88, 176>{});
+  check(cuda::WgmmaForwardTiling<64, cuda::kWgmmaKeysOfThree, 3>{});
 }
 
 void layout_cases() {

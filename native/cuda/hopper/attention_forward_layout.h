@@ -20,13 +20,18 @@ constexpr int wgmma_keys(int tokens) {
   return best;
 }
 
+/// Keys that pass by at a time where three warpgroups share the registers.
+constexpr int kWgmmaKeysOfThree = 96;
+
 /// @tparam columns_of_product  N of the product with the values: the head's width or a little more, 64, 80 or 88
 /// @tparam keys_of_block  N of the product with the keys, one of kWgmmaKeys
-template <int columns_of_product, int keys_of_block>
+/// @tparam warpgroups  that multiply: two have registers for many keys at a time; of three, one more hides what the
+/// others wait for, and there are registers for columns of 64 and 96 keys
+template <int columns_of_product, int keys_of_block, int warpgroups = 2>
 struct WgmmaForwardTiling {
   static constexpr int columns = columns_of_product, keys = keys_of_block;
-  static constexpr int rows = 64;      // queries of a warpgroup: M of wgmma
-  static constexpr int consumers = 2;  // warpgroups that multiply; a third, the producer, loads
+  static constexpr int rows = 64;               // queries of a warpgroup: M of wgmma
+  static constexpr int consumers = warpgroups;  // and one more that loads, the producer
   static constexpr int queries = consumers * rows;
   static constexpr int threads = (consumers + 1) * kWarpgroup;
 
@@ -56,7 +61,7 @@ struct WgmmaForwardTiling {
   static constexpr int shared_bytes = mbarrier_offset + mbarrier_bytes;
 
   // Registers a thread: 65536 for all, and what the kernel begins with is the same for all threads.
-  static constexpr int consumer_registers = 240, producer_registers = 24;
+  static constexpr int consumer_registers = consumers == 2 ? 240 : 160, producer_registers = 24;
 
   static_assert(slots >= 3, "keys, the values before them, and one that comes");
   static_assert(2 * (query_slots + slots) * 8 <= mbarrier_bytes);

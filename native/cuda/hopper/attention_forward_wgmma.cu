@@ -21,9 +21,8 @@ CUtensorMap head_map(const bf16* x, const AttentionShape& shape, int parts, int 
   return bf16_tensor_map(x, 3, size, strides, boxes, swizzle, Fill::zero);
 }
 
-template <int columns, int keys>
+template <class Tiling>
 void start(const AttentionForwardArguments& args, const Context& context) {
-  using Tiling = WgmmaForwardTiling<columns, keys>;
   const AttentionShape& shape = args.shape;
   const int pieces = shape.batch * shape.heads * ((shape.tokens + Tiling::queries - 1) / Tiling::queries);
   const auto map = [&](const bf16* x, int parts, int rows) {
@@ -32,19 +31,19 @@ void start(const AttentionForwardArguments& args, const Context& context) {
   launch(context, attention_forward_wgmma_kernel<Tiling>,
          {dim3(static_cast<unsigned>(std::min(pieces, context.limits.multiprocessors))), dim3(Tiling::threads),
           Tiling::shared_bytes},
-         map(args.qkv, 3, Tiling::rows), map(args.qkv, 3, keys), map(args.y, 1, 16),
+         map(args.qkv, 3, Tiling::rows), map(args.qkv, 3, Tiling::keys), map(args.y, 1, 16),
          WgmmaForwardArguments{shape, args.scale.constant * kLog2E, pieces, args.lse});
 }
 
 template <int columns>
-void start(const AttentionForwardArguments& args, const Context& context) {
+void start_for_tokens(const AttentionForwardArguments& args, const Context& context) {
   switch (wgmma_keys(args.shape.tokens)) {
     case 128:
-      return start<columns, 128>(args, context);
+      return start<WgmmaForwardTiling<columns, 128>>(args, context);
     case 160:
-      return start<columns, 160>(args, context);
+      return start<WgmmaForwardTiling<columns, 160>>(args, context);
     default:
-      return start<columns, 176>(args, context);
+      return start<WgmmaForwardTiling<columns, 176>>(args, context);
   }
 }
 
@@ -57,9 +56,13 @@ bool takes_attention_forward_wgmma(const AttentionShape& shape, const DeviceLimi
 }
 
 void attention_forward_wgmma(const AttentionForwardArguments& args, const Context& context) {
-  if (args.shape.width <= 64) return start<64>(args, context);
-  if (args.shape.width <= 80) return start<80>(args, context);
-  start<88>(args, context);
+  if (args.shape.width <= 64) return start_for_tokens<64>(args, context);
+  if (args.shape.width <= 80) return start_for_tokens<80>(args, context);
+  start_for_tokens<88>(args, context);
+}
+
+void attention_forward_wgmma3(const AttentionForwardArguments& args, const Context& context) {
+  start<WgmmaForwardTiling<64, kWgmmaKeysOfThree, 3>>(args, context);
 }
 
 }  // namespace videomae::cuda

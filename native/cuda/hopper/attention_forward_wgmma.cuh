@@ -1,5 +1,5 @@
-// Fused attention forward in bf16 by wgmma, for many tokens. A block has two warpgroups of 64 queries each and one that
-// loads for them; it does several pieces of work, one after the other: so many queries of one head.
+// Fused attention forward in bf16 by wgmma, for many tokens. A block has two warpgroups of 64 queries each, or three,
+// and one that loads for them; it does several pieces of work, one after the other: so many queries of one head.
 //
 // The loader's one thread has the copy engine bring queries into two slots and keys and values into a ring, in the
 // order in which they are needed: K0 K1 V0 K2 V1 ... It reads q, k and v out of (B, N, 3, H, K) through tensor maps
@@ -234,7 +234,7 @@ __device__ __forceinline__ void attend(WgmmaForwardMemory<Tiling>& memory, const
   memory.ring.release(memory.ring.slot);
   memory.ring.next();
   const int blocks = (tokens + Tiling::keys - 1) / Tiling::keys;
-  mask_keys(s, tokens - (blocks - 1) * Tiling::keys);
+  if (const int valid = tokens - (blocks - 1) * Tiling::keys; valid < Tiling::keys) mask_keys(s, valid);
   softmax.exponentiate(s, scale);
   round_probabilities(p, s);
 
@@ -311,6 +311,7 @@ __global__ void __launch_bounds__(Tiling::threads, 1)
                                    const __grid_constant__ CUtensorMap result_map, WgmmaForwardArguments args) {
   WgmmaForwardMemory<Tiling> memory;
   if (threadIdx.x == 0) {
+    for (const CUtensorMap* map : {&query_map, &key_map, &result_map}) tma_prefetch_map(*map);
     memory.queries.make(Tiling::consumers * 4);
     memory.ring.make(Tiling::consumers * 4);
     fence_mbarrier_init();
