@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <climits>
 
+#include "cuda/attention_forward.cuh"
 #include "cuda/device/launch.cuh"
 #include "cuda/device/tensor_map.cuh"
 #include "cuda/hopper/attention_forward_wgmma.cuh"

@@ -86,34 +86,20 @@ __device__ __forceinline__ int packed_plane(const AttentionShape& shape, int hea
   return (head / shape.heads * shape.tokens * 3 + which) * shape.heads + head % shape.heads;
 }
 
-/// Fills the next slot of the ring with keys (1) or values (2) from token `first` on.
-template <class Tiling>
-__device__ __forceinline__ void load_keys(WgmmaForwardMemory<Tiling>& memory, const CUtensorMap& map, int plane,
-                                          int first) {
-  constexpr WgmmaTile tile = Tiling::key_tile;
-  Mbarrier* full = memory.ring.full + memory.ring.slot;
-  memory.ring.wait_empty();
-  mbarrier_arrive_expect(full, tile.bytes());
+/// Fills the next slot of a ring with `tiles` tiles of a head's rows from token `first` on, a box at a time.
+template <class Tiling, int tiles, int slots>
+__device__ __forceinline__ void load_slot(SlotRing<slots>& ring, unsigned char* to, WgmmaTile tile,
+                                          const CUtensorMap& map, int plane, int first) {
+  Mbarrier* full = ring.full + ring.slot;
+  ring.wait_empty();
+  mbarrier_arrive_expect(full, tiles * tile.bytes());
 #pragma unroll
-  for (int box = 0; box < Tiling::boxes; ++box)
-    tma_load(memory.of_ring() + box * tile.block_bytes(), map, box * Tiling::box, first, plane, full);
-  memory.ring.next();
-}
-
-template <class Tiling>
-__device__ __forceinline__ void load_queries(WgmmaForwardMemory<Tiling>& memory, const CUtensorMap& map, int plane,
-                                             int first) {
-  constexpr WgmmaTile tile = Tiling::query_tile;
-  Mbarrier* full = memory.queries.full + memory.queries.slot;
-  memory.queries.wait_empty();
-  mbarrier_arrive_expect(full, Tiling::query_bytes);
-#pragma unroll
-  for (int part = 0; part < Tiling::consumers; ++part)
+  for (int part = 0; part < tiles; ++part)
 #pragma unroll
     for (int box = 0; box < Tiling::boxes; ++box)
-      tma_load(memory.of_queries() + part * tile.bytes() + box * tile.block_bytes(), map, box * Tiling::box,
-               first + part * Tiling::rows, plane, full);
-  memory.queries.next();
+      tma_load(to + part * tile.bytes() + box * tile.block_bytes(), map, box * Tiling::box,
+               first + part * static_cast<int>(tile.mn_size), plane, full);
+  ring.next();
 }
 
 template <class Tiling>
@@ -123,14 +109,16 @@ __device__ __forceinline__ void load_all(WgmmaForwardMemory<Tiling>& memory, con
   const int last = (shape.tokens - 1) / Tiling::keys * Tiling::keys;
   for (int piece = static_cast<int>(blockIdx.x); piece < args.pieces; piece += static_cast<int>(gridDim.x)) {
     const WorkPiece work = WorkPiece::of<Tiling>(piece, shape);
-    const int keys = packed_plane(shape, work.head, 1), values = packed_plane(shape, work.head, 2);
-    load_queries(memory, query_map, packed_plane(shape, work.head, 0), work.first);
-    load_keys(memory, key_map, keys, last);
-    for (int first = last - Tiling::keys; first >= 0; first -= Tiling::keys) {
-      load_keys(memory, key_map, keys, first);
-      load_keys(memory, key_map, values, first + Tiling::keys);
-    }
-    load_keys(memory, key_map, values, 0);
+    const auto load = [&](int which, int first) {
+      load_slot<Tiling, 1>(memory.ring, memory.of_ring(), Tiling::key_tile, key_map,
+                           packed_plane(shape, work.head, which), first);
+    };
+    load_slot<Tiling, Tiling::consumers>(memory.queries, memory.of_queries(), Tiling::query_tile, query_map,
+                                         packed_plane(shape, work.head, 0), work.first);
+    load(1, last);
+    for (int first = last - Tiling::keys; first >= 0; first -= Tiling::keys)
+      load(1, first), load(2, first + Tiling::keys);
+    load(2, 0);
   }
 }
 
@@ -167,6 +155,7 @@ __device__ __forceinline__ void multiply_keys(float (&s)[Tiling::keys / 2], cons
   wgmma_commit();
 }
 
+/// Before the product, and again after its wait: until then nothing else may be in these registers.
 template <int steps>
 __device__ __forceinline__ void tie_operand(uint32_t (&p)[steps][4]) {
 #pragma unroll
@@ -189,9 +178,9 @@ __device__ __forceinline__ void add_values(float (&sum)[Tiling::columns / 2], ui
 
 /// Has the copy engine write a warp's 16 rows of y from token `first` on, by way of its tile in shared memory.
 template <class Tiling>
-__device__ __forceinline__ void store_rows(const CUtensorMap& map, unsigned char* to,
-                                           const float (&sum)[Tiling::columns / 2], const float (&inverse)[2],
-                                           int first, int plane) {
+__device__ __forceinline__ void store_results(const CUtensorMap& map, unsigned char* to,
+                                              const float (&sum)[Tiling::columns / 2], const float (&inverse)[2],
+                                              int first, int plane) {
   constexpr WgmmaTile tile = Tiling::result_tile;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   if (lane == 0) bulk_wait_read<0>();
@@ -264,6 +253,7 @@ __device__ __forceinline__ void attend(WgmmaForwardMemory<Tiling>& memory, const
   memory.ring.wait_full();
   add_values<Tiling>(sum, p, memory.of_ring());
   wgmma_wait<0>(sum);
+  tie_operand(p);
   memory.ring.release(memory.ring.slot);
   memory.ring.next();
 }
@@ -296,7 +286,7 @@ __device__ __forceinline__ void attend_to_all(WgmmaForwardMemory<Tiling>& memory
       inverse[half] = 1 / total;
     }
     const int plane = work.head / shape.heads * shape.tokens * shape.heads + work.head % shape.heads;
-    if (first < shape.tokens) store_rows<Tiling>(result_map, results, sum, inverse, first, plane);
+    if (first < shape.tokens) store_results<Tiling>(result_map, results, sum, inverse, first, plane);
   }
   if (turns.warpgroup == 0) turns.wait();  // the turn that nobody took
   if (lane == 0) bulk_wait_read<0>();

@@ -1,10 +1,12 @@
 // Forward attention in bf16 for Hopper, variants of attention_forward_mma: what they take, and their launch.
 #pragma once
 
-#include "cuda/attention_forward.cuh"
 #include "ops/context.h"
 
 namespace videomae::cuda {
+
+struct AttentionShape;
+struct AttentionForwardArguments;
 
 /// Whether a device and a head's width suit them. Operands begin at multiples of 16 bytes; cosine attention is not for
 /// them.
