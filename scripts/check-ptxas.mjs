@@ -47,6 +47,11 @@ const INSTRUCTIONS = {
   ],
   arithmetic_ceilings: ["HMMA.16816.F32.BF16", "FFMA", "MUFU.EX2"],
   attention: ["HMMA.16816.F32.BF16", "LDSM.16.M88.4", "LDSM.16.MT88.4", "LDGSTS.E.BYPASS.128", "MUFU.EX2"],
+  attention_forward_wgmma: [
+    ...["HGMMA.64x128x16.F32.BF16", "HGMMA.64x160x16.F32.BF16", "HGMMA.64x176x16.F32.BF16"],
+    ...["HGMMA.64x64x16.F32.BF16", "HGMMA.64x80x16.F32.BF16", "HGMMA.64x88x16.F32.BF16"],
+    ...["UTMALDG.3D", "UTMASTG.3D", "USETMAXREG.TRY_ALLOC", "USETMAXREG.DEALLOC", "BAR.ARV", "MUFU.EX2"],
+  ],
   wgmma_ceiling: ["HGMMA.64x256x16.F32.BF16"],
   gemm_wgmma: [
     ...[128, 192, 256].map((n) => `HGMMA.64x${n}x16.F32.BF16`),

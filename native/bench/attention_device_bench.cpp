@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "bench/recorded_graph.h"
@@ -86,6 +88,13 @@ std::vector<double> times(const std::vector<Layer>& all, bool backward, Device d
   return milliseconds;
 }
 
+/// Which kernels stand in for others, as a field of a row: what VIDEOMAE_CUDA_VARIANTS asks for. A kernel that cannot
+/// do the work leaves it to the others.
+std::string chosen_kernels() {
+  const char* chosen = std::getenv("VIDEOMAE_CUDA_VARIANTS");
+  return chosen && *chosen ? std::string(",\"kernels\":\"") + chosen + "\"" : "";
+}
+
 void measure(const Size& s, DType dtype, Device device) {
   const std::vector<Layer> all = layers(s, dtype, device);
   const double unit = double(s.clips) * double(s.heads) * double(s.tokens) * double(s.tokens) * double(s.head_width);
@@ -95,10 +104,10 @@ void measure(const Size& s, DType dtype, Device device) {
     std::printf(
         "{\"bench\":\"attention\",\"system\":\"videomae\",\"device\":\"%s\",\"dtype\":\"%s\",\"pass\":\"%s\","
         "\"clips\":%ld,\"heads\":%ld,\"tokens\":%ld,\"headWidth\":%ld,\"gflopPerSecond\":%.6g,\"medianMs\":%.6g,"
-        "\"minMs\":%.6g,\"maxMs\":%.6g,\"repeats\":%zu,\"variant\":{\"backend\":\"%s\",\"graph\":true}}\n",
+        "\"minMs\":%.6g,\"maxMs\":%.6g,\"repeats\":%zu,\"variant\":{\"backend\":\"%s\",\"graph\":true%s}}\n",
         name_of(device.kind), name_of(dtype), backward ? "forward+backward" : "forward", s.clips, s.heads, s.tokens,
         s.head_width, 1e-6 * (backward ? 14 : 4) * unit / median, median, ms.front(), ms.back(), ms.size(),
-        dtype == DType::f32 ? "multiply-add" : "mma.sync");
+        dtype == DType::f32 ? "multiply-add" : "tensor core", chosen_kernels().c_str());
     std::fflush(stdout);
   }
 }

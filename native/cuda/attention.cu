@@ -13,7 +13,9 @@
 #include "cuda/attention_simt_forward.cuh"
 #include "cuda/device/launch.cuh"
 #include "cuda/elements.cuh"
+#include "cuda/hopper/attention_forward_wgmma.h"
 #include "cuda/kernels.h"
+#include "cuda/variants.h"
 #include "ops/attention.h"
 
 namespace videomae::cuda {
@@ -99,12 +101,25 @@ dim3 grid_of(const AttentionShape& shape, int blocks_of_head) {
 void forward(Attention& op, const AttentionShape& shape, const AttentionScale& scale, bf16, const Context& context) {
   const bf16* qkv = op.qkv.data<bf16>();
   bf16* y = op.y.data<bf16>();
-  with_tile(shape.width, scale.logit_scale || !vectors<bf16>(shape.width, {qkv, y}), [&](auto tile, auto general) {
-    using Tiling = ForwardTiling<decltype(tile), general.value>;
+  const AttentionForwardArguments args{shape, scale, qkv, y, op.lse.data<float>()};
+  const bool general = scale.logit_scale || !vectors<bf16>(shape.width, {qkv, y});
+  if (!general && takes_attention_forward_wgmma(shape, context.limits)) {
+    const auto choose = [&](std::initializer_list<const char*> variants) {
+      return chosen_variant({"attention_forward", "", {shape.batch * shape.heads, shape.tokens, shape.width}},
+                            variants);
+    };
+    switch (shape.width <= 64 ? choose({"mma", "wgmma", "wgmma3"}) : choose({"mma", "wgmma"})) {
+      case 1:
+        return attention_forward_wgmma(args, context);
+      case 2:
+        return attention_forward_wgmma3(args, context);
+    }
+  }
+  with_tile(shape.width, general, [&](auto tile, auto any) {
+    using Tiling = ForwardTiling<decltype(tile), any.value>;
     const BlockCut cut = cut_rows(shape.tokens, 16 * Tiling::blocks, Tiling::warps);
-    launch(context, attention_forward_mma<decltype(tile), general.value>,
-           {grid_of(shape, cut.blocks), dim3(32u * cut.warps), Tiling::shared_bytes(cut.warps)},
-           AttentionForwardArguments{shape, scale, qkv, y, op.lse.data<float>()});
+    launch(context, attention_forward_mma<decltype(tile), any.value>,
+           {grid_of(shape, cut.blocks), dim3(32u * cut.warps), Tiling::shared_bytes(cut.warps)}, args);
   });
 }
 

@@ -18,8 +18,14 @@ struct Known {
   const char *family, *variant;
 };
 constexpr Known known[] = {
-    {"gemm", "cublaslt"},      {"gemm", "mma"},           {"gemm", "wgmma-128x256"},
-    {"gemm", "wgmma-128x192"}, {"gemm", "wgmma-128x128"},
+    {"attention_forward", "mma"},
+    {"attention_forward", "wgmma"},
+    {"attention_forward", "wgmma3"},
+    {"gemm", "cublaslt"},
+    {"gemm", "mma"},
+    {"gemm", "wgmma-128x256"},
+    {"gemm", "wgmma-128x192"},
+    {"gemm", "wgmma-128x128"},
 };
 
 constexpr const char* kVariable = "VIDEOMAE_CUDA_VARIANTS";

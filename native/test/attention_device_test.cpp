@@ -5,11 +5,15 @@
 //
 // `attention_device_test --bits` prints a checksum of some results; the test runs itself so under other orders.
 // `--tokens-of-encoders` runs that case alone; the test runs itself so where blocks have 99 KiB of shared memory, as
-// those of small GPUs. `--long` compares the numbers of tokens of whole clips, which takes long.
+// those of small GPUs. `--forward-by-wgmma` runs the cases of those variants, and `--bits-of-wgmma` prints their
+// checksum; the test runs itself so with either chosen. `--long` compares the numbers of tokens of whole clips, which
+// takes long.
 #include <unistd.h>
 
 #include <chrono>
 #include <cmath>
+#include <cstring>
+#include <set>
 
 #include "core/accelerator.h"
 #include "ops/execute.h"
@@ -33,8 +37,10 @@ struct Size {
 struct Kind {
   DType dtype;
   bool cosine = false, shifted = false;  // shifted: operands begin one element further on
+  bool forward_only = false;
   std::string text() const {
-    return std::string(name_of(dtype)) + (cosine ? ", cosine" : "") + (shifted ? ", unaligned" : "");
+    return std::string(name_of(dtype)) + (cosine ? ", cosine" : "") + (shifted ? ", unaligned" : "") +
+           (forward_only ? ", forward" : "");
   }
 };
 
@@ -66,7 +72,7 @@ Result result_of(const char* field, const Tensor& t) {
   return {field, t.shape(), t.dtype(), bytes};
 }
 
-/// What both passes gave, on the device and in f64.
+/// What the passes gave, on the device and in f64.
 struct Outcome {
   std::vector<Result> got, wide;
 };
@@ -114,17 +120,16 @@ AttentionBackward backward_op(const Operands& operands, const Attention& forward
 Outcome run(const Size& s, const Kind& kind, double plant = 0, bool reference = true) {
   const Operands operands(s, kind, plant);
   const Attention wide = forward_op(operands, s.heads, {DType::f64, kind.cosine}, false);
-  const Attention got = forward_op(operands, s.heads, kind, true);
-  const AttentionBackward got_backward = backward_op(operands, wide, s.heads, kind, true);
-  Outcome outcome;
-  const auto collect = [](std::vector<Result>& all, const Attention& op, const AttentionBackward& backward) {
-    all = {result_of("y", op.y.tensor), result_of("lse", op.lse.tensor),
-           result_of("gradQkv", backward.grad_qkv.tensor)};
+  const auto collect = [&](const Attention& op, bool device) {
+    std::vector<Result> all{result_of("y", op.y.tensor), result_of("lse", op.lse.tensor)};
+    if (kind.forward_only) return all;
+    const AttentionBackward backward = backward_op(operands, wide, s.heads, kind, device);
+    all.push_back(result_of("gradQkv", backward.grad_qkv.tensor));
     if (backward.grad_logit_scale.wanted) all.push_back(result_of("gradLogitScale", backward.grad_logit_scale.tensor));
+    return all;
   };
-  collect(outcome.got, got, got_backward);
-  if (reference) collect(outcome.wide, wide, backward_op(operands, wide, s.heads, kind, false));
-  return outcome;
+  return {collect(forward_op(operands, s.heads, kind, true), true),
+          reference ? collect(wide, false) : std::vector<Result>{}};
 }
 
 /// Relative error of y as the straightforward bf16 computation has it: probabilities rounded to bf16, then y. It can be
@@ -195,7 +200,7 @@ void compare(const Size& s, const Kind& kind, double plant = 0) {
                 std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 }
 
-const Kind bf16_plain{DType::bf16}, f32_plain{DType::f32};
+const Kind bf16_plain{DType::bf16}, f32_plain{DType::f32}, bf16_forward{DType::bf16, false, false, true};
 
 void token_counts_and_widths() {
   // Every count with every class of width; heads and clips in turn, so that neighbours would be noticed.
@@ -217,13 +222,17 @@ void tokens_of_encoders() {
   compare({1, 208, 1, 88}, f32_plain);
 }
 
-/// The kernels that are chosen where a head does not fit into a block's shared memory.
-void tokens_of_encoders_in_99_kib() {
+/// A command line that runs this program in a process of its own.
+std::string own_command(const std::string& environment, const char* argument) {
   char self[4096] = {};
   CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
-  const std::string command =
-      "VIDEOMAE_EMU_SHARED_MEMORY=" + std::to_string(99 << 10) + " '" + self + "' --tokens-of-encoders";
-  CHECK(std::system(command.c_str()) == 0);
+  return environment + " '" + self + "' " + argument;
+}
+
+/// The kernels that are chosen where a head does not fit into a block's shared memory.
+void tokens_of_encoders_in_99_kib() {
+  const std::string memory = "VIDEOMAE_EMU_SHARED_MEMORY=" + std::to_string(99 << 10);
+  CHECK(std::system(own_command(memory, "--tokens-of-encoders").c_str()) == 0);
 }
 
 /// Clips of 16 frames of 224 in patches of 14, less those of a mask, and of patches of 16 whole; and clips that are
@@ -288,35 +297,86 @@ void wide_numbers_are_refused() {
   }
 }
 
-/// A checksum over results of every kernel.
-std::string bits() {
+/// A checksum over results.
+struct Checksum {
   uint64_t hash = 14695981039346656037u;
-  const auto add = [&](const Size& s, const Kind& kind) {
+
+  void add(const Size& s, const Kind& kind) {
     for (const Result& result : run(s, kind, 0, false).got)
       for (char byte : result.bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
-  };
-  for (int64_t width : {64, 80, 88, 128}) add({1, 70, 2, width}, bf16_plain);
-  add({1, 224, 1, 128}, bf16_plain);
-  add({1, 70, 1, 40}, {DType::bf16, true});
-  add({1, 70, 1, 40}, {DType::f32, true});
-  add({1, 70, 1, 88}, {DType::bf16, false, true});
-  return std::to_string(hash);
+  }
+  std::string text() const { return std::to_string(hash); }
+};
+
+/// Of every kernel that runs without a choice of variants.
+std::string bits() {
+  Checksum sum;
+  for (int64_t width : {64, 80, 88, 128}) sum.add({1, 70, 2, width}, bf16_plain);
+  sum.add({1, 224, 1, 128}, bf16_plain);
+  sum.add({1, 70, 1, 40}, {DType::bf16, true});
+  sum.add({1, 70, 1, 40}, {DType::f32, true});
+  sum.add({1, 70, 1, 88}, {DType::bf16, false, true});
+  return sum.text();
+}
+
+std::string bits_of_wgmma() {
+  Checksum sum;
+  sum.add({1, 70, 2, 64}, bf16_forward);
+  sum.add({2, 129, 1, 80}, bf16_forward);
+  sum.add({1, 350, 1, 64}, bf16_forward);
+  sum.add({1, 208, 1, 88}, bf16_forward);
+  return sum.text();
+}
+
+/// The line that this program prints in a process of its own.
+std::string printed(const std::string& environment, const char* argument) {
+  FILE* output = popen(own_command(environment, argument).c_str(), "r");
+  char line[64] = {};
+  CHECK(output && fgets(line, sizeof line, output));
+  if (output) CHECK(pclose(output) == 0);
+  return std::string(line, std::strcspn(line, "\n"));
+}
+
+void bits_in_every_order(const std::string& expected, const std::string& environment, const char* argument) {
+  int seed = 1;
+  for (const char* order : {"forward", "reversed", "random", "random"})
+    CHECK(printed(environment + " VIDEOMAE_EMU_ORDER=" + order + " VIDEOMAE_EMU_SEED=" + std::to_string(++seed),
+                  argument) == expected);
 }
 
 void bits_are_those_of_any_order() {
   const std::string expected = bits();
   CHECK(bits() == expected);
-  char self[4096] = {};
-  CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
-  for (const char* order : {"forward", "reversed", "random", "random"}) {
-    static int seed = 1;
-    const std::string command = "VIDEOMAE_EMU_ORDER=" + std::string(order) +
-                                " VIDEOMAE_EMU_SEED=" + std::to_string(++seed) + " '" + self + "' --bits";
-    FILE* output = popen(command.c_str(), "r");
-    char line[64] = {};
-    CHECK(output && fgets(line, sizeof line, output));
-    if (output) CHECK(pclose(output) == 0);
-    CHECK(line == expected + "\n");
+  bits_in_every_order(expected, "", "--bits");
+}
+
+/// Around blocks of 64, 128 and 192 queries and of 96, 128, 160 and 176 keys, more pieces of work than blocks that run,
+/// and the decoder's length.
+void cases_of_forward_by_wgmma() {
+  const int64_t widths[] = {64, 80, 88, 72, 16};
+  size_t next = 0;
+  for (int64_t tokens : {1, 63, 65, 128, 129, 160, 161, 176, 208, 353}) {
+    for (int64_t width : {widths[next % 5], widths[(next + 1) % 5]})
+      compare({next % 3 == 0 ? 2 : 1, tokens, 1 + static_cast<int64_t>(next % 2), width}, bf16_forward);
+    ++next;
+  }
+  compare({3, 65, 6, 64}, bf16_forward);
+  compare({1, 944, 1, 64}, bf16_forward);
+  for (double value : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    compare({2, 33, 1, 24}, bf16_forward, value);   // in a query of the second clip
+    compare({1, 51, 1, 64}, bf16_forward, value);   // in a key whose exponentials are polynomials
+    compare({1, 307, 1, 80}, bf16_forward, value);  // in such a key of the block that comes second
+  }
+}
+
+void forward_by_wgmma() {
+  std::set<std::string> different{printed("", "--bits-of-wgmma")};
+  for (const char* variant : {"wgmma", "wgmma3"}) {
+    const std::string chosen = std::string("VIDEOMAE_CUDA_VARIANTS=attention_forward=") + variant;
+    CHECK(std::system(own_command(chosen, "--forward-by-wgmma").c_str()) == 0);
+    const std::string expected = printed(chosen, "--bits-of-wgmma");
+    CHECK(different.insert(expected).second);  // it is another kernel
+    bits_in_every_order(expected, chosen, "--bits-of-wgmma");
   }
 }
 
@@ -333,6 +393,15 @@ int main(int argc, char** argv) {
     run_case("attention: tokens of encoders", tokens_of_encoders);
     return exit_status();
   }
+  if (argc > 1 && std::string(argv[1]) == "--bits-of-wgmma") {
+    std::printf("%s\n", bits_of_wgmma().c_str());
+    return 0;
+  }
+  if (argc > 1 && std::string(argv[1]) == "--forward-by-wgmma") {
+    run_case("attention: cases of forward by wgmma", cases_of_forward_by_wgmma);
+    std::printf("largest share of the allowed error: %.2f\n", worst);
+    return exit_status();
+  }
   if (argc > 1 && std::string(argv[1]) == "--long") {
     run_case("attention: tokens of whole clips", tokens_of_whole_clips);
     return exit_status();
@@ -347,6 +416,7 @@ int main(int argc, char** argv) {
   run_case("attention: no clips", no_clips);
   run_case("attention: f64 is refused", wide_numbers_are_refused);
   run_case("attention: bits are those of any order", bits_are_those_of_any_order);
+  run_case("attention: forward by wgmma", forward_by_wgmma);
   std::printf("largest share of the allowed error: %.2f\n", worst);
   return exit_status();
 }

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "cuda/attention_layout.h"
+#include "cuda/hopper/attention_forward_layout.h"
 #include "test/check.h"
 
 namespace videomae::test {
@@ -313,6 +314,30 @@ void attention_cuts() {
   CHECK(HeadTiling<RowTile<16>>::warps_for(160, ampere) == 0 && HeadTiling<RowTile<16>>::warps_for(160, hopper) == 10);
 }
 
+/// Blocks of keys waste as little as they can, and next to nothing at the lengths of whole clips.
+void keys_of_wgmma() {
+  const auto padded = [](int tokens, int keys) { return (tokens + keys - 1) / keys * keys; };
+  for (int tokens = 1; tokens <= 4096; ++tokens)
+    for (int keys : cuda::kWgmmaKeys) CHECK(padded(tokens, cuda::wgmma_keys(tokens)) <= padded(tokens, keys));
+  for (int tokens : {944, 1232, 1568, 2048}) CHECK(padded(tokens, cuda::wgmma_keys(tokens)) <= 1.02 * tokens);
+}
+
+/// A tile's parts do not meet, and two blocks' worth of keys and values fit beside the queries.
+void memory_of_wgmma() {
+  const auto check = [](auto tiling) {
+    using Tiling = decltype(tiling);
+    CHECK(Tiling::shared_bytes <= 227 << 10 && Tiling::slots >= 4);
+    CHECK(Tiling::key_tile.bytes() == Tiling::value_tile.bytes() && Tiling::boxes * Tiling::box >= 16 * Tiling::steps);
+    CHECK(Tiling::consumer_registers * Tiling::consumers + Tiling::producer_registers <= 65536 / 128);
+  };
+  check(cuda::WgmmaForwardTiling<64, 176>{});
+  check(cuda::WgmmaForwardTiling<80, 176>{});
+  check(cuda::WgmmaForwardTiling<88, 128>{});
+  check(cuda::WgmmaForwardTiling<88, 160>{});
+  check(cuda::WgmmaForwardTiling<88, 176>{});
+  check(cuda::WgmmaForwardTiling<64, cuda::kWgmmaKeysOfThree, 3>{});
+}
+
 void layout_cases() {
   run_case("fragments are bijections", bijections);
   run_case("products through mma fragments", mma_products);
@@ -323,6 +348,8 @@ void layout_cases() {
   run_case("wgmma tiles", tiles);
   run_case("rows of attention", attention_rows);
   run_case("how attention is cut", attention_cuts);
+  run_case("keys of attention by wgmma", keys_of_wgmma);
+  run_case("shared memory of attention by wgmma", memory_of_wgmma);
 }
 
 }  // namespace videomae::test
