@@ -13,7 +13,9 @@
 #include "cuda/attention_simt_forward.cuh"
 #include "cuda/device/launch.cuh"
 #include "cuda/elements.cuh"
+#include "cuda/hopper/attention_backward_wgmma.h"
 #include "cuda/kernels.h"
+#include "cuda/variants.h"
 #include "ops/attention.h"
 
 namespace videomae::cuda {
@@ -125,6 +127,10 @@ void backward(const AttentionBackwardArguments& args, const Context& context) {
   const AttentionShape& shape = args.shape;
   const bool general =
       args.scale.logit_scale || !vectors<bf16>(shape.width, {args.qkv, args.y, args.grad_y, args.grad_qkv});
+  if (!general && takes_attention_backward_wgmma(shape, context.limits) &&
+      chosen_variant({"attention_backward", "", {shape.batch * shape.heads, shape.tokens, shape.width}},
+                     {"mma", "wgmma"}) == 1)
+    return attention_backward_wgmma(args, context);
   with_tile(shape.width, general, [&](auto tile, auto any) {
     using Tile = decltype(tile);
     if constexpr (!any.value) {

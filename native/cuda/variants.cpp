@@ -19,6 +19,8 @@ struct Known {
 };
 constexpr Known known[] = {
     {"gemm", "mma"},
+    {"attention_backward", "mma"},
+    {"attention_backward", "wgmma"},
 };
 
 constexpr const char* kVariable = "VIDEOMAE_CUDA_VARIANTS";
