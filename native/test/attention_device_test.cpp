@@ -5,7 +5,8 @@
 //
 // `attention_device_test --bits` prints a checksum of some results; the test runs itself so under other orders.
 // `--tokens-of-encoders` runs that case alone; the test runs itself so where blocks have 99 KiB of shared memory, as
-// those of small GPUs. `--long` compares the numbers of tokens of whole clips, which takes long.
+// those of small GPUs. `--backward-by-wgmma` runs the cases of that variant. `--long` compares the numbers of tokens of
+// whole clips, which takes long.
 #include <unistd.h>
 
 #include <chrono>
@@ -303,21 +304,36 @@ std::string bits() {
   return std::to_string(hash);
 }
 
+/// The line that `--bits` prints in a process of its own.
+std::string bits_of_process(const std::string& environment) {
+  char self[4096] = {}, line[64] = {};
+  CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+  FILE* output = popen((environment + " '" + self + "' --bits").c_str(), "r");
+  CHECK(output && fgets(line, sizeof line, output));
+  if (output) CHECK(pclose(output) == 0);
+  return line;
+}
+
 void bits_are_those_of_any_order() {
   const std::string expected = bits();
   CHECK(bits() == expected);
-  char self[4096] = {};
-  CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
-  for (const char* order : {"forward", "reversed", "random", "random"}) {
-    static int seed = 1;
-    const std::string command = "VIDEOMAE_EMU_ORDER=" + std::string(order) +
-                                " VIDEOMAE_EMU_SEED=" + std::to_string(++seed) + " '" + self + "' --bits";
-    FILE* output = popen(command.c_str(), "r");
-    char line[64] = {};
-    CHECK(output && fgets(line, sizeof line, output));
-    if (output) CHECK(pclose(output) == 0);
-    CHECK(line == expected + "\n");
-  }
+  int seed = 1;
+  for (const char* order : {"forward", "reversed", "random", "random"})
+    CHECK(bits_of_process("VIDEOMAE_EMU_ORDER=" + std::string(order) +
+                          " VIDEOMAE_EMU_SEED=" + std::to_string(++seed)) == expected + "\n");
+}
+
+/// Around pieces of 128 rows, steps of 64 and the ring; heads and clips side by side, and heads narrower than a tile.
+void backward_by_wgmma() {
+  size_t next = 0;
+  for (int64_t tokens : {1, 63, 65, 129, 160, 208})
+    for (int64_t width : {64, 80, 88})
+      compare({next % 3 == 0 ? 2 : 1, tokens, 1 + static_cast<int64_t>(next++ % 2), width}, bf16_plain);
+  for (int64_t width : {8, 24, 72}) compare({2, 67, 2, width}, bf16_plain);
+  compare({1, 400, 1, 88}, bf16_plain);
+  compare({1, 944, 1, 64}, bf16_plain);
+  for (double value : {std::nan(""), HUGE_VAL, -HUGE_VAL})
+    for (int64_t width : {64, 80}) compare({2, 65, 1, width}, bf16_plain, value);
 }
 
 }  // namespace
@@ -331,6 +347,13 @@ int main(int argc, char** argv) {
   }
   if (argc > 1 && std::string(argv[1]) == "--tokens-of-encoders") {
     run_case("attention: tokens of encoders", tokens_of_encoders);
+    return exit_status();
+  }
+  if (argc > 1 && std::string(argv[1]) == "--backward-by-wgmma") {
+    setenv("VIDEOMAE_CUDA_VARIANTS", "attention_backward=wgmma", 1);
+    run_case("attention: backward by wgmma", backward_by_wgmma);
+    run_case("attention: bits of backward by wgmma are those of any order", bits_are_those_of_any_order);
+    std::printf("largest share of the allowed error: %.2f\n", worst);
     return exit_status();
   }
   if (argc > 1 && std::string(argv[1]) == "--long") {
