@@ -323,15 +323,17 @@ void bits_are_those_of_any_order() {
                           " VIDEOMAE_EMU_SEED=" + std::to_string(++seed)) == expected + "\n");
 }
 
-/// Around pieces of 128 rows, steps of 64 and the ring; heads and clips side by side, and heads narrower than a tile.
+/// Around pieces of 128 rows, steps of 64 and rings; heads and clips side by side, and heads narrower than a tile.
 void backward_by_wgmma() {
   size_t next = 0;
   for (int64_t tokens : {1, 63, 65, 129, 160, 208})
     for (int64_t width : {64, 80, 88})
       compare({next % 3 == 0 ? 2 : 1, tokens, 1 + static_cast<int64_t>(next++ % 2), width}, bf16_plain);
   for (int64_t width : {8, 24, 72}) compare({2, 67, 2, width}, bf16_plain);
+  for (int64_t width : {64, 88}) compare({3, 129, 2, width}, bf16_plain);  // three pieces a block and more
   compare({1, 400, 1, 88}, bf16_plain);
   compare({1, 944, 1, 64}, bf16_plain);
+  for (double large : {3000, -3000}) compare({1, 1, 1, 64}, bf16_plain, large);  // P beyond the last key is infinite
   for (double value : {std::nan(""), HUGE_VAL, -HUGE_VAL})
     for (int64_t width : {64, 80}) compare({2, 65, 1, width}, bf16_plain, value);
 }

@@ -36,23 +36,18 @@ struct WgmmaBackwardTiling {
   /// Own rows: q, gradY and y, or k and v; of every warpgroup, and of two pieces of work, this one and the next.
   static constexpr int own_tiles = keys ? 2 : 3, own_stages = 2;
   static constexpr int own_bytes = own_tiles * warpgroups * tile_bytes;
-  VIDEOMAE_HOST_DEVICE static constexpr int own_tile(int stage, int tile, int warpgroup) {
-    return stage * own_bytes + (tile * warpgroups + warpgroup) * tile_bytes;
-  }
 
-  /// What passes by: k and v, or q and gradY with lse and D.
+  /// What passes by: k and v, or q and gradY.
   static constexpr int stages = own_in_registers && width > 64 ? 3 : 4;
-  static constexpr int stage_bytes = 2 * tile_bytes;
-  VIDEOMAE_HOST_DEVICE static constexpr int passing_tile(int stage, int tile) {
-    return own_stages * own_bytes + stage * stage_bytes + tile * tile_bytes;
-  }
+  static constexpr int ring = own_stages * own_bytes, stage_bytes = 2 * tile_bytes;
 
-  /// (stages, 2, rows) in f32.
-  static constexpr int terms = own_stages * own_bytes + stages * stage_bytes;
-  static constexpr int terms_bytes = keys ? 2 * rows * 4 : 0;
+  /// Numbers in f32 besides: lse of the block's own queries, (own_stages, block_rows), or lse and D of those that pass
+  /// by, (stages, 2, rows).
+  static constexpr int terms = ring + stages * stage_bytes;
+  static constexpr int terms_of_stage = 4 * (keys ? 2 * rows : block_rows);
 
   /// Barriers of 8 bytes: own rows full and empty, stages full and empty.
-  static constexpr int barriers = terms + stages * terms_bytes;
+  static constexpr int barriers = terms + (keys ? stages : own_stages) * terms_of_stage;
   static constexpr size_t shared_bytes = barriers + 8 * 2 * (own_stages + stages);
 };
 
