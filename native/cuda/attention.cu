@@ -3,7 +3,7 @@
 // bf16 runs on the tensor core. Head widths up to 64, 80 and 88 have kernels of their own, as have all others up to
 // 128; a general kernel takes odd widths, operands that begin anywhere, and cosine attention. Forward is one kernel.
 // Backward is one kernel a head where a head fits into the shared memory of a block, and otherwise two, of queries and
-// of keys. f32 runs on the ordinary multiply-add units.
+// of keys, which on Hopper has a variant by wgmma. f32 runs on the ordinary multiply-add units.
 #include <climits>
 
 #include "cuda/attention_backward_head.cuh"

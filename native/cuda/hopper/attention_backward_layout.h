@@ -30,15 +30,16 @@ struct WgmmaBackwardTiling {
   VIDEOMAE_HOST_DEVICE static constexpr WgmmaTile by_columns() { return {Major::mn, swizzle, columns, rows}; }
   static constexpr int tile_bytes = 2 * rows * columns, box_bytes = tile_bytes / boxes;
 
-  /// Whether own rows are left operands from registers; with wide gradients of keys and values there is no room.
-  static constexpr bool own_in_registers = !keys || width == 64;
+  /// Whether own rows are left operands from registers, which spares shared memory half of the reading: q or k, and
+  /// gradY or v. Two wide gradients leave no room for that.
+  static constexpr bool qk_in_registers = !keys || width <= 80, other_in_registers = !keys || width == 64;
 
   /// Own rows: q, gradY and y, or k and v; of every warpgroup, and of two pieces of work, this one and the next.
   static constexpr int own_tiles = keys ? 2 : 3, own_stages = 2;
   static constexpr int own_bytes = own_tiles * warpgroups * tile_bytes;
 
   /// What passes by: k and v, or q and gradY.
-  static constexpr int stages = own_in_registers && width > 64 ? 3 : 4;
+  static constexpr int stages = !keys && width > 64 ? 3 : 4;
   static constexpr int ring = own_stages * own_bytes, stage_bytes = 2 * tile_bytes;
 
   /// Numbers in f32 besides: lse of the block's own queries, (own_stages, block_rows), or lse and D of those that pass

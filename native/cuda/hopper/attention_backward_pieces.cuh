@@ -1,6 +1,6 @@
 // Backward pass of attention on wgmma: what its loading warp and its computing warpgroups have in common. Blocks are as
-// many as multiprocessors; each does one piece of work after another, 128 own rows of a head, and meets the other side's
-// rows in a ring.
+// many as multiprocessors; each does one piece of work after another, 128 own rows of a head, and meets the other
+// side's rows in a ring.
 #pragma once
 
 #include "cuda/attention_operands.cuh"

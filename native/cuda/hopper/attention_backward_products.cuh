@@ -20,8 +20,8 @@ __device__ __forceinline__ uint64_t further(uint64_t descriptor, uint32_t bytes)
   return (descriptor >> 32 << 32) | (static_cast<uint32_t>(descriptor) + (bytes >> 4));
 }
 
-/// Accumulators times `factor`, rounded to bf16: 16 columns a step, as the left operand of a product. Columns that there
-/// are none of are zero.
+/// Accumulators times `factor`, rounded to bf16: 16 columns a step, as the left operand of a product. Columns that
+/// there are none of are zero.
 template <int count>
 __device__ __forceinline__ void round_columns(uint32_t (&a)[(count + 7) / 8][4], const float (&d)[count],
                                               float factor) {
@@ -40,7 +40,7 @@ __device__ __forceinline__ unsigned char* operand_row(int tile, int step) {
 }
 
 /// Own rows of a product: in registers, or in shared memory.
-template <class Tiling, bool registers = Tiling::own_in_registers>
+template <class Tiling, bool in_registers>
 struct OwnRows {
   uint32_t a[Tiling::steps][4];
 
@@ -58,14 +58,15 @@ struct OwnRows<Tiling, false> {
 };
 
 /// Starts d (64, 64) = own rows (64, K) times those of a tile (64, K)^T.
-template <class Tiling>
-__device__ __forceinline__ void start_rows_product(float (&d)[Tiling::rows / 2], const OwnRows<Tiling>& own, int tile) {
+template <class Tiling, bool in_registers>
+__device__ __forceinline__ void start_rows_product(float (&d)[Tiling::rows / 2],
+                                                   const OwnRows<Tiling, in_registers>& own, int tile) {
   const uint64_t b = operand_at(Tiling::by_rows(), tile);
   wgmma_fence(d);
 #pragma unroll
   for (int k = 0; k < Tiling::steps; ++k) {
     const uint32_t along = Tiling::by_rows().descriptor(0, 0, 16 * k).start;
-    if constexpr (Tiling::own_in_registers)
+    if constexpr (in_registers)
       wgmma_registers<Tiling::rows, Major::k>(d, own.a[k], further(b, along), k > 0);
     else
       wgmma_shared<Tiling::rows, Major::k, Major::k>(d, further(own.descriptor, along), further(b, along), k > 0);

@@ -9,9 +9,9 @@
 namespace videomae::cuda {
 namespace {
 
-/// Heads of (B, N, parts, H, K) with axes of columns, tokens, and where heads begin, in rows of K: clips are N parts H of
-/// them apart, parts and heads of a clip lie side by side. The last two axes overlap, and boxes end at the last token of
-/// their clip and the last column of their head.
+/// Heads of (B, N, parts, H, K) with axes of columns, tokens, and where heads begin, in rows of K: clips are N parts H
+/// of them apart, parts and heads of a clip lie side by side. The last two axes overlap, and boxes end at the last
+/// token of their clip and the last column of their head.
 template <class Tiling>
 CUtensorMap map_of_heads(const bf16* heads, const AttentionShape& shape, int parts) {
   const uint64_t rows = static_cast<uint64_t>(parts) * shape.heads, tokens = shape.tokens, row_bytes = 2 * shape.width;

@@ -40,6 +40,15 @@ __device__ __forceinline__ void store_tile(const CUtensorMap& map, int head, int
     tma_store(map, i * Tiling::box_columns, token, head, shared_memory<unsigned char>(tile + i * Tiling::box_bytes));
 }
 
+/// The two warpgroups start S and dP in turn, the first before the second: so that one computes P while the tensor core
+/// has products of the other to do, and not both at the same time.
+struct ProductTurns {
+  int warpgroup;
+
+  __device__ __forceinline__ void wait() const { named_barrier_sync(3 + warpgroup, 2 * kWarpgroup); }
+  __device__ __forceinline__ void pass() const { named_barrier_arrive(4 - warpgroup, 2 * kWarpgroup); }
+};
+
 /// What a warpgroup does from beginning to end.
 template <class Tiling>
 __device__ __forceinline__ void compute_pieces(const WgmmaBackwardArguments& args, int warpgroup) {
@@ -49,6 +58,8 @@ __device__ __forceinline__ void compute_pieces(const WgmmaBackwardArguments& arg
   const int tokens = args.shape.tokens;
   const float scale = args.scale, scale2 = scale * kLog2E;
   BackwardRings<Tiling> rings;
+  const ProductTurns turns{warpgroup};
+  if (warpgroup == 1) turns.pass();
 
   const auto give_stage_back = [&](int place) {
     warp_sync();
@@ -69,6 +80,7 @@ __device__ __forceinline__ void compute_pieces(const WgmmaBackwardArguments& arg
       for (int token = 0; token < tokens; token += rows, rings.passing.advance()) {
         rings.passing.wait_full();
         give_stage_back(rings.passing.place);
+        turns.wait(), turns.pass();
       }
       rings.own.advance();
       continue;
@@ -76,7 +88,8 @@ __device__ __forceinline__ void compute_pieces(const WgmmaBackwardArguments& arg
 
     const int own_qk = rings.own_tile(0, warpgroup), own_other = rings.own_tile(1, warpgroup);
     rings.own.wait_full();
-    const OwnRows<Tiling> left_qk(own_qk), left_other(own_other);
+    const OwnRows<Tiling, Tiling::qk_in_registers> left_qk(own_qk);
+    const OwnRows<Tiling, Tiling::other_in_registers> left_other(own_other);
     give_own_rows_back();
     const int own_row = thread / 32 * 16 + lane / 4;  // and 8 further
     float own_lse[2], own_dots[2];
@@ -95,8 +108,10 @@ __device__ __forceinline__ void compute_pieces(const WgmmaBackwardArguments& arg
       [[maybe_unused]] uint32_t p[rows / 16][4];
       uint32_t ds[rows / 16][4];
       rings.passing.wait_full();
-      start_rows_product<Tiling>(s, left_qk, other_qk);
-      start_rows_product<Tiling>(dp, left_other, other);
+      turns.wait();
+      start_rows_product(s, left_qk, other_qk);
+      start_rows_product(dp, left_other, other);
+      turns.pass();
       if (!keys && token == 0) {
         tile_dots<Tiling>(own_dots, own_other, rings.own_tile(2, warpgroup));
         float* dots = args.dots + static_cast<int64_t>(piece.head) * tokens + first;
@@ -141,6 +156,7 @@ __device__ __forceinline__ void compute_pieces(const WgmmaBackwardArguments& arg
     }
     rings.own.advance();
   }
+  if (warpgroup == 0) turns.wait();  // takes the last turn that was passed on
   if (thread == 0) bulk_wait<0>();
 }
 
