@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <climits>
 
+#include "cuda/attention_backward.cuh"
 #include "cuda/device/launch.cuh"
 #include "cuda/hopper/attention_backward_wgmma.cuh"
 

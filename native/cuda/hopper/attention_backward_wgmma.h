@@ -2,10 +2,12 @@
 // attention_backward.cuh.
 #pragma once
 
-#include "cuda/attention_backward.cuh"
 #include "ops/context.h"
 
 namespace videomae::cuda {
+
+struct AttentionShape;
+struct AttentionBackwardArguments;
 
 /// Whether the kernels take heads of this shape on this device: operands at multiples of 16 bytes, no cosine attention.
 bool takes_attention_backward_wgmma(const AttentionShape& shape, const DeviceLimits& limits);
