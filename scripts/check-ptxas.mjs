@@ -45,6 +45,11 @@ const INSTRUCTIONS = {
     "LDGSTS.E.ZFILL",
     "FFMA",
   ],
+  attention_backward_wgmma: [
+    ...[64, 80, 88].map((n) => `HGMMA.64x${n}x16.F32.BF16`),
+    ...["UTMALDG.3D", "UTMASTG.3D", "USETMAXREG.TRY_ALLOC", "USETMAXREG.DEALLOC", "BAR.ARV"],
+    ...["LDSM.16.M88.4", "STSM.16.M88.4", "MUFU.EX2"],
+  ],
   arithmetic_ceilings: ["HMMA.16816.F32.BF16", "FFMA", "MUFU.EX2"],
   attention: ["HMMA.16816.F32.BF16", "LDSM.16.M88.4", "LDSM.16.MT88.4", "LDGSTS.E.BYPASS.128", "MUFU.EX2"],
   attention_forward_wgmma: [

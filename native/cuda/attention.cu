@@ -3,7 +3,7 @@
 // bf16 runs on the tensor core. Head widths up to 64, 80 and 88 have kernels of their own, as have all others up to
 // 128; a general kernel takes odd widths, operands that begin anywhere, and cosine attention. Forward is one kernel.
 // Backward is one kernel a head where a head fits into the shared memory of a block, and otherwise two, of queries and
-// of keys. f32 runs on the ordinary multiply-add units.
+// of keys, which on Hopper has a variant by wgmma. f32 runs on the ordinary multiply-add units.
 #include <climits>
 
 #include "cuda/attention_backward_head.cuh"
@@ -13,6 +13,7 @@
 #include "cuda/attention_simt_forward.cuh"
 #include "cuda/device/launch.cuh"
 #include "cuda/elements.cuh"
+#include "cuda/hopper/attention_backward_wgmma.h"
 #include "cuda/hopper/attention_forward_wgmma.h"
 #include "cuda/kernels.h"
 #include "cuda/variants.h"
@@ -140,6 +141,10 @@ void backward(const AttentionBackwardArguments& args, const Context& context) {
   const AttentionShape& shape = args.shape;
   const bool general =
       args.scale.logit_scale || !vectors<bf16>(shape.width, {args.qkv, args.y, args.grad_y, args.grad_qkv});
+  if (!general && takes_attention_backward_wgmma(shape, context.limits) &&
+      chosen_variant({"attention_backward", "", {shape.batch * shape.heads, shape.tokens, shape.width}},
+                     {"mma", "wgmma"}) == 1)
+    return attention_backward_wgmma(args, context);
   with_tile(shape.width, general, [&](auto tile, auto any) {
     using Tile = decltype(tile);
     if constexpr (!any.value) {

@@ -18,6 +18,8 @@ struct Known {
   const char *family, *variant;
 };
 constexpr Known known[] = {
+    {"attention_backward", "mma"},
+    {"attention_backward", "wgmma"},
     {"attention_forward", "mma"},
     {"attention_forward", "wgmma"},
     {"attention_forward", "wgmma3"},

@@ -5,9 +5,9 @@
 //
 // `attention_device_test --bits` prints a checksum of some results; the test runs itself so under other orders.
 // `--tokens-of-encoders` runs that case alone; the test runs itself so where blocks have 99 KiB of shared memory, as
-// those of small GPUs. `--forward-by-wgmma` runs the cases of those variants, and `--bits-of-wgmma` prints their
-// checksum; the test runs itself so with either chosen. `--long` compares the numbers of tokens of whole clips, which
-// takes long.
+// those of small GPUs. `--forward-by-wgmma` and `--backward-by-wgmma` run the cases of those variants, and
+// `--bits-of-wgmma` prints a checksum of the former; the test runs itself so with either chosen. `--long` compares the
+// numbers of tokens of whole clips, which takes long.
 #include <unistd.h>
 
 #include <chrono>
@@ -380,6 +380,21 @@ void forward_by_wgmma() {
   }
 }
 
+/// Around pieces of 128 rows, steps of 64 and rings; heads and clips side by side, and heads narrower than a tile.
+void backward_by_wgmma() {
+  size_t next = 0;
+  for (int64_t tokens : {1, 63, 65, 129, 160, 208})
+    for (int64_t width : {64, 80, 88})
+      compare({next % 3 == 0 ? 2 : 1, tokens, 1 + static_cast<int64_t>(next++ % 2), width}, bf16_plain);
+  for (int64_t width : {8, 24, 72}) compare({2, 67, 2, width}, bf16_plain);
+  for (int64_t width : {64, 88}) compare({3, 129, 2, width}, bf16_plain);  // three pieces a block and more
+  compare({1, 400, 1, 88}, bf16_plain);
+  compare({1, 944, 1, 64}, bf16_plain);
+  for (double large : {3000, -3000}) compare({1, 1, 1, 64}, bf16_plain, large);  // P beyond the last key is infinite
+  for (double value : {std::nan(""), HUGE_VAL, -HUGE_VAL})
+    for (int64_t width : {64, 80}) compare({2, 65, 1, width}, bf16_plain, value);
+}
+
 }  // namespace
 }  // namespace videomae::test
 
@@ -399,6 +414,13 @@ int main(int argc, char** argv) {
   }
   if (argc > 1 && std::string(argv[1]) == "--forward-by-wgmma") {
     run_case("attention: cases of forward by wgmma", cases_of_forward_by_wgmma);
+    std::printf("largest share of the allowed error: %.2f\n", worst);
+    return exit_status();
+  }
+  if (argc > 1 && std::string(argv[1]) == "--backward-by-wgmma") {
+    setenv("VIDEOMAE_CUDA_VARIANTS", "attention_backward=wgmma", 1);
+    run_case("attention: backward by wgmma", backward_by_wgmma);
+    run_case("attention: bits of backward by wgmma are those of any order", bits_are_those_of_any_order);
     std::printf("largest share of the allowed error: %.2f\n", worst);
     return exit_status();
   }

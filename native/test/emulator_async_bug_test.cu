@@ -89,6 +89,30 @@ void bulk_case() {
   run(bulk_rounds<bug>, {dim3(1), dim3(kThreads), 520}, [](int i) { return 2 * mirrored(i) + kThreads; });
 }
 
+/// The last warp writes numbers that the first reads, twice; one lane says when its warp has read them.
+template <bool planted>
+__global__ void one_lane_for_its_warp(int* y, const int* x) {
+  int* shared = shared_memory<int>();
+  Mbarrier *full = shared_memory<Mbarrier>(128), *empty = full + 1;
+  const int i = static_cast<int>(threadIdx.x), lane = i % 32;
+  if (i == 0) mbarrier_init(full, 32), mbarrier_init(empty, 1), fence_mbarrier_init();
+  block_sync();
+  int sum = 0;
+  for (uint32_t round = 0; round < 2; ++round) {
+    if (i >= 96) {
+      mbarrier_wait(empty, round ^ 1);
+      shared[lane] = x[lane];
+      mbarrier_arrive(full);
+    } else if (i < 32) {
+      mbarrier_wait(full, round);
+      sum += shared[31 - lane];
+      if (!planted) warp_sync();
+      if (lane == 0) mbarrier_arrive(empty);
+    }
+  }
+  y[i] = i < 32 ? sum : 2 * (31 - lane);
+}
+
 // ---- the asynchronous proxy ----
 
 template <int bug>
@@ -232,6 +256,8 @@ const Bug kBugs[] = {
     {"missing fence_mbarrier_init", bulk_case<4>, bulk_case<0>, "fence_mbarrier_init()"},
     {"mbarrier used before its block_sync", bulk_case<5>, bulk_case<0>, "mbarrier"},
     {"buffer refilled while it is read", bulk_case<6>, bulk_case<0>, ""},
+    {"a lane that speaks for its warp too early",
+     PLAIN(one_lane_for_its_warp, 144, [](int i) { return 2 * (31 - i % 32); }), "a barrier between accesses"},
     {"missing proxy fence before a reduction", reduction_case<1>, reduction_case<0>, "fence_proxy_async_shared()"},
     {"missing bulk_wait", reduction_case<2>, reduction_case<0>, "until asynchronous reads"},
     {"wrong fragment index", product_case<1>, product_case<0>, "wrong"},

@@ -59,9 +59,10 @@ struct ThreadClock {
     known.clear();
   }
 
-  /// Tells a barrier what this thread has done and knows.
+  /// Tells a barrier what this thread has done and knows, and what its warp did before it was last ordered.
   void release(VectorClock& barrier) {
     barrier.learn(known);
+    for (uint32_t lane = 0; warp_since > 1 && lane < 32; ++lane) barrier.learn(thread / 32 * 32 + lane, warp_since - 1);
     barrier.learn(thread, now++);
   }
   void acquire(const VectorClock& barrier) { known.learn(barrier); }
