@@ -3,17 +3,21 @@
 // bf16 runs on the tensor core. Head widths up to 64, 80 and 88 have kernels of their own, as have all others up to
 // 128; a general kernel takes odd widths, operands that begin anywhere, and cosine attention. Forward is one kernel.
 // Backward is one kernel a head where a head fits into the shared memory of a block, and otherwise two, of queries and
-// of keys. f32 runs on the ordinary multiply-add units.
+// of keys. Variants for few tokens work through whole heads, loading the next ahead. f32 runs on the ordinary
+// multiply-add units.
 #include <climits>
 
 #include "cuda/attention_backward_head.cuh"
+#include "cuda/attention_backward_pipelined.cuh"
 #include "cuda/attention_cosine.cuh"
 #include "cuda/attention_forward.cuh"
+#include "cuda/attention_forward_head.cuh"
 #include "cuda/attention_simt_backward.cuh"
 #include "cuda/attention_simt_forward.cuh"
 #include "cuda/device/launch.cuh"
 #include "cuda/elements.cuh"
 #include "cuda/kernels.h"
+#include "cuda/variants.h"
 #include "ops/attention.h"
 
 namespace videomae::cuda {
@@ -94,17 +98,59 @@ dim3 grid_of(const AttentionShape& shape, int blocks_of_head) {
   return dim3(static_cast<unsigned>(shape.batch * shape.heads * blocks_of_head));
 }
 
+// ---- variants that work through whole heads ----
+
+/// "attention_forward 384 160 64": heads of all clips, tokens, width.
+int chosen(const char* family, const AttentionShape& shape, std::initializer_list<const char*> variants) {
+  return chosen_variant({family, "", {static_cast<int64_t>(shape.batch) * shape.heads, shape.tokens, shape.width}},
+                        variants);
+}
+
+/// As many blocks as run at once, each with its share of the heads.
+Launch head_launch(const AttentionShape& shape, int warps, const HeadRing& ring, const Context& context) {
+  const int blocks = std::min(shape.batch * shape.heads, context.limits.multiprocessors * ring.resident);
+  return {dim3(static_cast<unsigned>(blocks)), dim3(32u * warps), ring.shared_bytes};
+}
+
+SharedRoom room_of(const Context& context) { return {context.limits.shared_optin, context.limits.shared_per_sm}; }
+
+/// Whether forward was launched: a head fits into a block.
+template <class Tile>
+bool start_forward_heads(const AttentionForwardArguments& args, const Context& context) {
+  using Tiling = ForwardHeadTiling<Tile>;
+  const HeadRing ring = Tiling::ring(args.shape.tokens, room_of(context));
+  if (ring.slots == 0) return false;
+  launch(context, attention_forward_head_mma<Tile>,
+         head_launch(args.shape, Tiling::warps_for(args.shape.tokens), ring, context), args, ring.slots);
+  return true;
+}
+
+/// Likewise for backward.
+template <class Tile>
+bool start_backward_heads(const AttentionBackwardArguments& args, const Context& context) {
+  using Tiling = BackwardHeadTiling<Tile>;
+  const HeadRing ring = Tiling::ring(args.shape.tokens, room_of(context));
+  if (ring.slots == 0) return false;
+  launch(context, attention_backward_pipelined_mma<Tile>,
+         head_launch(args.shape, Tiling::warps_for(args.shape.tokens), ring, context), args, ring.slots);
+  return true;
+}
+
 // ---- forward ----
 
 void forward(Attention& op, const AttentionShape& shape, const AttentionScale& scale, bf16, const Context& context) {
   const bf16* qkv = op.qkv.data<bf16>();
   bf16* y = op.y.data<bf16>();
+  const AttentionForwardArguments args{shape, scale, qkv, y, op.lse.data<float>()};
   with_tile(shape.width, scale.logit_scale || !vectors<bf16>(shape.width, {qkv, y}), [&](auto tile, auto general) {
-    using Tiling = ForwardTiling<decltype(tile), general.value>;
+    using Tile = decltype(tile);
+    if constexpr (!general.value && Tile::chunks <= 11) {
+      if (chosen("attention_forward", shape, {"mma", "head"}) == 1 && start_forward_heads<Tile>(args, context)) return;
+    }
+    using Tiling = ForwardTiling<Tile, general.value>;
     const BlockCut cut = cut_rows(shape.tokens, 16 * Tiling::blocks, Tiling::warps);
-    launch(context, attention_forward_mma<decltype(tile), general.value>,
-           {grid_of(shape, cut.blocks), dim3(32u * cut.warps), Tiling::shared_bytes(cut.warps)},
-           AttentionForwardArguments{shape, scale, qkv, y, op.lse.data<float>()});
+    launch(context, attention_forward_mma<Tile, general.value>,
+           {grid_of(shape, cut.blocks), dim3(32u * cut.warps), Tiling::shared_bytes(cut.warps)}, args);
   });
 }
 
@@ -127,6 +173,11 @@ void backward(const AttentionBackwardArguments& args, const Context& context) {
       args.scale.logit_scale || !vectors<bf16>(shape.width, {args.qkv, args.y, args.grad_y, args.grad_qkv});
   with_tile(shape.width, general, [&](auto tile, auto any) {
     using Tile = decltype(tile);
+    if constexpr (!any.value && Tile::chunks <= 10) {
+      if (chosen("attention_backward", shape, {"mma", "head-pipelined"}) == 1 &&
+          start_backward_heads<Tile>(args, context))
+        return;
+    }
     if constexpr (!any.value) {
       if (const int warps = HeadTiling<Tile>::warps_for(shape.tokens, context.limits.shared_optin)) {
         launch(context, attention_backward_head_mma<Tile>,

@@ -7,16 +7,6 @@
 
 namespace videomae::cuda {
 
-template <int blocks, int chunks>
-__device__ __forceinline__ void clear(float (&sum)[blocks][chunks][4]) {
-#pragma unroll
-  for (int m = 0; m < blocks; ++m)
-#pragma unroll
-    for (int n = 0; n < chunks; ++n)
-#pragma unroll
-      for (int r = 0; r < 4; ++r) sum[m][n][r] = 0;
-}
-
 template <int blocks, int parts>
 __device__ __forceinline__ float sum_of_products(const float (&a)[blocks][parts][4],
                                                  const float (&b)[blocks][parts][4]) {

@@ -28,6 +28,18 @@ struct AttentionBackwardArguments {
   float* scale_parts;            // (B, H, blocks of queries), cosine only: parts of the logit scales' gradient
 };
 
+/// The dot product of two chunks of 8 bf16.
+__device__ __forceinline__ float dot_of_chunks(const uint4& a, const uint4& b) {
+  const uint32_t left[4] = {a.x, a.y, a.z, a.w}, right[4] = {b.x, b.y, b.z, b.w};
+  float dot = 0;
+#pragma unroll
+  for (int w = 0; w < 4; ++w) {
+    const float2 u = unpack_bf16(left[w]), v = unpack_bf16(right[w]);
+    dot += u.x * v.x + u.y * v.y;
+  }
+  return dot;
+}
+
 /// D of this thread's rows; the four lanes that hold a row share the work.
 template <bool any, int blocks>
 __device__ __forceinline__ void output_dots(float (&dots)[blocks][2], HeadRows<const bf16> y, HeadRows<const bf16> grad,
@@ -45,15 +57,8 @@ __device__ __forceinline__ void output_dots(float (&dots)[blocks][2], HeadRows<c
           for (int c = lane % 4; c < width; c += 4) dot += cuda::to_float(a[c]) * cuda::to_float(b[c]);
         } else {
 #pragma unroll 1
-          for (int c = lane % 4 * 8; c < width; c += 32) {
-            const uint4 p = *reinterpret_cast<const uint4*>(a + c), q = *reinterpret_cast<const uint4*>(b + c);
-            const uint32_t left[4] = {p.x, p.y, p.z, p.w}, right[4] = {q.x, q.y, q.z, q.w};
-#pragma unroll
-            for (int w = 0; w < 4; ++w) {
-              const float2 u = unpack_bf16(left[w]), v = unpack_bf16(right[w]);
-              dot += u.x * v.x + u.y * v.y;
-            }
-          }
+          for (int c = lane % 4 * 8; c < width; c += 32)
+            dot += dot_of_chunks(*reinterpret_cast<const uint4*>(a + c), *reinterpret_cast<const uint4*>(b + c));
         }
       }
       dots[m][half] = quad_sum(dot);

@@ -69,6 +69,24 @@ struct SoftmaxRows {
           }
       }
   }
+
+  /// Divides sums by their rows' totals, and writes log-sum-exp of rows `first` and on, as far as there are tokens.
+  template <int chunks>
+  __device__ __forceinline__ void finish(float (&sum)[blocks][chunks][4], float scale, float* lse, int first,
+                                         int tokens) {
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+    float inverse[blocks][2];
+#pragma unroll
+    for (int m = 0; m < blocks; ++m)
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const float row_total = quad_sum(total[m][half]);
+        const int token = first + 16 * m + 8 * half + lane / 4;
+        if (lane % 4 == 0 && token < tokens) lse[token] = (reference[m][half] * scale + log2f(row_total)) * kLn2;
+        inverse[m][half] = 1 / row_total;
+      }
+    scale_rows(sum, inverse);
+  }
 };
 
 /// @tparam general  any alignment and width, and cosine attention; else neither
@@ -139,19 +157,7 @@ __global__ void __launch_bounds__(32 * ForwardTiling<Tile, general>::warps, Forw
   }
   if (first >= shape.tokens) return;
 
-  const float unit = cosine ? 1 : scale;
-  float inverse[blocks][2];
-  float* lse = args.lse + static_cast<int64_t>(head) * shape.tokens;
-#pragma unroll
-  for (int m = 0; m < blocks; ++m)
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const float total = quad_sum(softmax.total[m][half]);
-      const int token = first + 16 * m + 8 * half + lane / 4;
-      if (lane % 4 == 0 && token < shape.tokens) lse[token] = (softmax.reference[m][half] * unit + log2f(total)) * kLn2;
-      inverse[m][half] = 1 / total;
-    }
-  scale_rows(sum, inverse);
+  softmax.finish(sum, cosine ? 1 : scale, args.lse + static_cast<int64_t>(head) * shape.tokens, first, shape.tokens);
   warp_sync();                           // all lanes have done with the warp's queries
   put_rows<Tile>(queries, own, sum, 1);  // over its own queries, which no other warp reads
   warp_sync();

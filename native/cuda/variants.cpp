@@ -19,6 +19,10 @@ struct Known {
 };
 constexpr Known known[] = {
     {"gemm", "mma"},
+    {"attention_forward", "mma"},
+    {"attention_forward", "head"},
+    {"attention_backward", "mma"},
+    {"attention_backward", "head-pipelined"},
 };
 
 constexpr const char* kVariable = "VIDEOMAE_CUDA_VARIANTS";

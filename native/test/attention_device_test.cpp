@@ -4,8 +4,9 @@
 // And the bits are the same in every order that the emulator lets threads and blocks run in.
 //
 // `attention_device_test --bits` prints a checksum of some results; the test runs itself so under other orders.
-// `--tokens-of-encoders` runs that case alone; the test runs itself so where blocks have 99 KiB of shared memory, as
-// those of small GPUs. `--long` compares the numbers of tokens of whole clips, which takes long.
+// `--tokens-of-encoders` and `--whole-heads` run these cases alone; the test runs itself so with kernels that are not
+// chosen by themselves, and where blocks have less shared memory. `--long` compares the numbers of tokens of whole clips,
+// which takes long.
 #include <unistd.h>
 
 #include <chrono>
@@ -217,13 +218,36 @@ void tokens_of_encoders() {
   compare({1, 208, 1, 88}, f32_plain);
 }
 
-/// The kernels that are chosen where a head does not fit into a block's shared memory.
-void tokens_of_encoders_in_99_kib() {
+/// More heads than run at once, so that blocks go on to others; token counts and widths at the edges of kernels that do
+/// whole heads, and beyond them.
+void whole_heads() {
+  for (const Size& s : {Size{5, 1, 11, 64}, {3, 15, 9, 72}, {3, 17, 9, 80}, {1, 100, 9, 8}, {1, 160, 9, 64},
+                        {1, 160, 5, 80}, {1, 176, 5, 88}, {1, 192, 5, 80}, {1, 208, 5, 88}, {1, 224, 5, 64}})
+    compare(s, bf16_plain);
+}
+
+constexpr const char* kWholeHeads =
+    "VIDEOMAE_CUDA_VARIANTS=attention_forward=head,attention_backward=head-pipelined";
+
+/// The command that runs this test with other settings of the environment.
+std::string self_with(const std::string& settings, const char* argument) {
   char self[4096] = {};
   CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
-  const std::string command =
-      "VIDEOMAE_EMU_SHARED_MEMORY=" + std::to_string(99 << 10) + " '" + self + "' --tokens-of-encoders";
-  CHECK(std::system(command.c_str()) == 0);
+  return settings + " '" + self + "' " + argument;
+}
+
+/// Shared memory of a block: 99 KiB with capability 8.6 and 8.9, 163 KiB with 8.0.
+std::string blocks_of(int kib) { return " VIDEOMAE_EMU_SHARED_MEMORY=" + std::to_string(kib << 10); }
+
+/// The kernels that are chosen where a head does not fit into a block's shared memory.
+void tokens_of_encoders_in_99_kib() {
+  CHECK(std::system(self_with(blocks_of(99), "--tokens-of-encoders").c_str()) == 0);
+}
+
+void variants_of_whole_heads() {
+  CHECK(std::system(self_with(kWholeHeads, "--whole-heads").c_str()) == 0);
+  for (int kib : {99, 163})
+    CHECK(std::system(self_with(kWholeHeads + blocks_of(kib), "--whole-heads").c_str()) == 0);
 }
 
 /// Clips of 16 frames of 224 in patches of 14, less those of a mask, and of patches of 16 whole; and clips that are
@@ -297,26 +321,31 @@ std::string bits() {
   };
   for (int64_t width : {64, 80, 88, 128}) add({1, 70, 2, width}, bf16_plain);
   add({1, 224, 1, 128}, bf16_plain);
+  add({3, 33, 9, 64}, bf16_plain);
   add({1, 70, 1, 40}, {DType::bf16, true});
   add({1, 70, 1, 40}, {DType::f32, true});
   add({1, 70, 1, 88}, {DType::bf16, false, true});
   return std::to_string(hash);
 }
 
+std::string bits_with(const std::string& settings) {
+  FILE* output = popen(self_with(settings, "--bits").c_str(), "r");
+  char line[64] = {};
+  CHECK(output && fgets(line, sizeof line, output));
+  if (output) CHECK(pclose(output) == 0);
+  return line;
+}
+
 void bits_are_those_of_any_order() {
   const std::string expected = bits();
   CHECK(bits() == expected);
-  char self[4096] = {};
-  CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+  const std::string of_variants = bits_with(kWholeHeads);
+  int seed = 1;
   for (const char* order : {"forward", "reversed", "random", "random"}) {
-    static int seed = 1;
-    const std::string command = "VIDEOMAE_EMU_ORDER=" + std::string(order) +
-                                " VIDEOMAE_EMU_SEED=" + std::to_string(++seed) + " '" + self + "' --bits";
-    FILE* output = popen(command.c_str(), "r");
-    char line[64] = {};
-    CHECK(output && fgets(line, sizeof line, output));
-    if (output) CHECK(pclose(output) == 0);
-    CHECK(line == expected + "\n");
+    const std::string settings =
+        "VIDEOMAE_EMU_ORDER=" + std::string(order) + " VIDEOMAE_EMU_SEED=" + std::to_string(++seed) + " ";
+    CHECK(bits_with(settings) == expected + "\n");
+    CHECK(bits_with(settings + kWholeHeads) == of_variants);
   }
 }
 
@@ -333,6 +362,10 @@ int main(int argc, char** argv) {
     run_case("attention: tokens of encoders", tokens_of_encoders);
     return exit_status();
   }
+  if (argc > 1 && std::string(argv[1]) == "--whole-heads") {
+    run_case("attention: whole heads", whole_heads);
+    return exit_status();
+  }
   if (argc > 1 && std::string(argv[1]) == "--long") {
     run_case("attention: tokens of whole clips", tokens_of_whole_clips);
     return exit_status();
@@ -340,6 +373,7 @@ int main(int argc, char** argv) {
   run_case("attention: token counts and head widths", token_counts_and_widths);
   run_case("attention: tokens of encoders", tokens_of_encoders);
   run_case("attention: tokens of encoders, in blocks of 99 KiB of shared memory", tokens_of_encoders_in_99_kib);
+  run_case("attention: variants that do whole heads", variants_of_whole_heads);
   run_case("attention: more tokens than one block holds", more_than_one_block_holds);
   run_case("attention: operands that begin anywhere", unaligned_operands);
   run_case("attention: cosine", cosine_attention);
