@@ -3,7 +3,8 @@
 // Clips, heads, tokens, head width. Prints two JSON rows a shape, which lack only what bench/machine.ts knows;
 // operations are counted as 4 N^2 d a head forward and 10 N^2 d backward, whatever a kernel recomputes. A measurement
 // is a captured graph of several calls over sets of operands that together are larger than the second-level cache, as
-// in training, where every layer has its own. Exit status: 0, 2 for arguments, 3 without a usable device.
+// in training, where every layer has its own. Which kernels may run is said by VIDEOMAE_CUDA_VARIANTS
+// (native/cuda/variants.h), and rows repeat it. Exit status: 0, 2 for arguments, 3 without a usable device.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -86,6 +87,12 @@ std::vector<double> times(const std::vector<Layer>& all, bool backward, Device d
   return milliseconds;
 }
 
+/// The choices of kernels that were asked for, as a part of a row.
+std::string chosen_kernels() {
+  const char* asked = std::getenv("VIDEOMAE_CUDA_VARIANTS");
+  return asked != nullptr && *asked != 0 ? std::string(",\"kernels\":\"") + asked + "\"" : "";
+}
+
 void measure(const Size& s, DType dtype, Device device) {
   const std::vector<Layer> all = layers(s, dtype, device);
   const double unit = double(s.clips) * double(s.heads) * double(s.tokens) * double(s.tokens) * double(s.head_width);
@@ -95,10 +102,10 @@ void measure(const Size& s, DType dtype, Device device) {
     std::printf(
         "{\"bench\":\"attention\",\"system\":\"videomae\",\"device\":\"%s\",\"dtype\":\"%s\",\"pass\":\"%s\","
         "\"clips\":%ld,\"heads\":%ld,\"tokens\":%ld,\"headWidth\":%ld,\"gflopPerSecond\":%.6g,\"medianMs\":%.6g,"
-        "\"minMs\":%.6g,\"maxMs\":%.6g,\"repeats\":%zu,\"variant\":{\"backend\":\"%s\",\"graph\":true}}\n",
+        "\"minMs\":%.6g,\"maxMs\":%.6g,\"repeats\":%zu,\"variant\":{\"backend\":\"%s\",\"graph\":true%s}}\n",
         name_of(device.kind), name_of(dtype), backward ? "forward+backward" : "forward", s.clips, s.heads, s.tokens,
         s.head_width, 1e-6 * (backward ? 14 : 4) * unit / median, median, ms.front(), ms.back(), ms.size(),
-        dtype == DType::f32 ? "multiply-add" : "mma.sync");
+        dtype == DType::f32 ? "multiply-add" : "mma.sync", chosen_kernels().c_str());
     std::fflush(stdout);
   }
 }

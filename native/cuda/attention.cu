@@ -94,45 +94,27 @@ AttentionScale scale_of(const Op& op, const AttentionShape& shape, float* invers
   return {0, op.logit_scale.template data<float>(), inverse_norms};
 }
 
+SharedRoom room_of(const Context& context) { return {context.limits.shared_optin, context.limits.shared_per_sm}; }
+
 dim3 grid_of(const AttentionShape& shape, int blocks_of_head) {
   return dim3(static_cast<unsigned>(shape.batch * shape.heads * blocks_of_head));
 }
 
-// ---- variants that work through whole heads ----
-
-/// "attention_forward 384 160 64": heads of all clips, tokens, width.
-int chosen(const char* family, const AttentionShape& shape, std::initializer_list<const char*> variants) {
-  return chosen_variant({family, "", {static_cast<int64_t>(shape.batch) * shape.heads, shape.tokens, shape.width}},
-                        variants);
-}
-
-/// As many blocks as run at once, each with its share of the heads.
-Launch head_launch(const AttentionShape& shape, int warps, const HeadRing& ring, const Context& context) {
-  const int blocks = std::min(shape.batch * shape.heads, context.limits.multiprocessors * ring.resident);
-  return {dim3(static_cast<unsigned>(blocks)), dim3(32u * warps), ring.shared_bytes};
-}
-
-SharedRoom room_of(const Context& context) { return {context.limits.shared_optin, context.limits.shared_per_sm}; }
-
-/// Whether forward was launched: a head fits into a block.
-template <class Tile>
-bool start_forward_heads(const AttentionForwardArguments& args, const Context& context) {
-  using Tiling = ForwardHeadTiling<Tile>;
-  const HeadRing ring = Tiling::ring(args.shape.tokens, room_of(context));
-  if (ring.slots == 0) return false;
-  launch(context, attention_forward_head_mma<Tile>,
-         head_launch(args.shape, Tiling::warps_for(args.shape.tokens), ring, context), args, ring.slots);
-  return true;
-}
-
-/// Likewise for backward.
-template <class Tile>
-bool start_backward_heads(const AttentionBackwardArguments& args, const Context& context) {
-  using Tiling = BackwardHeadTiling<Tile>;
-  const HeadRing ring = Tiling::ring(args.shape.tokens, room_of(context));
-  if (ring.slots == 0) return false;
-  launch(context, attention_backward_pipelined_mma<Tile>,
-         head_launch(args.shape, Tiling::warps_for(args.shape.tokens), ring, context), args, ring.slots);
+/// Starts a kernel that does whole heads where it is chosen: as many blocks as run at once, each with its share of them.
+/// The choice is named by the heads of all clips, tokens and width: "attention_forward 384 160 64".
+/// @return whether it was started; not where a head does not fit into a block
+template <class Tiling, class Arguments>
+bool start_heads(const char* family, const char* variant, void (*kernel)(Arguments, int), const Arguments& args,
+                 const Context& context) {
+  const AttentionShape& shape = args.shape;
+  const int heads = shape.batch * shape.heads;
+  const HeadRing ring = Tiling::ring(shape.tokens, room_of(context));
+  if (ring.slots == 0 || chosen_variant({family, "", {heads, shape.tokens, shape.width}}, {"mma", variant}) == 0)
+    return false;
+  const int blocks = std::min(heads, context.limits.multiprocessors * ring.resident);
+  launch(context, kernel,
+         {dim3(static_cast<unsigned>(blocks)), dim3(32u * Tiling::warps_for(shape.tokens)), ring.shared_bytes}, args,
+         ring.slots);
   return true;
 }
 
@@ -145,12 +127,14 @@ void forward(Attention& op, const AttentionShape& shape, const AttentionScale& s
   with_tile(shape.width, scale.logit_scale || !vectors<bf16>(shape.width, {qkv, y}), [&](auto tile, auto general) {
     using Tile = decltype(tile);
     if constexpr (!general.value && Tile::chunks <= 11) {
-      if (chosen("attention_forward", shape, {"mma", "head"}) == 1 && start_forward_heads<Tile>(args, context)) return;
+      using Heads = ForwardHeadTiling<Tile>;
+      if (start_heads<Heads>("attention_forward", "head", attention_forward_head_mma<Tile>, args, context)) return;
     }
     using Tiling = ForwardTiling<Tile, general.value>;
     const BlockCut cut = cut_rows(shape.tokens, 16 * Tiling::blocks, Tiling::warps);
+    const int ring = ring_rows<Tiling>(cut.warps, room_of(context));
     launch(context, attention_forward_mma<Tile, general.value>,
-           {grid_of(shape, cut.blocks), dim3(32u * cut.warps), Tiling::shared_bytes(cut.warps)}, args);
+           {grid_of(shape, cut.blocks), dim3(32u * cut.warps), Tiling::shared_bytes(cut.warps, ring)}, args, ring);
   });
 }
 
@@ -174,8 +158,9 @@ void backward(const AttentionBackwardArguments& args, const Context& context) {
   with_tile(shape.width, general, [&](auto tile, auto any) {
     using Tile = decltype(tile);
     if constexpr (!any.value && Tile::chunks <= 10) {
-      if (chosen("attention_backward", shape, {"mma", "head-pipelined"}) == 1 &&
-          start_backward_heads<Tile>(args, context))
+      using Heads = BackwardHeadTiling<Tile>;
+      if (start_heads<Heads>("attention_backward", "head-pipelined", attention_backward_pipelined_mma<Tile>, args,
+                             context))
         return;
     }
     if constexpr (!any.value) {
@@ -188,8 +173,9 @@ void backward(const AttentionBackwardArguments& args, const Context& context) {
     const auto launch_side = [&](auto keys) {
       using Tiling = BackwardTiling<Tile, keys.value, any.value>;
       const BlockCut cut = cut_rows(shape.tokens, 16 * Tiling::blocks, Tiling::warps);
+      const int ring = ring_rows<Tiling>(cut.warps, room_of(context));
       launch(context, attention_backward_mma<Tile, keys.value, any.value>,
-             {grid_of(shape, cut.blocks), dim3(32u * cut.warps), Tiling::shared_bytes(cut.warps)}, args);
+             {grid_of(shape, cut.blocks), dim3(32u * cut.warps), Tiling::shared_bytes(cut.warps, ring)}, args, ring);
     };
     launch_side(std::false_type{});
     launch_side(std::true_type{});

@@ -90,9 +90,10 @@ struct SoftmaxRows {
 };
 
 /// @tparam general  any alignment and width, and cosine attention; else neither
+/// @param ring_rows  of a stage of the ring: 32 or 64
 template <class Tile, bool general>
 __global__ void __launch_bounds__(32 * ForwardTiling<Tile, general>::warps, ForwardTiling<Tile, general>::resident)
-    attention_forward_mma(AttentionForwardArguments args) {
+    attention_forward_mma(AttentionForwardArguments args, int ring_rows) {
   constexpr int blocks = ForwardTiling<Tile, general>::blocks;
   constexpr int kOwnRows = 16 * blocks;
   const AttentionShape& shape = args.shape;
@@ -105,17 +106,16 @@ __global__ void __launch_bounds__(32 * ForwardTiling<Tile, general>::warps, Forw
 
   unsigned char* queries = shared_memory<unsigned char>();
   unsigned char* ring = queries + block_rows * Tile::row_bytes;
-  float* key_norms = reinterpret_cast<float*>(ring + 4 * kRingRows * Tile::row_bytes);
+  float* key_norms = reinterpret_cast<float*>(ring + 4 * ring_rows * Tile::row_bytes);
   const bool cosine = general && args.scale.cosine();
 
   const HeadRows<const bf16> k = packed_rows(args.qkv, shape, head, 1), v = packed_rows(args.qkv, shape, head, 2);
   const auto load_stage = [&](int key) {
-    const int stage = key / kRingRows % 2, valid = shape.tokens - key;
-    unsigned char* to = ring + stage * 2 * kRingRows * Tile::row_bytes;
-    load_rows<Tile, general>(to, kRingRows, k.from(key), valid, shape.width);
-    load_rows<Tile, general>(to + kRingRows * Tile::row_bytes, kRingRows, v.from(key), valid, shape.width);
-    if (cosine)
-      load_row_terms(key_norms + stage * kRingRows, kRingRows, args.scale.norms_of(shape, head, 1) + key, valid);
+    const int stage = key & ring_rows, valid = shape.tokens - key;  // its first row: 0 or ring_rows
+    unsigned char* to = ring + stage * 2 * Tile::row_bytes;
+    load_rows<Tile, general>(to, ring_rows, k.from(key), valid, shape.width);
+    load_rows<Tile, general>(to + ring_rows * Tile::row_bytes, ring_rows, v.from(key), valid, shape.width);
+    if (cosine) load_row_terms(key_norms + stage, ring_rows, args.scale.norms_of(shape, head, 1) + key, valid);
     cp_async_commit();
   };
 
@@ -134,19 +134,19 @@ __global__ void __launch_bounds__(32 * ForwardTiling<Tile, general>::warps, Forw
   float sum[blocks][Tile::chunks][4];
   softmax.begin();
   clear(sum);
-  for (int key = 0; key < shape.tokens; key += kRingRows) {
+  for (int key = 0; key < shape.tokens; key += ring_rows) {
     cp_async_wait<0>();
     block_sync();  // this stage has come; all have done with the other
-    if (key + kRingRows < shape.tokens) load_stage(key + kRingRows);
+    if (key + ring_rows < shape.tokens) load_stage(key + ring_rows);
     if (first >= shape.tokens) continue;
-    const int stage = key / kRingRows % 2;
-    const unsigned char* keys = ring + stage * 2 * kRingRows * Tile::row_bytes;
-    const unsigned char* values = keys + kRingRows * Tile::row_bytes;
+    const int stage = key & ring_rows;
+    const unsigned char* keys = ring + stage * 2 * Tile::row_bytes;
+    const unsigned char* values = keys + ring_rows * Tile::row_bytes;
 #pragma unroll 1
-    for (int step = 0; step < kRingRows && key + step < shape.tokens; step += kStepRows) {
+    for (int step = 0; step < ring_rows && key + step < shape.tokens; step += kStepRows) {
       float s[blocks][kStepRows / 8][4];
       multiply_rows<Tile>(s, queries, own, keys, step);
-      if (cosine) scale_rows(s, row_factors), scale_columns(s, key_norms + stage * kRingRows + step);
+      if (cosine) scale_rows(s, row_factors), scale_columns(s, key_norms + stage + step);
       const int valid = shape.tokens - key - step;
       if (valid < kStepRows) mask_columns(s, valid, -INFINITY);
       softmax.exponentiate(s, cosine ? 1 : scale, sum);

@@ -12,12 +12,6 @@
 
 namespace videomae::cuda {
 
-/// What shared memory a GPU has, in bytes.
-struct SharedRoom {
-  uint64_t block;           ///< that a block can have
-  uint64_t multiprocessor;  ///< that its blocks share, of which each takes 1 KiB besides its own
-};
-
 /// How many tiles are in shared memory.
 struct HeadRing {
   int slots;     ///< of a block; 0 where the tiles of one head do not fit

@@ -4,9 +4,9 @@
 // And the bits are the same in every order that the emulator lets threads and blocks run in.
 //
 // `attention_device_test --bits` prints a checksum of some results; the test runs itself so under other orders.
-// `--tokens-of-encoders` and `--whole-heads` run these cases alone; the test runs itself so with kernels that are not
-// chosen by themselves, and where blocks have less shared memory. `--long` compares the numbers of tokens of whole clips,
-// which takes long.
+// `--tokens-of-encoders`, `--heads-of-encoders` and `--whole-heads` run these cases alone; the test runs itself so with
+// kernels that are not chosen by themselves, and where blocks have less shared memory. `--long` compares the numbers of
+// tokens of whole clips, which takes long.
 #include <unistd.h>
 
 #include <chrono>
@@ -218,11 +218,16 @@ void tokens_of_encoders() {
   compare({1, 208, 1, 88}, f32_plain);
 }
 
-/// More heads than run at once, so that blocks go on to others; token counts and widths at the edges of kernels that do
-/// whole heads, and beyond them.
+/// More heads of encoders than run at once, so that blocks go on to others.
+void heads_of_encoders() {
+  for (const Size& s : {Size{1, 160, 9, 64}, {1, 160, 5, 80}, {1, 208, 5, 88}}) compare(s, bf16_plain);
+}
+
+/// Likewise at the edges of kernels that do whole heads, and beyond them.
 void whole_heads() {
-  for (const Size& s : {Size{5, 1, 11, 64}, {3, 15, 9, 72}, {3, 17, 9, 80}, {1, 100, 9, 8}, {1, 160, 9, 64},
-                        {1, 160, 5, 80}, {1, 176, 5, 88}, {1, 192, 5, 80}, {1, 208, 5, 88}, {1, 224, 5, 64}})
+  heads_of_encoders();
+  for (const Size& s : {Size{5, 1, 11, 64}, {3, 15, 9, 72}, {3, 17, 9, 80}, {1, 100, 9, 8}, {1, 176, 5, 88},
+                        {1, 192, 5, 80}, {1, 224, 5, 64}})
     compare(s, bf16_plain);
 }
 
@@ -247,7 +252,7 @@ void tokens_of_encoders_in_99_kib() {
 void variants_of_whole_heads() {
   CHECK(std::system(self_with(kWholeHeads, "--whole-heads").c_str()) == 0);
   for (int kib : {99, 163})
-    CHECK(std::system(self_with(kWholeHeads + blocks_of(kib), "--whole-heads").c_str()) == 0);
+    CHECK(std::system(self_with(kWholeHeads + blocks_of(kib), "--heads-of-encoders").c_str()) == 0);
 }
 
 /// Clips of 16 frames of 224 in patches of 14, less those of a mask, and of patches of 16 whole; and clips that are
@@ -360,6 +365,10 @@ int main(int argc, char** argv) {
   }
   if (argc > 1 && std::string(argv[1]) == "--tokens-of-encoders") {
     run_case("attention: tokens of encoders", tokens_of_encoders);
+    return exit_status();
+  }
+  if (argc > 1 && std::string(argv[1]) == "--heads-of-encoders") {
+    run_case("attention: heads of encoders", heads_of_encoders);
     return exit_status();
   }
   if (argc > 1 && std::string(argv[1]) == "--whole-heads") {
