@@ -100,8 +100,8 @@ dim3 grid_of(const AttentionShape& shape, int blocks_of_head) {
   return dim3(static_cast<unsigned>(shape.batch * shape.heads * blocks_of_head));
 }
 
-/// Starts a kernel that does whole heads where it is chosen: as many blocks as run at once, each with its share of them.
-/// The choice is named by the heads of all clips, tokens and width: "attention_forward 384 160 64".
+/// Starts a kernel that does whole heads where it is chosen: as many blocks as run at once, each with its share of
+/// them. The choice is named by the heads of all clips, tokens and width: "attention_forward 384 160 64".
 /// @return whether it was started; not where a head does not fit into a block
 template <class Tiling, class Arguments>
 bool start_heads(const char* family, const char* variant, void (*kernel)(Arguments, int), const Arguments& args,

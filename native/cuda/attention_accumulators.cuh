@@ -56,6 +56,19 @@ __device__ __forceinline__ void mask_columns(float (&s)[blocks][parts][4], int v
         if (8 * n + first + r % 2 >= valid) s[m][n][r] = value;
 }
 
+/// Rows from `valid` on become 0.
+template <int blocks, int parts>
+__device__ __forceinline__ void mask_rows(float (&s)[blocks][parts][4], int valid) {
+  const int first = static_cast<int>(threadIdx.x) % 32 / 4;
+#pragma unroll
+  for (int m = 0; m < blocks; ++m)
+#pragma unroll
+    for (int n = 0; n < parts; ++n)
+#pragma unroll
+      for (int r = 0; r < 4; ++r)
+        if (16 * m + r / 2 * 8 + first >= valid) s[m][n][r] = 0;
+}
+
 template <int blocks, int parts>
 __device__ __forceinline__ void scale_rows(float (&s)[blocks][parts][4], const float (&factors)[blocks][2]) {
 #pragma unroll

@@ -41,7 +41,8 @@ __device__ __forceinline__ float dot_of_chunks(const uint4& a, const uint4& b) {
 }
 
 /// D of this thread's rows; the four lanes that hold a row share the work.
-template <bool any, int blocks>
+/// @tparam chunks  of a row at most
+template <bool any, int chunks, int blocks>
 __device__ __forceinline__ void output_dots(float (&dots)[blocks][2], HeadRows<const bf16> y, HeadRows<const bf16> grad,
                                             int row, int tokens, int width) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
@@ -50,18 +51,27 @@ __device__ __forceinline__ void output_dots(float (&dots)[blocks][2], HeadRows<c
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int token = row + 16 * m + 8 * half + lane / 4;
+      const bf16 *a = y.from(min(token, tokens - 1)).first, *b = grad.from(min(token, tokens - 1)).first;
       float dot = 0;
-      if (token < tokens) {
-        const bf16 *a = y.from(token).first, *b = grad.from(token).first;
-        if constexpr (any) {
-          for (int c = lane % 4; c < width; c += 4) dot += cuda::to_float(a[c]) * cuda::to_float(b[c]);
-        } else {
-#pragma unroll 1
-          for (int c = lane % 4 * 8; c < width; c += 32)
-            dot += dot_of_chunks(*reinterpret_cast<const uint4*>(a + c), *reinterpret_cast<const uint4*>(b + c));
+      if constexpr (any) {
+        for (int c = lane % 4; c < width; c += 4) dot += cuda::to_float(a[c]) * cuda::to_float(b[c]);
+      } else {
+        // All loads go out together: a lane that has no chunk, or no row, repeats the last.
+        constexpr int kParts = (chunks + 3) / 4;
+        uint4 left[kParts], right[kParts];
+#pragma unroll
+        for (int i = 0; i < kParts; ++i) {
+          const int column = min(8 * (lane % 4 + 4 * i), width - 8);
+          left[i] = *reinterpret_cast<const uint4*>(a + column), right[i] = *reinterpret_cast<const uint4*>(b + column);
+        }
+#pragma unroll
+        for (int i = 0; i < kParts; ++i) {
+          const float part = dot_of_chunks(left[i], right[i]);
+          dot += 8 * (lane % 4 + 4 * i) < width ? part : 0;
         }
       }
-      dots[m][half] = quad_sum(dot);
+      dot = quad_sum(dot);
+      dots[m][half] = token < tokens ? dot : 0;
     }
 }
 
@@ -146,7 +156,7 @@ __global__ void __launch_bounds__(32 * BackwardTiling<Tile, keys, general>::warp
   if (cosine) read_row_terms(own_norms, args.scale.norms_of(shape, head, keys ? 1 : 0), first, tokens);
   if constexpr (!keys) {
     read_row_terms(own_lse, args.lse + head_begin, first, tokens);
-    output_dots<general>(own_dots, merged_rows(args.y, shape, head), grad_y, first, tokens, width);
+    output_dots<general, Tile::chunks>(own_dots, merged_rows(args.y, shape, head), grad_y, first, tokens, width);
 #pragma unroll
     for (int m = 0; m < blocks; ++m)
 #pragma unroll

@@ -53,7 +53,7 @@ __global__ void __launch_bounds__(32 * HeadTiling<Tile>::warps)
   read_row_terms(lse, args.lse + static_cast<int64_t>(head) * tokens, own, tokens);
 #pragma unroll
   for (int m = 0; m < blocks; ++m) lse[m][0] *= kLog2E, lse[m][1] *= kLog2E;
-  output_dots<false>(dots, merged_rows(args.y, shape, head), grad_rows, own, tokens, width);
+  output_dots<false, Tile::chunks>(dots, merged_rows(args.y, shape, head), grad_rows, own, tokens, width);
 
   float sum[blocks][Tile::chunks][4];  // dQ but for the factor
   clear(sum);

@@ -10,8 +10,8 @@
 
 namespace videomae::cuda {
 
-/// A head's y and log-sum-exp for 16 `blocks` queries of this warp, from row `own` of the tiles on. Keys and values pass
-/// by, 16 at a time.
+/// A head's y and log-sum-exp for 16 `blocks` queries of this warp, from row `own` of the tiles on. Keys and values
+/// pass by, 16 at a time.
 template <class Tile, int blocks>
 __device__ __forceinline__ void forward_rows(const AttentionForwardArguments& args, int head, unsigned char* q,
                                              const unsigned char* k, const unsigned char* v, int own) {
@@ -19,12 +19,7 @@ __device__ __forceinline__ void forward_rows(const AttentionForwardArguments& ar
   const AttentionShape& shape = args.shape;
   const float scale = args.scale.constant * kLog2E;
   [[maybe_unused]] uint32_t queries[Tile::steps][blocks][4];
-  if constexpr (ForwardHeadTiling<Tile>::holds_queries) {
-#pragma unroll
-    for (int step = 0; step < Tile::steps; ++step)
-#pragma unroll
-      for (int m = 0; m < blocks; ++m) load_a<Tile>(queries[step][m], q, own + 16 * m, step);
-  }
+  if constexpr (ForwardHeadTiling<Tile>::holds_queries) load_all_a<Tile>(queries, q, own);
   SoftmaxRows<blocks> softmax;
   float sum[blocks][Tile::chunks][4];
   softmax.begin();
@@ -61,15 +56,14 @@ __global__ void __launch_bounds__(32 * ForwardHeadTiling<Tile>::warps, 1)
   HeadTiles<Tile, parts> tiles(shared_memory<unsigned char>(), slots, rows, shape);
   tiles.load(slots, rows_of);
 #pragma unroll 1
-  for (int head = static_cast<int>(blockIdx.x); head < shape.batch * shape.heads;
-       head += static_cast<int>(gridDim.x)) {
+  while (tiles.any()) {
     tiles.wait(parts);
     block_sync();  // this head has come
     unsigned char *q = tiles.tile(0), *k = tiles.tile(1), *v = tiles.tile(2);
     if (own + 32 <= rows)
-      forward_rows<Tile, 2>(args, head, q, k, v, own);
+      forward_rows<Tile, 2>(args, tiles.head(), q, k, v, own);
     else
-      forward_rows<Tile, 1>(args, head, q, k, v, own);
+      forward_rows<Tile, 1>(args, tiles.head(), q, k, v, own);
     block_sync();  // all have done with this head's tiles
     tiles.load(parts, rows_of);
   }

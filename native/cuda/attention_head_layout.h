@@ -32,15 +32,17 @@ constexpr HeadRing head_ring(int parts, size_t tile_bytes, size_t other_bytes, i
   return {0, 0, 0};
 }
 
-/// Tilings of kernels that do whole heads. A warp has 16 `blocks` rows of the head; `warps` are those that a
-/// multiprocessor has registers for, and the most of a block.
-template <class Tile, int blocks, int warps_, int parts_, int numbers>
+/// Tilings of kernels that do whole heads. A warp has 32 rows of a head; `warps` are those that a multiprocessor has
+/// registers for, and the most of a block. Tiles have a multiple of `row_step` rows.
+template <class Tile, int row_step, int warps_, int parts_, int numbers>
 struct WholeHeadTiling {
+  static constexpr int blocks = 2;  // of 16 rows of a warp
   static constexpr int warps = warps_;
   static constexpr int parts = parts_;  // tiles of a head
 
-  /// Of a tile; the last warp may have less than its 16 `blocks`.
-  VIDEOMAE_HOST_DEVICE static constexpr int rows_for(int tokens) { return (tokens + 15) / 16 * 16; }
+  VIDEOMAE_HOST_DEVICE static constexpr int rows_for(int tokens) {
+    return (tokens + row_step - 1) / row_step * row_step;
+  }
   static constexpr int warps_for(int tokens) { return (tokens + 16 * blocks - 1) / (16 * blocks); }
   /// No slots for too many tokens, too.
   static constexpr HeadRing ring(int tokens, SharedRoom room) {
@@ -49,17 +51,17 @@ struct WholeHeadTiling {
   }
 };
 
-/// Forward: q, k and v.
+/// Forward: q, k and v. The last warp may have 16 rows only.
 template <class Tile>
-struct ForwardHeadTiling : WholeHeadTiling<Tile, 2, Tile::chunks == 11 ? 8 : 12, 3, 0> {
+struct ForwardHeadTiling : WholeHeadTiling<Tile, 16, Tile::chunks == 11 ? 8 : 12, 3, 0> {
   /// Whether a warp's queries stay in registers, or are read again for every 16 keys.
   static constexpr bool holds_queries = Tile::chunks == 11;
 };
 
-/// Backward: q, k, v, gradY and y, and two numbers a query, lse and D. A warp has 16 keys with their dK and dV, and
-/// queries pass by. At width 88 that takes more registers than 13 warps can have.
+/// Backward: q, k, v, gradY and y, and two numbers a query, lse and D. A warp has 32 keys with their dK and dV in
+/// registers, which width 88 has too many of, and queries pass by.
 template <class Tile>
-struct BackwardHeadTiling : WholeHeadTiling<Tile, 1, 12, 5, 2> {
+struct BackwardHeadTiling : WholeHeadTiling<Tile, 32, 8, 5, 2> {
   static constexpr int queries = 32;  // at a time
   /// dS^T of these queries: a row a key. Two of them take the place of y, which is needed for D alone.
   using Weights = RowTile<queries / 8>;

@@ -2,8 +2,8 @@
 // attention_head_layout.h). Every slot is always either in use or being filled: loads of the next heads are under way
 // while products of this one run, whatever room there is.
 //
-// Block b of the grid does heads b, b + gridDim.x and so on. Every tile is a group of cp.async of its own, also one of a
-// head that is not there, because waiting counts groups.
+// Block b of the grid does heads b, b + gridDim.x and so on. Every tile is a group of cp.async of its own, also one of
+// a head that is not there, because waiting counts groups.
 #pragma once
 
 #include "cuda/attention_tile.cuh"
@@ -23,12 +23,16 @@ class HeadTiles {
   __device__ __forceinline__ void load(int count, Source&& source) {
 #pragma unroll 1
     for (; count > 0; --count, ++asked_) {
-      const int head = static_cast<int>(blockIdx.x) + asked_ / parts * static_cast<int>(gridDim.x);
+      const int head = head_of(asked_);
       if (head < shape_.batch * shape_.heads)
         load_rows<Tile, false>(tile(0), rows_, source(head, asked_ % parts), shape_.tokens, shape_.width);
       cp_async_commit();
     }
   }
+
+  /// The head at hand, of all clips', and whether it is there.
+  __device__ __forceinline__ int head() const { return head_of(asked_ - slots_); }
+  __device__ __forceinline__ bool any() const { return head() < shape_.batch * shape_.heads; }
 
   /// Until this thread's copies of the first `count` tiles of the head at hand have come.
   __device__ __forceinline__ void wait(int count) const {
@@ -52,6 +56,10 @@ class HeadTiles {
   }
 
  private:
+  __device__ __forceinline__ static int head_of(int tile) {
+    return static_cast<int>(blockIdx.x) + tile / parts * static_cast<int>(gridDim.x);
+  }
+
   unsigned char* shared_;
   int slots_, rows_;
   const AttentionShape& shape_;

@@ -85,6 +85,15 @@ __device__ __forceinline__ void load_a(uint32_t (&a)[4], const unsigned char* ti
   }
 }
 
+/// A, 16 `blocks` rows by all columns.
+template <class Tile, int blocks>
+__device__ __forceinline__ void load_all_a(uint32_t (&a)[Tile::steps][blocks][4], const unsigned char* tile, int row) {
+#pragma unroll
+  for (int step = 0; step < Tile::steps; ++step)
+#pragma unroll
+    for (int m = 0; m < blocks; ++m) load_a<Tile>(a[step][m], tile, row + 16 * m, step);
+}
+
 /// B^T of two products, from 2 x 8 rows by the columns of one step.
 template <class Tile>
 __device__ __forceinline__ void load_b(uint32_t (&b)[2][2], const unsigned char* tile, int row, int step) {

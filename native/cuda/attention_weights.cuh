@@ -31,8 +31,8 @@ __device__ __forceinline__ void load_a_transposed(uint32_t (&a)[4], const unsign
       a, tile + row * Tile::row_bytes + Tile::offset(lane % 8 + lane / 16 * 8, 2 * step + lane / 8 % 2));
 }
 
-/// Two chunks of columns (one step) of weights^T times a tile, over `rows` rows: 16 `blocks` rows of a gradient, for the
-/// weights' columns from step `column` on, into rows `first` and on of `target`.
+/// Two chunks of columns (one step) of weights^T times a tile, over `rows` rows: 16 `blocks` rows of a gradient, for
+/// the weights' columns from step `column` on, into rows `first` and on of `target`.
 template <class Tile, class Weights, int blocks>
 __device__ __forceinline__ void weighted_rows(const unsigned char* weights, int column, const unsigned char* tile,
                                               int rows, int step, float factor, unsigned char* target, int first) {

@@ -34,7 +34,7 @@ struct TileShape {
 
 using HugeTile = TileShape<128, 256, 64, 64, 5, 1>;  // the least traffic for each operation
 using LargeTile = TileShape<128, 128, 64, 64, 4, 2>;
-using CompactTile = TileShape<128, 128, 64, 64, 3, 2, 64>;  // the same sums, for multiprocessors with less shared memory
+using CompactTile = TileShape<128, 128, 64, 64, 3, 2, 64>;  // the same sums in less shared memory
 using SmallTile = TileShape<64, 64, 32, 32, 4, 4>;  // few rows or columns
 
 /// Which operand: the 8 x 8 matrices of a fragment are numbered differently.

@@ -226,13 +226,17 @@ void heads_of_encoders() {
 /// Likewise at the edges of kernels that do whole heads, and beyond them.
 void whole_heads() {
   heads_of_encoders();
-  for (const Size& s : {Size{5, 1, 11, 64}, {3, 15, 9, 72}, {3, 17, 9, 80}, {1, 100, 9, 8}, {1, 176, 5, 88},
-                        {1, 192, 5, 80}, {1, 224, 5, 64}})
+  for (const Size& s : {Size{5, 1, 11, 64},
+                        {3, 15, 9, 72},
+                        {3, 17, 9, 80},
+                        {1, 100, 9, 8},
+                        {1, 176, 5, 88},
+                        {1, 192, 5, 80},
+                        {1, 224, 5, 64}})
     compare(s, bf16_plain);
 }
 
-constexpr const char* kWholeHeads =
-    "VIDEOMAE_CUDA_VARIANTS=attention_forward=head,attention_backward=head-pipelined";
+constexpr const char* kWholeHeads = "VIDEOMAE_CUDA_VARIANTS=attention_forward=head,attention_backward=head-pipelined";
 
 /// The command that runs this test with other settings of the environment.
 std::string self_with(const std::string& settings, const char* argument) {

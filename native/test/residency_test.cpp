@@ -1,6 +1,6 @@
-// How the tensor-core kernels fit into the shared memory of the GPUs that they are compiled for: none asks for more than
-// a block can have, and as many blocks are resident in a multiprocessor as hide each other's waiting. Registers and
-// launch bounds see to the rest: a tiling's `resident` and `warps` are what ptxas has left room for.
+// How the tensor-core kernels fit into the shared memory of the GPUs that they are compiled for: none asks for more
+// than a block can have, and as many blocks are resident in a multiprocessor as hide each other's waiting. Registers
+// and launch bounds see to the rest: a tiling's `resident` and `warps` are what ptxas has left room for.
 #include <algorithm>
 
 #include "cuda/attention_head_layout.h"
@@ -18,7 +18,7 @@ struct Gpu {
   SharedRoom room;
   int threads;  // of a multiprocessor
 };
-constexpr Gpu ada{{99 << 10, 100 << 10}, 1536};     // capability 8.6 and 8.9
+constexpr Gpu ada{{99 << 10, 100 << 10}, 1536};      // capability 8.6 and 8.9
 constexpr Gpu ampere{{163 << 10, 164 << 10}, 2048};  // 8.0
 constexpr Gpu hopper{{227 << 10, 228 << 10}, 2048};  // 9.0
 
@@ -79,9 +79,9 @@ void heads_of_backward() {
 template <class Tiling>
 bool has_ring(int tokens, const Gpu& gpu, int slots, int blocks) {
   const cuda::HeadRing ring = Tiling::ring(tokens, gpu.room);
-  const bool fits = ring.resident == 0 || (ring.shared_bytes <= gpu.room.block &&
-                                           ring.resident <= gpu.room.blocks_of(ring.shared_bytes) &&
-                                           ring.resident * Tiling::warps_for(tokens) <= Tiling::warps);
+  const bool fits = ring.resident == 0 ||
+                    (ring.shared_bytes <= gpu.room.block && ring.resident <= gpu.room.blocks_of(ring.shared_bytes) &&
+                     ring.resident * Tiling::warps_for(tokens) <= Tiling::warps);
   return fits && ring.slots == slots && ring.resident == blocks;
 }
 
@@ -103,7 +103,8 @@ void rings_of_whole_heads() {
   CHECK(has_ring<BackwardB>(160, hopper, 10, 1) && has_ring<BackwardB>(160, ampere, 8, 1));
   CHECK(has_ring<BackwardH>(160, hopper, 9, 1) && has_ring<BackwardH>(160, ampere, 6, 1));
   CHECK(has_ring<BackwardB>(160, ada, 0, 0) && has_ring<BackwardH>(160, ada, 0, 0));
-  CHECK(has_ring<BackwardB>(192, hopper, 9, 1) && has_ring<BackwardB>(193, hopper, 0, 0));
+  CHECK(has_ring<BackwardB>(100, hopper, 7, 2) && has_ring<BackwardB>(256, hopper, 7, 1));
+  CHECK(has_ring<BackwardB>(257, hopper, 0, 0));
 }
 
 /// Large tiles of products keep two blocks in a small multiprocessor too, in less shared memory. The hugest is not for
