@@ -23,7 +23,6 @@ const PRODUCTS = ["linear", "linearBackward", "matmul", "embedVisible"];
 
 /** Runs besides the one without arguments, by executable; the emulator is not there under the sanitizers. */
 const MORE_RUNS = {
-  attention_device_test: [{ argv: ["--backward-by-wgmma"], env: {} }],
   conformance_test: [
     ...["forward", "reversed"].map((order) => ({ argv: ["--device", "emu"], env: { VIDEOMAE_EMU_ORDER: order } })),
     ...["wgmma-128x256", "wgmma-128x128"].map((variant) => ({

@@ -3,7 +3,8 @@
 // Clips, heads, tokens, head width. Prints two JSON rows a shape, which lack only what bench/machine.ts knows;
 // operations are counted as 4 N^2 d a head forward and 10 N^2 d backward, whatever a kernel recomputes. A measurement
 // is a captured graph of several calls over sets of operands that together are larger than the second-level cache, as
-// in training, where every layer has its own. Exit status: 0, 2 for arguments, 3 without a usable device.
+// in training, where every layer has its own. Which kernels may run is said by VIDEOMAE_CUDA_VARIANTS
+// (native/cuda/variants.h), and rows repeat it. Exit status: 0, 2 for arguments, 3 without a usable device.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

@@ -3,12 +3,17 @@
 // bf16 runs on the tensor core. Head widths up to 64, 80 and 88 have kernels of their own, as have all others up to
 // 128; a general kernel takes odd widths, operands that begin anywhere, and cosine attention. Forward is one kernel.
 // Backward is one kernel a head where a head fits into the shared memory of a block, and otherwise two, of queries and
-// of keys, which on Hopper has a variant by wgmma. f32 runs on the ordinary multiply-add units.
+// of keys. Variants for few tokens work through whole heads, loading the next ahead; those for many are Hopper's, by
+// wgmma. f32 runs on the ordinary multiply-add units.
 #include <climits>
+#include <string_view>
+#include <vector>
 
 #include "cuda/attention_backward_head.cuh"
+#include "cuda/attention_backward_pipelined.cuh"
 #include "cuda/attention_cosine.cuh"
 #include "cuda/attention_forward.cuh"
+#include "cuda/attention_forward_head.cuh"
 #include "cuda/attention_simt_backward.cuh"
 #include "cuda/attention_simt_forward.cuh"
 #include "cuda/device/launch.cuh"
@@ -93,8 +98,29 @@ AttentionScale scale_of(const Op& op, const AttentionShape& shape, float* invers
   return {0, op.logit_scale.template data<float>(), inverse_norms};
 }
 
+SharedRoom room_of(const Context& context) { return {context.limits.shared_optin, context.limits.shared_per_sm}; }
+
 dim3 grid_of(const AttentionShape& shape, int blocks_of_head) {
   return dim3(static_cast<unsigned>(shape.batch * shape.heads * blocks_of_head));
+}
+
+/// The kernel that is chosen for a pass, named by the heads of all clips, tokens and width: "attention_forward 384 160
+/// 64".
+/// @param kernels  that can do it, the default first
+std::string_view chosen_kernel(const char* family, const AttentionShape& shape,
+                               const std::vector<const char*>& kernels) {
+  const Work work{family, "", {shape.batch * shape.heads, shape.tokens, shape.width}};
+  return kernels[static_cast<size_t>(chosen_variant(work, kernels))];
+}
+
+/// Starts a kernel that does whole heads: as many blocks as run at once, each with its share of them.
+template <class Tiling, class Arguments>
+void start_heads(void (*kernel)(Arguments, int), const Arguments& args, const HeadRing& ring, const Context& context) {
+  const AttentionShape& shape = args.shape;
+  const int blocks = std::min(shape.batch * shape.heads, context.limits.multiprocessors * ring.resident);
+  launch(context, kernel,
+         {dim3(static_cast<unsigned>(blocks)), dim3(32u * Tiling::warps_for(shape.tokens)), ring.shared_bytes}, args,
+         ring.slots);
 }
 
 // ---- forward ----
@@ -103,24 +129,27 @@ void forward(Attention& op, const AttentionShape& shape, const AttentionScale& s
   const bf16* qkv = op.qkv.data<bf16>();
   bf16* y = op.y.data<bf16>();
   const AttentionForwardArguments args{shape, scale, qkv, y, op.lse.data<float>()};
-  const bool general = scale.logit_scale || !vectors<bf16>(shape.width, {qkv, y});
-  if (!general && takes_attention_forward_wgmma(shape, context.limits)) {
-    const auto choose = [&](std::initializer_list<const char*> variants) {
-      return chosen_variant({"attention_forward", "", {shape.batch * shape.heads, shape.tokens, shape.width}},
-                            variants);
-    };
-    switch (shape.width <= 64 ? choose({"mma", "wgmma", "wgmma3"}) : choose({"mma", "wgmma"})) {
-      case 1:
-        return attention_forward_wgmma(args, context);
-      case 2:
-        return attention_forward_wgmma3(args, context);
+  with_tile(shape.width, scale.logit_scale || !vectors<bf16>(shape.width, {qkv, y}), [&](auto tile, auto general) {
+    using Tile = decltype(tile);
+    if constexpr (!general.value && Tile::chunks <= 11) {
+      using Heads = ForwardHeadTiling<Tile>;
+      const HeadRing ring = Heads::ring(shape.tokens, room_of(context));
+      std::vector<const char*> kernels{"mma"};
+      if (ring.slots > 0) kernels.push_back("head");
+      if (takes_attention_forward_wgmma(shape, context.limits)) {
+        kernels.push_back("wgmma");
+        if (shape.width <= 64) kernels.push_back("wgmma3");
+      }
+      const std::string_view kernel = chosen_kernel("attention_forward", shape, kernels);
+      if (kernel == "head") return start_heads<Heads>(attention_forward_head_mma<Tile>, args, ring, context);
+      if (kernel == "wgmma") return attention_forward_wgmma(args, context);
+      if (kernel == "wgmma3") return attention_forward_wgmma3(args, context);
     }
-  }
-  with_tile(shape.width, general, [&](auto tile, auto any) {
-    using Tiling = ForwardTiling<decltype(tile), any.value>;
+    using Tiling = ForwardTiling<Tile, general.value>;
     const BlockCut cut = cut_rows(shape.tokens, 16 * Tiling::blocks, Tiling::warps);
-    launch(context, attention_forward_mma<decltype(tile), any.value>,
-           {grid_of(shape, cut.blocks), dim3(32u * cut.warps), Tiling::shared_bytes(cut.warps)}, args);
+    const int ring = ring_rows<Tiling>(cut.warps, room_of(context));
+    launch(context, attention_forward_mma<Tile, general.value>,
+           {grid_of(shape, cut.blocks), dim3(32u * cut.warps), Tiling::shared_bytes(cut.warps, ring)}, args, ring);
   });
 }
 
@@ -141,12 +170,21 @@ void backward(const AttentionBackwardArguments& args, const Context& context) {
   const AttentionShape& shape = args.shape;
   const bool general =
       args.scale.logit_scale || !vectors<bf16>(shape.width, {args.qkv, args.y, args.grad_y, args.grad_qkv});
-  if (!general && takes_attention_backward_wgmma(shape, context.limits) &&
-      chosen_variant({"attention_backward", "", {shape.batch * shape.heads, shape.tokens, shape.width}},
-                     {"mma", "wgmma"}) == 1)
-    return attention_backward_wgmma(args, context);
   with_tile(shape.width, general, [&](auto tile, auto any) {
     using Tile = decltype(tile);
+    if constexpr (!any.value && Tile::chunks <= 11) {
+      using Heads = BackwardHeadTiling<Tile>;
+      HeadRing ring{};
+      if constexpr (Tile::chunks <= 10) ring = Heads::ring(shape.tokens, room_of(context));
+      std::vector<const char*> kernels{"mma"};
+      if (ring.slots > 0) kernels.push_back("head-pipelined");
+      if (takes_attention_backward_wgmma(shape, context.limits)) kernels.push_back("wgmma");
+      const std::string_view kernel = chosen_kernel("attention_backward", shape, kernels);
+      if constexpr (Tile::chunks <= 10)
+        if (kernel == "head-pipelined")
+          return start_heads<Heads>(attention_backward_pipelined_mma<Tile>, args, ring, context);
+      if (kernel == "wgmma") return attention_backward_wgmma(args, context);
+    }
     if constexpr (!any.value) {
       if (const int warps = HeadTiling<Tile>::warps_for(shape.tokens, context.limits.shared_optin)) {
         launch(context, attention_backward_head_mma<Tile>,
@@ -157,8 +195,9 @@ void backward(const AttentionBackwardArguments& args, const Context& context) {
     const auto launch_side = [&](auto keys) {
       using Tiling = BackwardTiling<Tile, keys.value, any.value>;
       const BlockCut cut = cut_rows(shape.tokens, 16 * Tiling::blocks, Tiling::warps);
+      const int ring = ring_rows<Tiling>(cut.warps, room_of(context));
       launch(context, attention_backward_mma<Tile, keys.value, any.value>,
-             {grid_of(shape, cut.blocks), dim3(32u * cut.warps), Tiling::shared_bytes(cut.warps)}, args);
+             {grid_of(shape, cut.blocks), dim3(32u * cut.warps), Tiling::shared_bytes(cut.warps, ring)}, args, ring);
     };
     launch_side(std::false_type{});
     launch_side(std::true_type{});

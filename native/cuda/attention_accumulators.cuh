@@ -7,16 +7,6 @@
 
 namespace videomae::cuda {
 
-template <int blocks, int chunks>
-__device__ __forceinline__ void clear(float (&sum)[blocks][chunks][4]) {
-#pragma unroll
-  for (int m = 0; m < blocks; ++m)
-#pragma unroll
-    for (int n = 0; n < chunks; ++n)
-#pragma unroll
-      for (int r = 0; r < 4; ++r) sum[m][n][r] = 0;
-}
-
 template <int blocks, int parts>
 __device__ __forceinline__ float sum_of_products(const float (&a)[blocks][parts][4],
                                                  const float (&b)[blocks][parts][4]) {
@@ -64,6 +54,19 @@ __device__ __forceinline__ void mask_columns(float (&s)[blocks][parts][4], int v
 #pragma unroll
       for (int r = 0; r < 4; ++r)
         if (8 * n + first + r % 2 >= valid) s[m][n][r] = value;
+}
+
+/// Rows from `valid` on become 0.
+template <int blocks, int parts>
+__device__ __forceinline__ void mask_rows(float (&s)[blocks][parts][4], int valid) {
+  const int first = static_cast<int>(threadIdx.x) % 32 / 4;
+#pragma unroll
+  for (int m = 0; m < blocks; ++m)
+#pragma unroll
+    for (int n = 0; n < parts; ++n)
+#pragma unroll
+      for (int r = 0; r < 4; ++r)
+        if (16 * m + r / 2 * 8 + first >= valid) s[m][n][r] = 0;
 }
 
 template <int blocks, int parts>

@@ -28,8 +28,21 @@ struct AttentionBackwardArguments {
   float* scale_parts;            // (B, H, blocks of queries), cosine only: parts of the logit scales' gradient
 };
 
+/// The dot product of two chunks of 8 bf16.
+__device__ __forceinline__ float dot_of_chunks(const uint4& a, const uint4& b) {
+  const uint32_t left[4] = {a.x, a.y, a.z, a.w}, right[4] = {b.x, b.y, b.z, b.w};
+  float dot = 0;
+#pragma unroll
+  for (int w = 0; w < 4; ++w) {
+    const float2 u = unpack_bf16(left[w]), v = unpack_bf16(right[w]);
+    dot += u.x * v.x + u.y * v.y;
+  }
+  return dot;
+}
+
 /// D of this thread's rows; the four lanes that hold a row share the work.
-template <bool any, int blocks>
+/// @tparam chunks  of a row at most
+template <bool any, int chunks, int blocks>
 __device__ __forceinline__ void output_dots(float (&dots)[blocks][2], HeadRows<const bf16> y, HeadRows<const bf16> grad,
                                             int row, int tokens, int width) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
@@ -38,25 +51,27 @@ __device__ __forceinline__ void output_dots(float (&dots)[blocks][2], HeadRows<c
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int token = row + 16 * m + 8 * half + lane / 4;
+      const bf16 *a = y.from(min(token, tokens - 1)).first, *b = grad.from(min(token, tokens - 1)).first;
       float dot = 0;
-      if (token < tokens) {
-        const bf16 *a = y.from(token).first, *b = grad.from(token).first;
-        if constexpr (any) {
-          for (int c = lane % 4; c < width; c += 4) dot += cuda::to_float(a[c]) * cuda::to_float(b[c]);
-        } else {
-#pragma unroll 1
-          for (int c = lane % 4 * 8; c < width; c += 32) {
-            const uint4 p = *reinterpret_cast<const uint4*>(a + c), q = *reinterpret_cast<const uint4*>(b + c);
-            const uint32_t left[4] = {p.x, p.y, p.z, p.w}, right[4] = {q.x, q.y, q.z, q.w};
+      if constexpr (any) {
+        for (int c = lane % 4; c < width; c += 4) dot += cuda::to_float(a[c]) * cuda::to_float(b[c]);
+      } else {
+        // All loads go out together: a lane that has no chunk, or no row, repeats the last.
+        constexpr int kParts = (chunks + 3) / 4;
+        uint4 left[kParts], right[kParts];
 #pragma unroll
-            for (int w = 0; w < 4; ++w) {
-              const float2 u = unpack_bf16(left[w]), v = unpack_bf16(right[w]);
-              dot += u.x * v.x + u.y * v.y;
-            }
-          }
+        for (int i = 0; i < kParts; ++i) {
+          const int column = min(8 * (lane % 4 + 4 * i), width - 8);
+          left[i] = *reinterpret_cast<const uint4*>(a + column), right[i] = *reinterpret_cast<const uint4*>(b + column);
+        }
+#pragma unroll
+        for (int i = 0; i < kParts; ++i) {
+          const float part = dot_of_chunks(left[i], right[i]);
+          dot += 8 * (lane % 4 + 4 * i) < width ? part : 0;
         }
       }
-      dots[m][half] = quad_sum(dot);
+      dot = quad_sum(dot);
+      dots[m][half] = token < tokens ? dot : 0;
     }
 }
 
@@ -91,10 +106,11 @@ __device__ __forceinline__ void through_normalisation(float (&g)[blocks][Tile::c
 
 /// @tparam keys  whether the block's own rows are keys and values, and not queries
 /// @tparam general  any alignment and width, and cosine attention; else neither
+/// @param ring_rows  of a stage of the ring: 32 or 64
 template <class Tile, bool keys, bool general>
 __global__ void __launch_bounds__(32 * BackwardTiling<Tile, keys, general>::warps,
                                   BackwardTiling<Tile, keys, general>::resident)
-    attention_backward_mma(AttentionBackwardArguments args) {
+    attention_backward_mma(AttentionBackwardArguments args, int ring_rows) {
   constexpr int blocks = BackwardTiling<Tile, keys, general>::blocks, kOwnRows = 16 * blocks;
   constexpr int kStep = BackwardTiling<Tile, keys, general>::step_rows, kParts = kStep / 8;
   const AttentionShape& shape = args.shape;
@@ -111,23 +127,23 @@ __global__ void __launch_bounds__(32 * BackwardTiling<Tile, keys, general>::warp
   unsigned char* own_qk = shared_memory<unsigned char>();            // q, or k
   unsigned char* own_other = own_qk + block_rows * Tile::row_bytes;  // gradY, or v
   unsigned char* ring = own_other + block_rows * Tile::row_bytes;    // k and v, or q and gradY
-  float* terms = reinterpret_cast<float*>(ring + 4 * kRingRows * Tile::row_bytes);
+  float* terms = reinterpret_cast<float*>(ring + 4 * ring_rows * Tile::row_bytes);
 
   const HeadRows<const bf16> q = packed_rows(args.qkv, shape, head, 0), k = packed_rows(args.qkv, shape, head, 1);
   const HeadRows<const bf16> v = packed_rows(args.qkv, shape, head, 2), grad_y = merged_rows(args.grad_y, shape, head);
   const auto load_stage = [&](int token) {
-    const int stage = token / kRingRows % 2, valid = tokens - token;
-    unsigned char* to = ring + stage * 2 * kRingRows * Tile::row_bytes;
-    load_rows<Tile, general>(to, kRingRows, (keys ? q : k).from(token), valid, width);
-    load_rows<Tile, general>(to + kRingRows * Tile::row_bytes, kRingRows, (keys ? grad_y : v).from(token), valid,
+    const int stage = token & ring_rows, valid = tokens - token;  // its first row: 0 or ring_rows
+    unsigned char* to = ring + stage * 2 * Tile::row_bytes;
+    load_rows<Tile, general>(to, ring_rows, (keys ? q : k).from(token), valid, width);
+    load_rows<Tile, general>(to + ring_rows * Tile::row_bytes, ring_rows, (keys ? grad_y : v).from(token), valid,
                              width);
-    float* numbers = terms + stage * 3 * kRingRows;
+    float* numbers = terms + stage * 3;
     if (keys) {
-      load_row_terms(numbers, kRingRows, args.lse + head_begin + token, valid);
-      load_row_terms(numbers + kRingRows, kRingRows, args.dots + head_begin + token, valid);
+      load_row_terms(numbers, ring_rows, args.lse + head_begin + token, valid);
+      load_row_terms(numbers + ring_rows, ring_rows, args.dots + head_begin + token, valid);
     }
     if (cosine)
-      load_row_terms(numbers + 2 * kRingRows, kRingRows, args.scale.norms_of(shape, head, keys ? 0 : 1) + token, valid);
+      load_row_terms(numbers + 2 * ring_rows, ring_rows, args.scale.norms_of(shape, head, keys ? 0 : 1) + token, valid);
     cp_async_commit();
   };
   load_rows<Tile, general>(own_qk, block_rows, (keys ? k : q).from(first_of_block), tokens - first_of_block, width);
@@ -140,7 +156,7 @@ __global__ void __launch_bounds__(32 * BackwardTiling<Tile, keys, general>::warp
   if (cosine) read_row_terms(own_norms, args.scale.norms_of(shape, head, keys ? 1 : 0), first, tokens);
   if constexpr (!keys) {
     read_row_terms(own_lse, args.lse + head_begin, first, tokens);
-    output_dots<general>(own_dots, merged_rows(args.y, shape, head), grad_y, first, tokens, width);
+    output_dots<general, Tile::chunks>(own_dots, merged_rows(args.y, shape, head), grad_y, first, tokens, width);
 #pragma unroll
     for (int m = 0; m < blocks; ++m)
 #pragma unroll
@@ -156,27 +172,27 @@ __global__ void __launch_bounds__(32 * BackwardTiling<Tile, keys, general>::warp
   float sum_v[keys ? blocks : 1][Tile::chunks][4];  // dV
   clear(sum);
   if constexpr (keys) clear(sum_v);
-  for (int token = 0; token < tokens; token += kRingRows) {
+  for (int token = 0; token < tokens; token += ring_rows) {
     cp_async_wait<0>();
     block_sync();  // this stage has come; all have done with the other
-    if (token + kRingRows < tokens) load_stage(token + kRingRows);
+    if (token + ring_rows < tokens) load_stage(token + ring_rows);
     if (first >= tokens) continue;
-    const int stage = token / kRingRows % 2;
-    const unsigned char* other_qk = ring + stage * 2 * kRingRows * Tile::row_bytes;
-    const unsigned char* other = other_qk + kRingRows * Tile::row_bytes;
-    const float* numbers = terms + stage * 3 * kRingRows;
+    const int stage = token & ring_rows;
+    const unsigned char* other_qk = ring + stage * 2 * Tile::row_bytes;
+    const unsigned char* other = other_qk + ring_rows * Tile::row_bytes;
+    const float* numbers = terms + stage * 3;
 #pragma unroll 1
-    for (int step = 0; step < kRingRows && token + step < tokens; step += kStep) {
+    for (int step = 0; step < ring_rows && token + step < tokens; step += kStep) {
       float p[blocks][kParts][4], ds[blocks][kParts][4];
       multiply_rows<Tile>(p, own_qk, own, other_qk, step);
-      if (cosine) scale_rows(p, own_norms), scale_columns(p, numbers + 2 * kRingRows + step);
+      if (cosine) scale_rows(p, own_norms), scale_columns(p, numbers + 2 * ring_rows + step);
       multiply_rows<Tile>(ds, own_other, own, other, step);
 #pragma unroll
       for (int n = 0; n < kParts; ++n) {
         const float* column = numbers + step + 8 * n + lane % 4 * 2;
         float2 lse, dots;
         if constexpr (keys) {
-          lse = *reinterpret_cast<const float2*>(column), dots = *reinterpret_cast<const float2*>(column + kRingRows);
+          lse = *reinterpret_cast<const float2*>(column), dots = *reinterpret_cast<const float2*>(column + ring_rows);
           lse.x *= kLog2E, lse.y *= kLog2E;
         }
 #pragma unroll
@@ -196,7 +212,7 @@ __global__ void __launch_bounds__(32 * BackwardTiling<Tile, keys, general>::warp
       if (!keys && valid < kStep) mask_columns(ds, valid, 0);
       if (cosine) {
         if (!keys) scale_gradient += sum_of_products(ds, p);  // p still holds the cosines
-        scale_columns(ds, numbers + 2 * kRingRows + step);
+        scale_columns(ds, numbers + 2 * ring_rows + step);
       }
       uint32_t rounded[blocks][kParts / 2][4];
       if constexpr (keys) {

@@ -69,12 +69,31 @@ struct SoftmaxRows {
           }
       }
   }
+
+  /// Divides sums by their rows' totals, and writes log-sum-exp of rows `first` and on, as far as there are tokens.
+  template <int chunks>
+  __device__ __forceinline__ void finish(float (&sum)[blocks][chunks][4], float scale, float* lse, int first,
+                                         int tokens) {
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+    float inverse[blocks][2];
+#pragma unroll
+    for (int m = 0; m < blocks; ++m)
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const float row_total = quad_sum(total[m][half]);
+        const int token = first + 16 * m + 8 * half + lane / 4;
+        if (lane % 4 == 0 && token < tokens) lse[token] = (reference[m][half] * scale + log2f(row_total)) * kLn2;
+        inverse[m][half] = 1 / row_total;
+      }
+    scale_rows(sum, inverse);
+  }
 };
 
 /// @tparam general  any alignment and width, and cosine attention; else neither
+/// @param ring_rows  of a stage of the ring: 32 or 64
 template <class Tile, bool general>
 __global__ void __launch_bounds__(32 * ForwardTiling<Tile, general>::warps, ForwardTiling<Tile, general>::resident)
-    attention_forward_mma(AttentionForwardArguments args) {
+    attention_forward_mma(AttentionForwardArguments args, int ring_rows) {
   constexpr int blocks = ForwardTiling<Tile, general>::blocks;
   constexpr int kOwnRows = 16 * blocks;
   const AttentionShape& shape = args.shape;
@@ -87,17 +106,16 @@ __global__ void __launch_bounds__(32 * ForwardTiling<Tile, general>::warps, Forw
 
   unsigned char* queries = shared_memory<unsigned char>();
   unsigned char* ring = queries + block_rows * Tile::row_bytes;
-  float* key_norms = reinterpret_cast<float*>(ring + 4 * kRingRows * Tile::row_bytes);
+  float* key_norms = reinterpret_cast<float*>(ring + 4 * ring_rows * Tile::row_bytes);
   const bool cosine = general && args.scale.cosine();
 
   const HeadRows<const bf16> k = packed_rows(args.qkv, shape, head, 1), v = packed_rows(args.qkv, shape, head, 2);
   const auto load_stage = [&](int key) {
-    const int stage = key / kRingRows % 2, valid = shape.tokens - key;
-    unsigned char* to = ring + stage * 2 * kRingRows * Tile::row_bytes;
-    load_rows<Tile, general>(to, kRingRows, k.from(key), valid, shape.width);
-    load_rows<Tile, general>(to + kRingRows * Tile::row_bytes, kRingRows, v.from(key), valid, shape.width);
-    if (cosine)
-      load_row_terms(key_norms + stage * kRingRows, kRingRows, args.scale.norms_of(shape, head, 1) + key, valid);
+    const int stage = key & ring_rows, valid = shape.tokens - key;  // its first row: 0 or ring_rows
+    unsigned char* to = ring + stage * 2 * Tile::row_bytes;
+    load_rows<Tile, general>(to, ring_rows, k.from(key), valid, shape.width);
+    load_rows<Tile, general>(to + ring_rows * Tile::row_bytes, ring_rows, v.from(key), valid, shape.width);
+    if (cosine) load_row_terms(key_norms + stage, ring_rows, args.scale.norms_of(shape, head, 1) + key, valid);
     cp_async_commit();
   };
 
@@ -116,19 +134,19 @@ __global__ void __launch_bounds__(32 * ForwardTiling<Tile, general>::warps, Forw
   float sum[blocks][Tile::chunks][4];
   softmax.begin();
   clear(sum);
-  for (int key = 0; key < shape.tokens; key += kRingRows) {
+  for (int key = 0; key < shape.tokens; key += ring_rows) {
     cp_async_wait<0>();
     block_sync();  // this stage has come; all have done with the other
-    if (key + kRingRows < shape.tokens) load_stage(key + kRingRows);
+    if (key + ring_rows < shape.tokens) load_stage(key + ring_rows);
     if (first >= shape.tokens) continue;
-    const int stage = key / kRingRows % 2;
-    const unsigned char* keys = ring + stage * 2 * kRingRows * Tile::row_bytes;
-    const unsigned char* values = keys + kRingRows * Tile::row_bytes;
+    const int stage = key & ring_rows;
+    const unsigned char* keys = ring + stage * 2 * Tile::row_bytes;
+    const unsigned char* values = keys + ring_rows * Tile::row_bytes;
 #pragma unroll 1
-    for (int step = 0; step < kRingRows && key + step < shape.tokens; step += kStepRows) {
+    for (int step = 0; step < ring_rows && key + step < shape.tokens; step += kStepRows) {
       float s[blocks][kStepRows / 8][4];
       multiply_rows<Tile>(s, queries, own, keys, step);
-      if (cosine) scale_rows(s, row_factors), scale_columns(s, key_norms + stage * kRingRows + step);
+      if (cosine) scale_rows(s, row_factors), scale_columns(s, key_norms + stage + step);
       const int valid = shape.tokens - key - step;
       if (valid < kStepRows) mask_columns(s, valid, -INFINITY);
       softmax.exponentiate(s, cosine ? 1 : scale, sum);
@@ -139,19 +157,7 @@ __global__ void __launch_bounds__(32 * ForwardTiling<Tile, general>::warps, Forw
   }
   if (first >= shape.tokens) return;
 
-  const float unit = cosine ? 1 : scale;
-  float inverse[blocks][2];
-  float* lse = args.lse + static_cast<int64_t>(head) * shape.tokens;
-#pragma unroll
-  for (int m = 0; m < blocks; ++m)
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const float total = quad_sum(softmax.total[m][half]);
-      const int token = first + 16 * m + 8 * half + lane / 4;
-      if (lane % 4 == 0 && token < shape.tokens) lse[token] = (softmax.reference[m][half] * unit + log2f(total)) * kLn2;
-      inverse[m][half] = 1 / total;
-    }
-  scale_rows(sum, inverse);
+  softmax.finish(sum, cosine ? 1 : scale, args.lse + static_cast<int64_t>(head) * shape.tokens, first, shape.tokens);
   warp_sync();                           // all lanes have done with the warp's queries
   put_rows<Tile>(queries, own, sum, 1);  // over its own queries, which no other warp reads
   warp_sync();

@@ -40,8 +40,28 @@ constexpr BlockCut cut_rows(int rows, int rows_of_warp, int most_warps) {
   return {warps_of_block, parts(warps, warps_of_block)};
 }
 
-constexpr int kRingRows = 64;  // of K and V, or of Q and gradY, in one stage of the ring in shared memory
-constexpr int kStepRows = 32;  // of these handled at a time
+constexpr int kStepRows = 32;  // of K and V, or of Q and gradY, handled at a time
+
+/// What shared memory a GPU has, in bytes.
+struct SharedRoom {
+  uint64_t block;           ///< that a block can have
+  uint64_t multiprocessor;  ///< that its blocks share, of which each takes 1 KiB besides its own
+
+  constexpr int blocks_of(size_t bytes) const {
+    return bytes > block ? 0 : static_cast<int>(multiprocessor / (bytes + 1024));
+  }
+};
+
+/// Rows of K and V, or of Q and gradY, in one of the two stages of a ring: 64, or 32 where more blocks are resident so.
+/// Sums are the same with both.
+template <class Tiling>
+constexpr int ring_rows(int warps, SharedRoom room) {
+  const auto resident = [&](int rows) {
+    const int blocks = room.blocks_of(Tiling::shared_bytes(warps, rows));
+    return blocks < Tiling::resident ? blocks : Tiling::resident;
+  };
+  return resident(32) > resident(64) ? 32 : 64;
+}
 
 // Tilings say how a kernel is cut so that its registers last. `blocks` are the blocks of 16 rows of a warp: with two,
 // what passes by is read half as often from shared memory, and accumulators are twice as many. `warps` are those of a
@@ -55,9 +75,9 @@ struct ForwardTiling {
   static constexpr int resident = 2;
 
   /// The block's queries, two stages of K and V, two stages of 1 / norm of the keys.
-  static constexpr size_t shared_bytes(int warps_of_block) {
-    return static_cast<size_t>(warps_of_block * 16 * blocks + 4 * kRingRows) * Tile::row_bytes +
-           2 * kRingRows * sizeof(float);
+  static constexpr size_t shared_bytes(int warps_of_block, int ring_rows) {
+    return static_cast<size_t>(warps_of_block * 16 * blocks + 4 * ring_rows) * Tile::row_bytes +
+           2 * ring_rows * sizeof(float);
   }
 };
 
@@ -72,9 +92,9 @@ struct BackwardTiling {
 
   /// Two tiles of the block's own rows, two stages of two tiles of the other side, and for each stage three numbers a
   /// row: lse, D and 1 / norm.
-  static constexpr size_t shared_bytes(int warps_of_block) {
-    return static_cast<size_t>(2 * warps_of_block * 16 * blocks + 4 * kRingRows) * Tile::row_bytes +
-           6 * kRingRows * sizeof(float);
+  static constexpr size_t shared_bytes(int warps_of_block, int ring_rows) {
+    return static_cast<size_t>(2 * warps_of_block * 16 * blocks + 4 * ring_rows) * Tile::row_bytes +
+           6 * ring_rows * sizeof(float);
   }
 };
 

@@ -85,6 +85,15 @@ __device__ __forceinline__ void load_a(uint32_t (&a)[4], const unsigned char* ti
   }
 }
 
+/// A, 16 `blocks` rows by all columns.
+template <class Tile, int blocks>
+__device__ __forceinline__ void load_all_a(uint32_t (&a)[Tile::steps][blocks][4], const unsigned char* tile, int row) {
+#pragma unroll
+  for (int step = 0; step < Tile::steps; ++step)
+#pragma unroll
+    for (int m = 0; m < blocks; ++m) load_a<Tile>(a[step][m], tile, row + 16 * m, step);
+}
+
 /// B^T of two products, from 2 x 8 rows by the columns of one step.
 template <class Tile>
 __device__ __forceinline__ void load_b(uint32_t (&b)[2][2], const unsigned char* tile, int row, int step) {
@@ -115,16 +124,21 @@ __device__ __forceinline__ void load_b_transposed(uint32_t (&b)[2][2], const uns
 
 // ---- products ----
 
+template <int blocks, int chunks>
+__device__ __forceinline__ void clear(float (&sum)[blocks][chunks][4]) {
+#pragma unroll
+  for (int m = 0; m < blocks; ++m)
+#pragma unroll
+    for (int n = 0; n < chunks; ++n)
+#pragma unroll
+      for (int r = 0; r < 4; ++r) sum[m][n][r] = 0;
+}
+
 /// s = A B^T: 16 `blocks` rows of A from `left_row` on, 8 `parts` rows of B from `row` on.
 template <class Tile, int blocks, int parts>
 __device__ __forceinline__ void multiply_rows(float (&s)[blocks][parts][4], const unsigned char* left, int left_row,
                                               const unsigned char* tile, int row) {
-#pragma unroll
-  for (int m = 0; m < blocks; ++m)
-#pragma unroll
-    for (int n = 0; n < parts; ++n)
-#pragma unroll
-      for (int r = 0; r < 4; ++r) s[m][n][r] = 0;
+  clear(s);
 #pragma unroll
   for (int step = 0; step < Tile::steps; ++step) {
     uint32_t a[blocks][4];
@@ -141,6 +155,26 @@ __device__ __forceinline__ void multiply_rows(float (&s)[blocks][parts][4], cons
       }
     }
   }
+}
+
+/// s = A B^T with A in registers, as load_a() gives it.
+template <class Tile, int blocks, int parts>
+__device__ __forceinline__ void multiply_fragments(float (&s)[blocks][parts][4],
+                                                   const uint32_t (&a)[Tile::steps][blocks][4],
+                                                   const unsigned char* tile, int row) {
+  clear(s);
+#pragma unroll
+  for (int step = 0; step < Tile::steps; ++step)
+#pragma unroll
+    for (int n = 0; n < parts; n += 2) {
+      uint32_t b[2][2];
+      load_b<Tile>(b, tile, row + 8 * n, step);
+#pragma unroll
+      for (int m = 0; m < blocks; ++m) {
+        mma_m16n8k16(s[m][n], a[step][m], b[0], s[m][n]);
+        mma_m16n8k16(s[m][n + 1], a[step][m], b[1], s[m][n + 1]);
+      }
+    }
 }
 
 /// Accumulators rounded to bf16, as left operand of the next product.

@@ -117,10 +117,11 @@ template <class Shape>
 int64_t run_mma(const Context& context, const Gemm& g, const MmaArguments& arguments, int parts) {
   const Launch how = grid_of<Shape>(g.m, g.n, g.batch, parts, Shape::block_m, Shape::block_n, Shape::threads);
   const bool chunked = arguments.a.access == Access::chunks && arguments.b.access == Access::chunks;
-  // Operands that are not aligned make copying the limit, for which the largest tile has no more to give.
+  // Operands that are not aligned make copying the limit, for which other tiles have no more to give.
+  constexpr bool copies_elements = std::is_same_v<Shape, LargeTile> || std::is_same_v<Shape, SmallTile>;
   if (chunked)
     launch_mma<Shape, true>(context, how, g, arguments);
-  else if constexpr (Shape::block_n <= LargeTile::block_n)
+  else if constexpr (copies_elements)
     launch_mma<Shape, false>(context, how, g, arguments);
   else
     return run_mma<LargeTile>(context, g, arguments, parts);
@@ -157,7 +158,9 @@ int64_t start(const Context& context, const Gemm& g, Maker maker, const Epilogue
     case TileKind::huge:
       return run_mma<HugeTile>(context, g, arguments, parts);
     case TileKind::large:
-      return run_mma<LargeTile>(context, g, arguments, parts);
+      return fits_beside_itself<LargeTile>(context.limits.shared_per_sm)
+                 ? run_mma<LargeTile>(context, g, arguments, parts)
+                 : run_mma<CompactTile>(context, g, arguments, parts);
     default:
       return run_mma<SmallTile>(context, g, arguments, parts);
   }

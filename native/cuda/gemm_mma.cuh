@@ -178,21 +178,27 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks) gemm_mma(MmaArg
 
   cp_async_wait<0>();
   block_sync();  // all stages have been read, and may hold the tile of sums
-  float* const tile = reinterpret_cast<float*>(shared);
-#pragma unroll
-  for (int m = 0; m < a_count; ++m)
-#pragma unroll
-    for (int n = 0; n < 2 * b_count; ++n)
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const int row = warp_row + m * 16 + half * 8 + lane / 4, col = warp_col + n * 8 + lane % 4 * 2;
-        *reinterpret_cast<float2*>(tile + row * Shape::pitch + col) =
-            make_float2(sums[m][n][2 * half], sums[m][n][2 * half + 1]);
-      }
-  block_sync();
   g.epilogue.skip(blockIdx.y * g.c_batch_step + blockIdx.z * g.c_part_step);
-  finish_tile<bf16, Shape::block_m, Shape::block_n, Shape::pitch, Shape::threads>(g.epilogue, tile, row0, col0,
-                                                                                  place.row);
+  float* const tile = reinterpret_cast<float*>(shared);
+#pragma unroll 1
+  for (int first = 0; first < Shape::block_n; first += Shape::finish_n) {
+    if (first > 0) block_sync();  // all have done with the columns before
+    if (Shape::finish_n == Shape::block_n || warp_col / Shape::finish_n == first / Shape::finish_n) {
+#pragma unroll
+      for (int m = 0; m < a_count; ++m)
+#pragma unroll
+        for (int n = 0; n < 2 * b_count; ++n)
+#pragma unroll
+          for (int half = 0; half < 2; ++half) {
+            const int row = warp_row + m * 16 + half * 8 + lane / 4, col = warp_col - first + n * 8 + lane % 4 * 2;
+            *reinterpret_cast<float2*>(tile + row * Shape::pitch + col) =
+                make_float2(sums[m][n][2 * half], sums[m][n][2 * half + 1]);
+          }
+    }
+    block_sync();
+    finish_tile<bf16, Shape::block_m, Shape::finish_n, Shape::pitch, Shape::threads>(g.epilogue, tile, row0, col0 + first,
+                                                                                     place.row);
+  }
 }
 
 }  // namespace videomae::cuda

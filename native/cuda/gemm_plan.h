@@ -37,6 +37,12 @@ constexpr int64_t gemm_part_length(int64_t k, int parts) {
   return parts == 1 ? k : ((k + parts - 1) / parts + kStep - 1) / kStep * kStep;
 }
 
+/// Whether as many blocks as the tile is made for find room in a multiprocessor, 1 KiB besides their own for each.
+template <class Shape>
+constexpr bool fits_beside_itself(int64_t shared_per_sm) {
+  return Shape::blocks * (Shape::shared_bytes + 1024) <= shared_per_sm;
+}
+
 enum class TileKind { huge, large, small };
 
 /// The tile that ends first: each multiprocessor works through its share of the tiles, at the speed of their kind.

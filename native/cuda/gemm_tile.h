@@ -14,8 +14,9 @@ constexpr int kStep = 32;       // of k: one stage
 constexpr int kFragmentK = 16;  // of mma.sync
 constexpr int kChunk = 8;       // elements of 16 bytes, what one copy and one row of ldmatrix move
 
-/// How a block is cut: warps side by side, each with warp_m x warp_n of C.
-template <int block_m_, int block_n_, int warp_m_, int warp_n_, int stages_, int blocks_>
+/// How a block is cut: warps side by side, each with warp_m x warp_n of C. `finish_n_` columns at a time, or all, are
+/// finished by the epilogue.
+template <int block_m_, int block_n_, int warp_m_, int warp_n_, int stages_, int blocks_, int finish_n_ = block_n_>
 struct TileShape {
   static constexpr int block_m = block_m_, block_n = block_n_, warp_m = warp_m_, warp_n = warp_n_;
   static constexpr int stages = stages_;
@@ -24,14 +25,16 @@ struct TileShape {
   static constexpr int threads = block_m / warp_m * warps_n * 32;
   static constexpr int a_bytes = block_m * kStep * 2, b_bytes = block_n * kStep * 2;
   static constexpr int stage_bytes = a_bytes + b_bytes;
-  /// f32 rows of the finished tile in shared memory: 8 more than its width, so that fragments meet no bank twice.
-  static constexpr int pitch = block_n + 8;
+  static constexpr int finish_n = finish_n_;  ///< columns that the epilogue finishes at a time
+  /// f32 rows of these in shared memory: 8 more than their width, so that fragments meet no bank twice.
+  static constexpr int pitch = finish_n + 8;
   static constexpr int tile_bytes = block_m * pitch * 4;
   static constexpr int shared_bytes = stages * stage_bytes > tile_bytes ? stages* stage_bytes : tile_bytes;
 };
 
 using HugeTile = TileShape<128, 256, 64, 64, 5, 1>;  // the least traffic for each operation
 using LargeTile = TileShape<128, 128, 64, 64, 4, 2>;
+using CompactTile = TileShape<128, 128, 64, 64, 3, 2, 64>;  // the same sums in less shared memory
 using SmallTile = TileShape<64, 64, 32, 32, 4, 4>;  // few rows or columns
 
 /// Where tile number `tile` of a matrix of tiles_m x tiles_n tiles lies, in tiles. They go down C in bands of 8 tiles,

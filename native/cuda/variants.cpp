@@ -19,8 +19,10 @@ struct Known {
 };
 constexpr Known known[] = {
     {"attention_backward", "mma"},
+    {"attention_backward", "head-pipelined"},
     {"attention_backward", "wgmma"},
     {"attention_forward", "mma"},
+    {"attention_forward", "head"},
     {"attention_forward", "wgmma"},
     {"attention_forward", "wgmma3"},
     {"gemm", "cublaslt"},

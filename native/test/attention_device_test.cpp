@@ -1,206 +1,14 @@
-// Attention on a device against the CPU's f64 kernels on the same values, by the law of conformance_law.h: token counts
-// and head widths around every edge of the kernels (blocks of 16, steps of 32, rings of 64, a head on one block or
-// not), heads and clips side by side, operands that begin anywhere, cosine attention, and values that are not finite.
-// And the bits are the same in every order that the emulator lets threads and blocks run in.
+// Attention on a device by the kernels that run where nothing is chosen: token counts and head widths around every edge
+// (blocks of 16, steps of 32, rings of 64, a head on one block or not), heads and clips side by side, operands that
+// begin anywhere, cosine attention, and values that are not finite. And the bits are the same in every order that the
+// emulator lets threads and blocks run in.
 //
-// `attention_device_test --bits` prints a checksum of some results; the test runs itself so under other orders.
-// `--tokens-of-encoders` runs that case alone; the test runs itself so where blocks have 99 KiB of shared memory, as
-// those of small GPUs. `--forward-by-wgmma` and `--backward-by-wgmma` run the cases of those variants, and
-// `--bits-of-wgmma` prints a checksum of the former; the test runs itself so with either chosen. `--long` compares the
-// numbers of tokens of whole clips, which takes long.
-#include <unistd.h>
-
-#include <chrono>
-#include <cmath>
-#include <cstring>
-#include <set>
-
-#include "core/accelerator.h"
-#include "ops/execute.h"
-#include "test/check.h"
-#include "test/conformance_law.h"
+// `--bits` prints a checksum of some results, `--tokens-of-encoders` runs that case alone: the test runs itself so.
+// `--long` compares the numbers of tokens of whole clips, which takes long.
+#include "test/attention_device_cases.h"
 
 namespace videomae::test {
 namespace {
-
-constexpr Device emu{DeviceKind::emu, 0};
-
-struct Size {
-  int64_t batch, tokens, heads, width;
-  std::string text() const {
-    std::string all;
-    for (int64_t n : {batch, tokens, heads, width}) all += (all.empty() ? "" : " x ") + std::to_string(n);
-    return all;
-  }
-};
-
-struct Kind {
-  DType dtype;
-  bool cosine = false, shifted = false;  // shifted: operands begin one element further on
-  bool forward_only = false;
-  std::string text() const {
-    return std::string(name_of(dtype)) + (cosine ? ", cosine" : "") + (shifted ? ", unaligned" : "") +
-           (forward_only ? ", forward" : "");
-  }
-};
-
-Tensor on_device(const Tensor& t, bool shifted) {
-  Tensor all = Tensor::empty({t.elements() + 1}, t.dtype(), emu);
-  const Tensor moved = all.view(shifted ? 1 : 0, t.shape());
-  Accelerator::of(emu).upload(moved.data(), t.data(), t.bytes());
-  return moved;
-}
-
-/// t in another dtype.
-Tensor converted(const Tensor& t, DType dtype) {
-  const Tensor result = Tensor::empty(t.shape(), dtype);
-  with_element(t.dtype(), [&](auto from) {
-    with_element(dtype, [&](auto to) {
-      for (int64_t i = 0; i < t.elements(); ++i)
-        result.data<decltype(to)>()[i] = convert<decltype(to)>(t.data<decltype(from)>()[i]);
-    });
-  });
-  return result;
-}
-
-Result result_of(const char* field, const Tensor& t) {
-  std::vector<char> bytes(t.bytes());
-  if (t.device().is_cpu())
-    std::memcpy(bytes.data(), t.data(), t.bytes());
-  else
-    Accelerator::of(t.device()).download(bytes.data(), t.data(), t.bytes());
-  return {field, t.shape(), t.dtype(), bytes};
-}
-
-/// What the passes gave, on the device and in f64.
-struct Outcome {
-  std::vector<Result> got, wide;
-};
-
-/// The operands of a case, exact in its dtype. `plant` goes into the middle of qkv.
-struct Operands {
-  Tensor qkv, grad_y, logit_scale;  // (B, N, 3, H, K), (B, N, H, K), (H)
-
-  Operands(const Size& s, const Kind& kind, double plant) {
-    Draw draw(DType::f64, static_cast<uint32_t>(s.tokens * 131 + s.width), kind.dtype);
-    qkv = draw.real({s.batch, s.tokens, 3 * s.heads * s.width}, -2, 2).tensor;
-    grad_y = draw.real({s.batch, s.tokens, s.heads * s.width}).tensor;
-    if (kind.cosine) logit_scale = draw.real({s.heads}, 2, 10).tensor;
-    if (plant != 0) qkv.data<double>()[qkv.elements() / 2] = plant;
-  }
-};
-
-Attention forward_op(const Operands& operands, int64_t heads, const Kind& kind, bool device) {
-  const auto place = [&](const Tensor& t, DType dtype) {
-    return device ? on_device(converted(t, dtype), kind.shifted) : t;
-  };
-  Attention op;
-  op.qkv.tensor = place(operands.qkv, kind.dtype), op.heads = heads;
-  if (kind.cosine) op.logit_scale.tensor = place(operands.logit_scale, wide_of(kind.dtype));
-  execute(op);
-  return op;
-}
-
-/// Backward of y and lse as the dtype rounds those of the f64 forward pass.
-AttentionBackward backward_op(const Operands& operands, const Attention& forward, int64_t heads, const Kind& kind,
-                              bool device) {
-  const auto place = [&](const Tensor& t, DType dtype) {
-    const Tensor rounded = converted(t, dtype);
-    return device ? on_device(rounded, kind.shifted) : converted(rounded, DType::f64);
-  };
-  AttentionBackward op;
-  op.qkv.tensor = place(operands.qkv, kind.dtype), op.grad_y.tensor = place(operands.grad_y, kind.dtype);
-  op.y.tensor = place(forward.y.tensor, kind.dtype), op.lse.tensor = place(forward.lse.tensor, wide_of(kind.dtype));
-  if (kind.cosine) op.logit_scale.tensor = place(operands.logit_scale, wide_of(kind.dtype));
-  op.heads = heads;
-  execute(op);
-  return op;
-}
-
-Outcome run(const Size& s, const Kind& kind, double plant = 0, bool reference = true) {
-  const Operands operands(s, kind, plant);
-  const Attention wide = forward_op(operands, s.heads, {DType::f64, kind.cosine}, false);
-  const auto collect = [&](const Attention& op, bool device) {
-    std::vector<Result> all{result_of("y", op.y.tensor), result_of("lse", op.lse.tensor)};
-    if (kind.forward_only) return all;
-    const AttentionBackward backward = backward_op(operands, wide, s.heads, kind, device);
-    all.push_back(result_of("gradQkv", backward.grad_qkv.tensor));
-    if (backward.grad_logit_scale.wanted) all.push_back(result_of("gradLogitScale", backward.grad_logit_scale.tensor));
-    return all;
-  };
-  return {collect(forward_op(operands, s.heads, kind, true), true),
-          reference ? collect(wide, false) : std::vector<Result>{}};
-}
-
-/// Relative error of y as the straightforward bf16 computation has it: probabilities rounded to bf16, then y. It can be
-/// more than the law's 2^-9 where rows are short and values cancel.
-double naive_error(const Operands& operands, const Size& s) {
-  const double* qkv = operands.qkv.data<double>();
-  const auto at = [&](int64_t b, int64_t n, int64_t part, int64_t h, int64_t c) {
-    return qkv[(((b * s.tokens + n) * 3 + part) * s.heads + h) * s.width + c];
-  };
-  double difference = 0, norm = 0;
-  std::vector<double> p(static_cast<size_t>(s.tokens));
-  for (int64_t b = 0; b < s.batch; ++b)
-    for (int64_t h = 0; h < s.heads; ++h)
-      for (int64_t n = 0; n < s.tokens; ++n) {
-        double total = 0;
-        for (int64_t m = 0; m < s.tokens; ++m) {
-          double logit = 0;
-          for (int64_t c = 0; c < s.width; ++c) logit += at(b, n, 0, h, c) * at(b, m, 1, h, c);
-          total += p[m] = std::exp(logit / std::sqrt(static_cast<double>(s.width)));
-        }
-        for (int64_t c = 0; c < s.width; ++c) {
-          double exact = 0, naive = 0;
-          for (int64_t m = 0; m < s.tokens; ++m) {
-            exact += p[m] / total * at(b, m, 2, h, c);
-            naive += rounded(p[m] / total, DType::bf16) * at(b, m, 2, h, c);
-          }
-          const double error = rounded(naive, DType::bf16) - exact;
-          difference += error * error, norm += exact * exact;
-        }
-      }
-  return std::sqrt(difference / norm);
-}
-
-double relative_error(const Result& got, const Result& wide) {
-  double difference = 0, norm = 0;
-  for (int64_t i = 0; i < got.shape.elements(); ++i)
-    difference += std::pow(got.at(i) - wide.at(i), 2), norm += std::pow(wide.at(i), 2);
-  return std::sqrt(difference / norm);
-}
-
-double worst = 0;  // share of the allowed error that was used
-
-void compare(const Size& s, const Kind& kind, double plant = 0) {
-  const auto start = std::chrono::steady_clock::now();
-  Outcome outcome;
-  try {
-    outcome = run(s, kind, plant);
-  } catch (const Error& error) {
-    ++failures;
-    std::printf("FAILED %s (%s): %s\n", s.text().c_str(), kind.text().c_str(), error.what());
-  }
-  for (size_t i = 0; i < outcome.got.size(); ++i) {
-    const Result &got = outcome.got[i], &wide = outcome.wide[i];
-    const Verdict verdict =
-        i < 2 ? judge<Attention>(got, wide, kind.dtype) : judge<AttentionBackward>(got, wide, kind.dtype);
-    worst = std::fmax(worst, verdict.share);
-    if (!verdict.failure.empty()) {
-      if (i == 0 && kind.dtype == DType::bf16 && !kind.cosine && plant == 0 &&
-          relative_error(got, wide) <= 2 * naive_error(Operands(s, kind, 0), s) + 2e-5)
-        continue;
-      ++failures;
-      std::printf("FAILED %s (%s): %s %s\n", s.text().c_str(), kind.text().c_str(), got.field.c_str(),
-                  verdict.failure.c_str());
-    }
-  }
-  if (std::getenv("VIDEOMAE_TEST_TIMES"))
-    std::printf("%s (%s): %.2f s\n", s.text().c_str(), kind.text().c_str(),
-                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-}
-
-const Kind bf16_plain{DType::bf16}, f32_plain{DType::f32}, bf16_forward{DType::bf16, false, false, true};
 
 void token_counts_and_widths() {
   // Every count with every class of width; heads and clips in turn, so that neighbours would be noticed.
@@ -222,18 +30,8 @@ void tokens_of_encoders() {
   compare({1, 208, 1, 88}, f32_plain);
 }
 
-/// A command line that runs this program in a process of its own.
-std::string own_command(const std::string& environment, const char* argument) {
-  char self[4096] = {};
-  CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
-  return environment + " '" + self + "' " + argument;
-}
-
-/// The kernels that are chosen where a head does not fit into a block's shared memory.
-void tokens_of_encoders_in_99_kib() {
-  const std::string memory = "VIDEOMAE_EMU_SHARED_MEMORY=" + std::to_string(99 << 10);
-  CHECK(std::system(own_command(memory, "--tokens-of-encoders").c_str()) == 0);
-}
+/// The kernels that are taken where a head does not fit into a block's shared memory.
+void tokens_of_encoders_in_99_kib() { CHECK(succeeds(blocks_of(99), "--tokens-of-encoders")); }
 
 /// Clips of 16 frames of 224 in patches of 14, less those of a mask, and of patches of 16 whole; and clips that are
 /// longer.
@@ -297,18 +95,7 @@ void wide_numbers_are_refused() {
   }
 }
 
-/// A checksum over results.
-struct Checksum {
-  uint64_t hash = 14695981039346656037u;
-
-  void add(const Size& s, const Kind& kind) {
-    for (const Result& result : run(s, kind, 0, false).got)
-      for (char byte : result.bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
-  }
-  std::string text() const { return std::to_string(hash); }
-};
-
-/// Of every kernel that runs without a choice of variants.
+/// Of every kernel.
 std::string bits() {
   Checksum sum;
   for (int64_t width : {64, 80, 88, 128}) sum.add({1, 70, 2, width}, bf16_plain);
@@ -319,80 +106,10 @@ std::string bits() {
   return sum.text();
 }
 
-std::string bits_of_wgmma() {
-  Checksum sum;
-  sum.add({1, 70, 2, 64}, bf16_forward);
-  sum.add({2, 129, 1, 80}, bf16_forward);
-  sum.add({1, 350, 1, 64}, bf16_forward);
-  sum.add({1, 208, 1, 88}, bf16_forward);
-  return sum.text();
-}
-
-/// The line that this program prints in a process of its own.
-std::string printed(const std::string& environment, const char* argument) {
-  FILE* output = popen(own_command(environment, argument).c_str(), "r");
-  char line[64] = {};
-  CHECK(output && fgets(line, sizeof line, output));
-  if (output) CHECK(pclose(output) == 0);
-  return std::string(line, std::strcspn(line, "\n"));
-}
-
-void bits_in_every_order(const std::string& expected, const std::string& environment, const char* argument) {
-  int seed = 1;
-  for (const char* order : {"forward", "reversed", "random", "random"})
-    CHECK(printed(environment + " VIDEOMAE_EMU_ORDER=" + order + " VIDEOMAE_EMU_SEED=" + std::to_string(++seed),
-                  argument) == expected);
-}
-
 void bits_are_those_of_any_order() {
   const std::string expected = bits();
   CHECK(bits() == expected);
-  bits_in_every_order(expected, "", "--bits");
-}
-
-/// Around blocks of 64, 128 and 192 queries and of 96, 128, 160 and 176 keys, more pieces of work than blocks that run,
-/// and the decoder's length.
-void cases_of_forward_by_wgmma() {
-  const int64_t widths[] = {64, 80, 88, 72, 16};
-  size_t next = 0;
-  for (int64_t tokens : {1, 63, 65, 128, 129, 160, 161, 176, 208, 353}) {
-    for (int64_t width : {widths[next % 5], widths[(next + 1) % 5]})
-      compare({next % 3 == 0 ? 2 : 1, tokens, 1 + static_cast<int64_t>(next % 2), width}, bf16_forward);
-    ++next;
-  }
-  compare({3, 65, 6, 64}, bf16_forward);
-  compare({1, 944, 1, 64}, bf16_forward);
-  for (double value : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
-    compare({2, 33, 1, 24}, bf16_forward, value);   // in a query of the second clip
-    compare({1, 51, 1, 64}, bf16_forward, value);   // in a key whose exponentials are polynomials
-    compare({1, 307, 1, 80}, bf16_forward, value);  // in such a key of the block that comes second
-  }
-}
-
-void forward_by_wgmma() {
-  std::set<std::string> different{printed("", "--bits-of-wgmma")};
-  for (const char* variant : {"wgmma", "wgmma3"}) {
-    const std::string chosen = std::string("VIDEOMAE_CUDA_VARIANTS=attention_forward=") + variant;
-    CHECK(std::system(own_command(chosen, "--forward-by-wgmma").c_str()) == 0);
-    const std::string expected = printed(chosen, "--bits-of-wgmma");
-    CHECK(different.insert(expected).second);  // it is another kernel
-    bits_in_every_order(expected, chosen, "--bits-of-wgmma");
-  }
-}
-
-/// Around pieces of 128 rows, steps of 64 and rings; heads and clips side by side, and heads narrower than a tile.
-void backward_by_wgmma() {
-  size_t next = 0;
-  for (int64_t tokens : {1, 63, 65, 129, 160, 208})
-    for (int64_t width : {64, 80, 88})
-      compare({next % 3 == 0 ? 2 : 1, tokens, 1 + static_cast<int64_t>(next++ % 2), width}, bf16_plain);
-  for (int64_t width : {8, 24, 72}) compare({2, 67, 2, width}, bf16_plain);
-  for (int64_t width : {64, 88}) compare({3, 129, 2, width}, bf16_plain);  // three pieces a block and more
-  compare({1, 400, 1, 88}, bf16_plain);
-  compare({1, 944, 1, 64}, bf16_plain);
-  for (double large : {3000, -3000}) compare({1, 1, 1, 64}, bf16_plain, large);  // P beyond the last key is infinite
-  for (double value : {std::nan(""), HUGE_VAL, -HUGE_VAL})
-    for (int64_t width : {64, 80}) compare({2, 65, 1, width}, bf16_plain, value);
+  expect_in_every_order(expected, "", "--bits");
 }
 
 }  // namespace
@@ -400,31 +117,16 @@ void backward_by_wgmma() {
 
 int main(int argc, char** argv) {
   using namespace videomae::test;
-  if (argc > 1 && std::string(argv[1]) == "--bits") {
+  const std::string argument = argc > 1 ? argv[1] : "";
+  if (argument == "--bits") {
     std::printf("%s\n", bits().c_str());
     return 0;
   }
-  if (argc > 1 && std::string(argv[1]) == "--tokens-of-encoders") {
+  if (argument == "--tokens-of-encoders") {
     run_case("attention: tokens of encoders", tokens_of_encoders);
     return exit_status();
   }
-  if (argc > 1 && std::string(argv[1]) == "--bits-of-wgmma") {
-    std::printf("%s\n", bits_of_wgmma().c_str());
-    return 0;
-  }
-  if (argc > 1 && std::string(argv[1]) == "--forward-by-wgmma") {
-    run_case("attention: cases of forward by wgmma", cases_of_forward_by_wgmma);
-    std::printf("largest share of the allowed error: %.2f\n", worst);
-    return exit_status();
-  }
-  if (argc > 1 && std::string(argv[1]) == "--backward-by-wgmma") {
-    setenv("VIDEOMAE_CUDA_VARIANTS", "attention_backward=wgmma", 1);
-    run_case("attention: backward by wgmma", backward_by_wgmma);
-    run_case("attention: bits of backward by wgmma are those of any order", bits_are_those_of_any_order);
-    std::printf("largest share of the allowed error: %.2f\n", worst);
-    return exit_status();
-  }
-  if (argc > 1 && std::string(argv[1]) == "--long") {
+  if (argument == "--long") {
     run_case("attention: tokens of whole clips", tokens_of_whole_clips);
     return exit_status();
   }
@@ -438,7 +140,6 @@ int main(int argc, char** argv) {
   run_case("attention: no clips", no_clips);
   run_case("attention: f64 is refused", wide_numbers_are_refused);
   run_case("attention: bits are those of any order", bits_are_those_of_any_order);
-  run_case("attention: forward by wgmma", forward_by_wgmma);
   std::printf("largest share of the allowed error: %.2f\n", worst);
   return exit_status();
 }

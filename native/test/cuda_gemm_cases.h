@@ -38,7 +38,7 @@ struct Numbers {
 
 inline Context device(int multiprocessors = 4, uint64_t shared = 227 * 1024) {
   Context context;
-  context.limits = {90, multiprocessors, shared, 228 * 1024};
+  context.limits = {90, multiprocessors, shared, shared + 1024};
   return context;
 }
 

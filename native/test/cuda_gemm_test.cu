@@ -37,6 +37,12 @@ void tiles() {
   CHECK(choose_tile(200, 504, 1, 1, 99 * 1024) == TileKind::large);
   CHECK(choose_tile(200, 504, 1, 1, 48 * 1024) == TileKind::small);
   check_product(device(1), DType::f32, {250, 130, 70}, false, true, {.bias = true, .sums = true});
+  // A multiprocessor in which two of the large tiles have no room computes the same bits in less.
+  CHECK(fits_beside_itself<LargeTile>(164 * 1024) && !fits_beside_itself<LargeTile>(100 * 1024));
+  for (int order = 0; order < 4; ++order)
+    for (const Epilogues& e : {Epilogues{.bias = true, .sums = true, .c = DType::bf16}, Epilogues{.accumulate = true}})
+      CHECK(check_product(device(1, 99 * 1024), DType::bf16, {120, 120, 104}, order & 1, order & 2, e) ==
+            check_product(device(1), DType::bf16, {120, 120, 104}, order & 1, order & 2, e));
 }
 
 void epilogues(DType dtype) {

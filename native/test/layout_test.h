@@ -36,4 +36,6 @@ bool finds_tiles(const AddressFunction& address);
 
 void layout_cases();
 
+void residency_cases();  // residency_test.cpp
+
 }  // namespace videomae::test

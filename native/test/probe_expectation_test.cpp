@@ -120,6 +120,7 @@ void boxes_are_tiles() {
 int main() {
   using namespace videomae::test;
   layout_cases();
+  residency_cases();
   run_case("reports", reports);
   run_case("expectations and golden files", golden_files);
   run_case("products through wgmma tiles", wgmma_products);
