@@ -101,6 +101,7 @@ template <class T>
 __global__ void __launch_bounds__(kThreads)
     gather_patches(Clips clips, bool bytes, Normalisation normalisation, const int32_t* visible, int visible_count,
                    T* patches, IndexCheck check) {
+  dependent_launch_begin();
   const int64_t row = blockIdx.x;
   const int64_t clip = row / visible_count;
   const int token = static_cast<int>(check(visible[row], clips.tokens));
@@ -130,6 +131,7 @@ __global__ void __launch_bounds__(kThreads)
 
 /// No gradient: what of a video lies outside its window.
 __global__ void clear(float* video, int64_t elements) {
+  dependent_launch_begin();
   if (const int64_t i = thread_number(); i < elements) video[i] = 0;
 }
 
@@ -138,6 +140,7 @@ __global__ void clear(float* video, int64_t elements) {
 template <class T>
 __global__ void __launch_bounds__(kThreads) scatter_patches(Clips clips, const T* patches, const int32_t* visible,
                                                             int visible_count, float* video, IndexCheck check) {
+  dependent_launch_begin();
   const int token = static_cast<int>(blockIdx.x % clips.tokens);
   const int64_t clip = blockIdx.x / clips.tokens, channel = clips.tubelet * clips.patch * clips.patch;
   const int32_t* const names = visible + clip * visible_count;

@@ -32,6 +32,7 @@ __device__ __forceinline__ int64_t column_of(int p) {
 template <class T, int runs>
 __global__ void __launch_bounds__(32 * warps_per_block)
     layer_norm_forward_warp(Norm norm, const T* x, const T* residual, T* y, T* sum) {
+  dependent_launch_begin();
   constexpr int length = vector_width<T>;
   const int64_t row = thread_number() / 32, width = norm.width;
   if (row >= norm.rows) return;
@@ -82,6 +83,7 @@ __global__ void __launch_bounds__(32 * warps_per_block)
 
 template <class T>
 __global__ void layer_norm_forward_block(Norm norm, const T* x, const T* residual, T* y, T* sum) {
+  dependent_launch_begin();
   const int64_t row = blockIdx.x, width = norm.width, first = row * width;
   const auto value = [&](int64_t i) {
     const float alone = cuda::to_float(x[first + i]);
@@ -122,6 +124,7 @@ constexpr int64_t most_blocks(int64_t rows, int64_t resident) {
 template <class T, int runs>
 __global__ void __launch_bounds__(32 * warps_per_block, resident_blocks<T>(runs))
     layer_norm_backward_warp(Gradients<T> op) {
+  dependent_launch_begin();
   constexpr int length = vector_width<T>;
   const int64_t width = op.width;
   const int warp = static_cast<int>(threadIdx.x) / 32;
@@ -194,6 +197,7 @@ constexpr int64_t rows_per_block = LayerNormBackward::rows_per_block;
 
 template <class T>
 __global__ void layer_norm_backward_block(Gradients<T> op) {
+  dependent_launch_begin();
   float* scratch = shared_memory<float>();
   const int64_t width = op.width, from = blockIdx.x * rows_per_block, until = min(op.rows, from + rows_per_block);
   float* weight_sums = op.partials + int64_t{blockIdx.x} * width;

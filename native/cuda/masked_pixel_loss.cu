@@ -39,6 +39,7 @@ template <int length, class Video, class T>
 __global__ void __launch_bounds__(32 * warps, resident)
     pixel_loss_tokens(TokenPixels<Video> pixels, Tokens tokens, const T* prediction, float* token_loss, float* partials,
                       IndexCheck check) {
+  dependent_launch_begin();
   const int64_t row = thread_number() / 32;
   const bool first_lane = threadIdx.x % 32 == 0;
   float loss = 0, hidden = 0;
@@ -70,6 +71,7 @@ __global__ void __launch_bounds__(32 * warps, resident)
 
 /// NaN when no token carries loss.
 __global__ void pixel_loss_mean(const float* partials, int64_t blocks, float* loss, float* weight) {
+  dependent_launch_begin();
   const float sum = row_sum(blocks, [=](int64_t i) { return partials[2 * i]; });
   const float hidden = row_sum(blocks, [=](int64_t i) { return partials[2 * i + 1]; });
   if (threadIdx.x == 0) *loss = sum / hidden, *weight = hidden;
@@ -79,6 +81,7 @@ template <int length, class Video, class T>
 __global__ void __launch_bounds__(32 * warps, resident)
     pixel_loss_backward(TokenPixels<Video> pixels, Tokens tokens, const T* prediction, const float* grad_loss,
                         const float* weight, T* grad_prediction, IndexCheck check) {
+  dependent_launch_begin();
   const int64_t row = thread_number() / 32;
   if (row >= tokens.rows) return;
   const int64_t clip = tokens.by_clip(row), token = check(tokens.decoded[row], pixels.tokens);
@@ -103,6 +106,7 @@ template <int length, class Video>
 __global__ void __launch_bounds__(32 * warps, resident)
     pixel_targets(TokenPixels<Video> pixels, const int32_t* decoded, int64_t rows, Divisor by_clip, float* y,
                   IndexCheck check) {
+  dependent_launch_begin();
   const int64_t row = thread_number() / 32;
   if (row >= rows) return;
   const int64_t clip = by_clip(row), token = check(decoded[row], pixels.tokens);

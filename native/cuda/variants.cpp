@@ -19,6 +19,8 @@ struct Known {
 };
 constexpr Known known[] = {
     {"gemm", "mma"},
+    {"launch", "plain"},
+    {"launch", "programmatic"},
 };
 
 constexpr const char* kVariable = "VIDEOMAE_CUDA_VARIANTS";
