@@ -21,6 +21,12 @@ constexpr Known known[] = {
     {"gemm", "mma"},
     {"launch", "plain"},
     {"launch", "programmatic"},
+    {"layer_norm_backward", "registers"},
+    {"layer_norm_backward", "staged"},
+    {"pixel_loss", "direct"},
+    {"pixel_loss", "staged"},
+    {"embed_visible", "direct"},
+    {"embed_visible", "staged"},
 };
 
 constexpr const char* kVariable = "VIDEOMAE_CUDA_VARIANTS";
