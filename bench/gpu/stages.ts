@@ -172,7 +172,10 @@ async function benchmarks(run: StageRun, rehearse: boolean): Promise<void> {
     }
     const { attention, gemm } = JSON.parse(readFileSync("bench/shapes.json", "utf8")) as Shapes;
     const sizes = attention.cuda.map((s) => `bf16:${s.clips}x${s.heads}x${s.tokens}x${s.headWidth}`);
-    await run.command([".cmake/Release/attention_device_bench", ...sizes], { limit: run.left() * 0.5 });
+    for (const VIDEOMAE_CUDA_VARIANTS of ATTENTION_KERNELS) {
+      const limit = run.left() * 0.3;
+      await run.command([".cmake/Release/attention_device_bench", ...sizes], { limit, env: { VIDEOMAE_CUDA_VARIANTS } });
+    }
     const productsOf = (shapes: Shapes["gemm"]["layers"]) =>
       shapes.flatMap(({ m, n, k }) => [`bf16:nt:${m}x${n}x${k}`, `bf16:nn:${m}x${k}x${n}`, `bf16:tn:${n}x${k}x${m}`]);
     const products = (shapes: Shapes["gemm"]["layers"], env: Record<string, string>) =>
@@ -182,7 +185,10 @@ async function benchmarks(run: StageRun, rehearse: boolean): Promise<void> {
       await products([...gemm.ceiling, ...wide], { VIDEOMAE_CUDA_VARIANTS: `gemm=${variant}` });
     for (const VIDEOMAE_CUBLASLT of ["off", "on"])
       await products([...gemm.ceiling, ...gemm.layers], { VIDEOMAE_CUBLASLT });
-    await run.command([".cmake/Release/device_bandwidth_bench"], { limit: run.left() * 0.7 });
+    for (const VIDEOMAE_CUDA_VARIANTS of MEMORY_KERNELS) {
+      const limit = run.left() * 0.4;
+      await run.command([".cmake/Release/device_bandwidth_bench"], { limit, env: { VIDEOMAE_CUDA_VARIANTS } });
+    }
     return;
   }
   await run.command([node, "build/bench/kernels.js", ...(rehearse ? ["--quick"] : [])]);
@@ -190,6 +196,18 @@ async function benchmarks(run: StageRun, rehearse: boolean): Promise<void> {
     await run.command([node, "build/bench/step.js", "--model", model, "--batch", "2"]);
   }
 }
+
+/** Kernels of attention: those that every device has, those that do whole heads of few tokens, and Hopper's for many. */
+const ATTENTION_KERNELS = [
+  "",
+  "attention_forward=head,attention_backward=head-pipelined",
+  "attention_forward=wgmma,attention_backward=wgmma",
+  "attention_forward=wgmma3",
+];
+
+/** Kernels of the ops that memory bounds: those that every device has, those that stage operands in shared memory, and
+ * launches that may begin early. */
+const MEMORY_KERNELS = ["", "layer_norm_backward=staged,pixel_loss=staged,embed_visible=staged", "launch=programmatic"];
 
 /** Models and clips of the steps that are measured, as the peers have them. */
 const GPU_STEPS = [

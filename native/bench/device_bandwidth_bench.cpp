@@ -2,7 +2,8 @@
 // with the identities of bench/peers/bandwidth.py where the two measure the same.
 //   device_bandwidth_bench [--device emu] [--quick] [op ...]
 // Bytes are those that must move: each operand read once, each result written once. Calls are captured in a graph that
-// goes over several sets of operands, more than the caches hold, and the graph is timed.
+// goes over several sets of operands, more than the caches hold, and the graph is timed. Which kernels may run is said
+// by VIDEOMAE_CUDA_VARIANTS (native/cuda/variants.h), and rows repeat it.
 #include <algorithm>
 #include <cstring>
 #include <functional>
@@ -28,6 +29,22 @@ In on_device(const In& host) {
   In x{Tensor::empty(host.shape(), host.dtype(), device)};
   Accelerator::of(device).upload(x.tensor.data(), host.tensor.data(), host.tensor.bytes());
   return x;
+}
+
+/// The same clip, `clips` times.
+In repeated(const In& clip, int64_t clips) {
+  const Shape& s = clip.shape();
+  In all{Tensor::empty({clips, s[1], s[2], s[3], s[4]}, clip.dtype(), device)};
+  for (int64_t i = 0; i < clips; ++i)
+    Accelerator::of(device).upload(all.tensor.data<char>() + i * clip.tensor.bytes(), clip.tensor.data(),
+                                   clip.tensor.bytes());
+  return all;
+}
+
+/// The choices of kernels that were asked for, as a part of a row.
+std::string chosen_kernels() {
+  const char* asked = std::getenv("VIDEOMAE_CUDA_VARIANTS");
+  return asked != nullptr && *asked != 0 ? std::string(",\"kernels\":\"") + asked + "\"" : "";
 }
 
 /// What is measured: a call, and the bytes that it must move.
@@ -57,9 +74,9 @@ void measure(const Work& work) {
   std::printf(
       "{\"bench\":\"bandwidth\",\"device\":\"%s\",\"op\":\"%s\",\"pass\":\"%s\",\"dtype\":\"%s\",\"shape\":%s,"
       "\"gbPerSecond\":%.6g,\"medianMs\":%.6g,\"minMs\":%.6g,\"maxMs\":%.6g,\"repeats\":%d,"
-      "\"variant\":{\"graph\":true,\"sets\":%d}}\n",
+      "\"variant\":{\"graph\":true,\"sets\":%d%s}}\n",
       name_of(device.kind), work.op, work.pass, name_of(work.dtype), shape.c_str(), 1e-9 * work.bytes / times.median,
-      1e3 * times.median, 1e3 * times.least, 1e3 * times.most, times.repeats, sets);
+      1e3 * times.median, 1e3 * times.least, 1e3 * times.most, times.repeats, sets, chosen_kernels().c_str());
   std::fflush(stdout);
 }
 
@@ -168,10 +185,7 @@ void measure_loss(int64_t clips, int64_t frames, int64_t side, int64_t patch) {
     PixelLossOperands operands;
     operands.patch = patch;
     operands.prediction = real({clips, decoded, columns}, DType::bf16);
-    operands.video = In{Tensor::empty({clips, frames, side, side, 3}, DType::u8, device)};
-    for (int64_t clip = 0; clip < clips; ++clip)
-      Accelerator::of(device).upload(operands.video.tensor.data<char>() + clip * video.elements(), video.tensor.data(),
-                                     video.tensor.bytes());
+    operands.video = repeated(video, clips);
     operands.decoded = on_device(hidden), operands.visible = on_device(seen);
     return operands;
   };
@@ -190,6 +204,25 @@ void measure_loss(int64_t clips, int64_t frames, int64_t side, int64_t patch) {
            }});
 }
 
+/// A tenth of the tokens is seen. The product is as narrow as one tile: what counts is its operand, which is written
+/// and read again.
+void measure_embedding(int64_t clips, int64_t frames, int64_t side, int64_t patch) {
+  const int64_t tokens = frames / 2 * (side / patch) * (side / patch), visible = tokens / 10, width = 64;
+  const int64_t columns = 6 * patch * patch;
+  Draw draw(DType::f32, 1);
+  const In video = draw.bytes({1, frames, side, side, 3}), seen = draw.ascending(clips, visible, tokens);
+  measure({"embedVisible",
+           "forward",
+           DType::bf16,
+           {clips, visible, columns},
+           5.0 * static_cast<double>(clips * visible * columns),
+           [=] {
+             return call_of(EmbedVisible{repeated(video, clips), on_device(seen),
+                                         real({width, 3, 2, patch, patch}, DType::bf16), real({width}, DType::f32),
+                                         real({tokens, width}, DType::f32)});
+           }});
+}
+
 void measure_all() {
   measure_copy(quick ? 1 << 12 : 1 << 28);
   const std::vector<std::pair<int64_t, int64_t>> norms =
@@ -204,6 +237,7 @@ void measure_all() {
     measure_gather(2, 32, 4, 48);
     measure_decoder(2, 32, 4, 16, 48);
     measure_loss(2, 4, 32, 8);
+    measure_embedding(2, 8, 32, 8);
     return;
   }
   measure_gather(32, 1568, 160, 768);
@@ -211,6 +245,8 @@ void measure_all() {
   measure_decoder(32, 2048, 208, 1024, 512);
   measure_loss(32, 16, 224, 16);
   measure_loss(32, 16, 224, 14);
+  measure_embedding(32, 16, 224, 16);
+  measure_embedding(32, 16, 224, 14);
 }
 
 }  // namespace

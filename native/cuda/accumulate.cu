@@ -7,6 +7,7 @@ namespace {
 
 template <int width, class Y, class X>
 __global__ void accumulate(Y* y, const X* x, int64_t count) {
+  dependent_launch_begin();
   const int64_t i = thread_number() * width;
   if (i >= count) return;
   Floats<width> sums = load_floats<width>(y + i, count - i);

@@ -43,6 +43,7 @@ struct SegmentStep {
 
 __global__ void settle_step(Rule rule, Table table, const float* gradients, const int32_t* updates, Step* step,
                             SegmentStep* segment_steps, int32_t* skipped, int32_t* non_finite) {
+  dependent_launch_begin();
   const int64_t segment = blockIdx.x;
   const bool finite = (rule.gradient_norm == nullptr || isfinite(*rule.gradient_norm)) &&
                       (rule.loss == nullptr || isfinite(*rule.loss));
@@ -87,6 +88,7 @@ template <int width>
 __global__ void __launch_bounds__(threads)
     update_parameters(Flat flat, Table table, const Step* step, const SegmentStep* segment_steps, float beta1,
                       float beta2, float rest1, float rest2, float eps, int32_t* updates) {
+  dependent_launch_begin();
   const int64_t from = blockIdx.x * elements_per_block, until = min(flat.count, from + elements_per_block);
   const Step of_all = *step;
   if (blockIdx.x == 0 && threadIdx.x == 0 && of_all.skipped == 0) ++*updates;

@@ -29,6 +29,7 @@ __device__ __forceinline__ double between(const double (&v)[2], double at) {
 template <int taps>
 __global__ void affine(const uint8_t* x, uint8_t* y, Map map, int64_t width, int64_t height, Divisor colours,
                        Divisor columns, Divisor rows, double fill, int64_t count) {
+  dependent_launch_begin();
   constexpr int before = taps / 2 - 1;
   const int64_t number = thread_number();
   if (number >= count) return;

@@ -18,6 +18,7 @@ struct Sequence {
 
 template <int length, class T>
 __global__ void assemble(Sequence s, const T* x, T* y, Divisor rows, Divisor runs, int64_t all, IndexCheck check) {
+  dependent_launch_begin();
   const int64_t number = thread_number();
   if (number >= all) return;
   int64_t run = number;

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "cuda/attention_accumulators.cuh"
+#include "cuda/device/dependent_launch.cuh"
 #include "cuda/device/exp2.cuh"
 #include "cuda/device/shared_memory.cuh"
 #include "cuda/reduce.cuh"
@@ -111,6 +112,7 @@ template <class Tile, bool keys, bool general>
 __global__ void __launch_bounds__(32 * BackwardTiling<Tile, keys, general>::warps,
                                   BackwardTiling<Tile, keys, general>::resident)
     attention_backward_mma(AttentionBackwardArguments args, int ring_rows) {
+  dependent_launch_begin();
   constexpr int blocks = BackwardTiling<Tile, keys, general>::blocks, kOwnRows = 16 * blocks;
   constexpr int kStep = BackwardTiling<Tile, keys, general>::step_rows, kParts = kStep / 8;
   const AttentionShape& shape = args.shape;

@@ -16,6 +16,7 @@ namespace videomae::cuda {
 template <class Tile>
 __global__ void __launch_bounds__(32 * HeadTiling<Tile>::warps)
     attention_backward_head_mma(AttentionBackwardArguments args) {
+  dependent_launch_begin();
   constexpr int blocks = HeadTiling<Tile>::blocks, kOwnRows = 16 * blocks;
   constexpr int kKeys = HeadTiling<Tile>::keys, kStep = HeadTiling<Tile>::step, kParts = kStep / 8;
   const AttentionShape& shape = args.shape;

@@ -43,6 +43,7 @@ __device__ __forceinline__ void put_terms(float2* terms, const float (&lse)[bloc
 template <class Tile>
 __global__ void __launch_bounds__(32 * BackwardHeadTiling<Tile>::warps, 1)
     attention_backward_pipelined_mma(AttentionBackwardArguments args, int slots) {
+  dependent_launch_begin();
   using Tiling = BackwardHeadTiling<Tile>;
   using Weights = typename Tiling::Weights;
   constexpr int blocks = Tiling::blocks, kOwnRows = 16 * blocks, kQueries = Tiling::queries;

@@ -4,6 +4,7 @@
 
 #include "cuda/attention_operands.cuh"
 #include "cuda/device/bfloat16.cuh"
+#include "cuda/device/dependent_launch.cuh"
 #include "cuda/reduce.cuh"
 
 namespace videomae::cuda {
@@ -14,6 +15,7 @@ constexpr int kNormThreads = 128;
 template <class T>
 __global__ void __launch_bounds__(kNormThreads)
     attention_inverse_norms(AttentionShape shape, const T* qkv, float* inverse_norms) {
+  dependent_launch_begin();
   const int64_t heads = static_cast<int64_t>(shape.batch) * shape.heads, rows = 2 * heads * shape.tokens;
   const int64_t row = static_cast<int64_t>(blockIdx.x) * (kNormThreads / 32) + threadIdx.x / 32;
   if (row >= rows) return;
@@ -30,6 +32,7 @@ __global__ void __launch_bounds__(kNormThreads)
 /// A warp a head: scale_gradient (H), the sum of parts (B, H, tiles) in a fixed order.
 __global__ void __launch_bounds__(32)
     attention_scale_gradient(AttentionShape shape, int tiles, const float* parts, float* scale_gradient) {
+  dependent_launch_begin();
   float sum = 0;
   for (int64_t i = threadIdx.x; i < static_cast<int64_t>(shape.batch) * tiles; i += 32)
     sum += parts[(i / tiles * shape.heads + blockIdx.x) * tiles + i % tiles];

@@ -12,6 +12,7 @@
 #include <cfloat>
 
 #include "cuda/attention_accumulators.cuh"
+#include "cuda/device/dependent_launch.cuh"
 #include "cuda/device/exp2.cuh"
 #include "cuda/device/shared_memory.cuh"
 
@@ -94,6 +95,7 @@ struct SoftmaxRows {
 template <class Tile, bool general>
 __global__ void __launch_bounds__(32 * ForwardTiling<Tile, general>::warps, ForwardTiling<Tile, general>::resident)
     attention_forward_mma(AttentionForwardArguments args, int ring_rows) {
+  dependent_launch_begin();
   constexpr int blocks = ForwardTiling<Tile, general>::blocks;
   constexpr int kOwnRows = 16 * blocks;
   const AttentionShape& shape = args.shape;

@@ -49,6 +49,7 @@ __device__ __forceinline__ void forward_rows(const AttentionForwardArguments& ar
 template <class Tile>
 __global__ void __launch_bounds__(32 * ForwardHeadTiling<Tile>::warps, 1)
     attention_forward_head_mma(AttentionForwardArguments args, int slots) {
+  dependent_launch_begin();
   constexpr int parts = ForwardHeadTiling<Tile>::parts;
   const AttentionShape& shape = args.shape;
   const int own = static_cast<int>(threadIdx.x) / 32 * 32, rows = ForwardHeadTiling<Tile>::rows_for(shape.tokens);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cuda/attention_simt.cuh"
+#include "cuda/device/dependent_launch.cuh"
 #include "cuda/reduce.cuh"
 
 namespace videomae::cuda {
@@ -51,6 +52,7 @@ __device__ __forceinline__ void through_simt_normalisation(float (&g)[2][padded 
 /// @tparam keys  whether the block's own rows are keys and values, and not queries
 template <int padded, bool keys>
 __global__ void __launch_bounds__(kSimtThreads, 2) attention_backward_simt(SimtBackwardArguments args) {
+  dependent_launch_begin();
   const AttentionShape& shape = args.shape;
   const int tokens = shape.tokens, width = shape.width;
   const int tiles = (tokens + kSimtRows - 1) / kSimtRows;

@@ -5,6 +5,7 @@
 #include <cfloat>
 
 #include "cuda/attention_simt.cuh"
+#include "cuda/device/dependent_launch.cuh"
 
 namespace videomae::cuda {
 
@@ -25,6 +26,7 @@ constexpr size_t attention_forward_simt_bytes() {
 
 template <int padded>
 __global__ void __launch_bounds__(kSimtThreads, 2) attention_forward_simt(SimtForwardArguments args) {
+  dependent_launch_begin();
   const AttentionShape& shape = args.shape;
   const int tokens = shape.tokens, width = shape.width;
   const int tiles = (tokens + kSimtRows - 1) / kSimtRows;

@@ -78,6 +78,7 @@ struct Operands {
 
 template <int width, class T>
 __global__ void binary_forward(int kind, Operands operands, const T* a, const T* b, T* y, int64_t count) {
+  dependent_launch_begin();
   const int64_t number = thread_number(), i = number * width;
   if (i >= count) return;
   const Offsets<2> offsets = operands.walk(number);
@@ -93,6 +94,7 @@ __global__ void binary_forward(int kind, Operands operands, const T* a, const T*
 template <int width, class T>
 __global__ void binary_backward(int kind, Operands operands, const T* grad_y, const T* a, const T* b, T* grad_a,
                                 T* grad_b, int64_t count) {
+  dependent_launch_begin();
   const int64_t number = thread_number(), i = number * width;
   if (i >= count) return;
   const Offsets<2> offsets = operands.walk(number);

@@ -10,6 +10,7 @@ namespace {
 
 template <int width, class From, class To>
 __global__ void cast_runs(const From* x, To* y, int64_t count) {
+  dependent_launch_begin();
   const int64_t i = thread_number() * width;
   if (i < count) store_floats<width>(y + i, load_floats<width>(x + i, count - i), count - i);
 }
@@ -36,6 +37,7 @@ __device__ double element(DType dtype, const void* x, int64_t i) {
 
 template <class T>
 __global__ void cast_elements(DType from, const void* x, T* y, int64_t count) {
+  dependent_launch_begin();
   const int64_t i = thread_number();
   if (i < count) y[i] = convert<T>(element(from, x, i));
 }

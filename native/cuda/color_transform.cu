@@ -90,6 +90,7 @@ __device__ int equalized(const int64_t* histogram, int value) {
 
 /// tables (T, 3, 256), a block each; x (T, H, W, 3)
 __global__ void fill_tables(const uint8_t* x, uint8_t* tables, int kind, float amount, int64_t pixels) {
+  dependent_launch_begin();
   int64_t* const numbers = shared_memory<int64_t>();  // (256)
   uint8_t* const piece = shared_memory<uint8_t>(levels * sizeof(int64_t));
   const int value = static_cast<int>(threadIdx.x), channel = static_cast<int>(blockIdx.x % 3);
@@ -116,6 +117,7 @@ __global__ void fill_tables(const uint8_t* x, uint8_t* tables, int kind, float a
 /// x and y (T, H, W, 3)
 __global__ void through_tables(const uint8_t* x, uint8_t* y, const uint8_t* tables, Divisor frame_bytes,
                                int64_t count) {
+  dependent_launch_begin();
   const int64_t number = thread_number();
   if (number >= count) return;
   const int64_t frame = frame_bytes(number);
@@ -123,6 +125,7 @@ __global__ void through_tables(const uint8_t* x, uint8_t* y, const uint8_t* tabl
 }
 
 __global__ void change_color(const uint8_t* x, uint8_t* y, float amount, int64_t count) {
+  dependent_launch_begin();
   const int64_t number = thread_number();
   if (number >= count) return;
   y[number] = blend(luminance(x + number - number % 3), x[number], amount);
@@ -131,6 +134,7 @@ __global__ void change_color(const uint8_t* x, uint8_t* y, float amount, int64_t
 /// Away from, or towards, the frame smoothed by ones around a five; the border is as smooth as it was.
 __global__ void change_sharpness(const uint8_t* x, uint8_t* y, float amount, int64_t width, int64_t height,
                                  Divisor row_bytes, Divisor rows, int64_t count) {
+  dependent_launch_begin();
   const int64_t number = thread_number();
   if (number >= count) return;
   const int64_t line = row_bytes(number), column = number % (3 * width) / 3;

@@ -25,6 +25,7 @@ struct GradientRows {
 /// threads takes 64 rows of 256 columns.
 template <class T>
 __global__ void __launch_bounds__(kSumThreads) gradient_rows(GradientRows<T> g) {
+  dependent_launch_begin();
   constexpr int across = 64, groups = kSumThreads / across;
   const int quad = static_cast<int>(threadIdx.x) % across, group = static_cast<int>(threadIdx.x) / across;
   const int col = (static_cast<int>(blockIdx.y) * across + quad) * 4, row0 = static_cast<int>(blockIdx.x) * kSumRows;
@@ -62,6 +63,7 @@ __global__ void __launch_bounds__(kSumThreads) gradient_rows(GradientRows<T> g) 
 template <class T>
 __global__ void __launch_bounds__(kSumThreads)
     add_partial_rows(const T* partials, int rows, int n, T* sums, bool accumulate) {
+  dependent_launch_begin();
   constexpr int across = 32, groups = kSumThreads / across;
   const int lane = static_cast<int>(threadIdx.x) % across, group = static_cast<int>(threadIdx.x) / across;
   const int col = static_cast<int>(blockIdx.x) * across + lane;

@@ -34,6 +34,7 @@ __device__ __forceinline__ double triangle(int64_t j, double centre, double reac
 }
 
 __global__ void make_taps(Taps t) {
+  dependent_launch_begin();
   const int64_t i = thread_number();
   if (i >= t.to) return;
   const double scale = static_cast<double>(t.from) / t.to, reach = fmax(scale, 1.0);
@@ -69,6 +70,7 @@ struct Box {
 
 /// rows (T, box height, out width, 3)
 __global__ void resize_rows(Box box, Taps across, const uint8_t* x, uint8_t* rows, int64_t count) {
+  dependent_launch_begin();
   const int64_t number = thread_number();
   if (number >= count) return;
   int64_t colour = number;
@@ -82,6 +84,7 @@ __global__ void resize_rows(Box box, Taps across, const uint8_t* x, uint8_t* row
 /// y (T, out height, out width, 3); by_line divides by the bytes of a row, by_height by the out height.
 __global__ void resize_columns(Taps down, const uint8_t* rows, uint8_t* y, int64_t stride, Divisor by_line,
                                Divisor by_height, int64_t count) {
+  dependent_launch_begin();
   const int64_t number = thread_number();
   if (number >= count) return;
   int64_t place = number;

@@ -11,6 +11,7 @@ namespace {
 template <class T>
 __global__ void cross_entropy_rows(const T* logits, const int32_t* target, int64_t classes, float smoothing,
                                    float* losses, float* log_sum_exp, IndexCheck check) {
+  dependent_launch_begin();
   const int64_t row = blockIdx.x;
   const T* x = logits + row * classes;
   const auto at = [=](int64_t i) { return cuda::to_float(x[i]); };
@@ -25,6 +26,7 @@ __global__ void cross_entropy_rows(const T* logits, const int32_t* target, int64
 }
 
 __global__ void cross_entropy_mean(const float* losses, int64_t rows, float* loss) {
+  dependent_launch_begin();
   const float sum = row_sum(rows, [=](int64_t i) { return losses[i]; });
   if (threadIdx.x == 0) *loss = sum / static_cast<float>(rows);
 }
@@ -33,6 +35,7 @@ template <class T>
 __global__ void cross_entropy_backward(const float* grad_loss, const T* logits, const int32_t* target,
                                        const float* log_sum_exp, float smoothing, T* grad_logits, int64_t classes,
                                        IndexCheck check) {
+  dependent_launch_begin();
   const int64_t row = blockIdx.x;
   const T* x = logits + row * classes;
   T* gradient = grad_logits + row * classes;

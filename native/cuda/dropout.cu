@@ -10,6 +10,7 @@ namespace {
 template <int width, class T>
 __global__ void dropout(const T* x, T* y, int64_t count, Divisor row, const double* step, uint32_t path, double keep,
                         float scale) {
+  dependent_launch_begin();
   const int64_t i = thread_number() * width;
   if (i >= count) return;
   const PhiloxKey key = philox_step_key(step, Dropout::use, path);

@@ -7,6 +7,7 @@ namespace {
 
 template <int width>
 __global__ void ema(float* average, const float* x, const double* decay, int64_t count) {
+  dependent_launch_begin();
   const int64_t i = thread_number() * width;
   if (i >= count) return;
   const float keep = static_cast<float>(*decay), rest = static_cast<float>(1 - *decay);

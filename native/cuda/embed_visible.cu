@@ -2,15 +2,19 @@
 // writes the product's operand, normalised; then one product whose epilogue adds the bias and the rows of the
 // positional table.
 #include "cuda/clip_window.cuh"
+#include "cuda/device/shared_memory.cuh"
 #include "cuda/elements.cuh"
 #include "cuda/gemm.h"
 #include "cuda/quad.cuh"
+#include "cuda/token_bytes.cuh"
+#include "cuda/variants.h"
 #include "ops/embed_visible.h"
 
 namespace videomae::cuda {
 namespace {
 
 constexpr int kThreads = 128;  // a patch of 16 x 16 x 2 is as many groups of four pixels
+constexpr int kWarps = kThreads / 32;
 
 /// A clip batch and its token grid (ops/token_grid.h).
 struct Clips {
@@ -101,6 +105,7 @@ template <class T>
 __global__ void __launch_bounds__(kThreads)
     gather_patches(Clips clips, bool bytes, Normalisation normalisation, const int32_t* visible, int visible_count,
                    T* patches, IndexCheck check) {
+  dependent_launch_begin();
   const int64_t row = blockIdx.x;
   const int64_t clip = row / visible_count;
   const int token = static_cast<int>(check(visible[row], clips.tokens));
@@ -128,8 +133,49 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+/// A warp writes a row of the operand out of shared memory, where the bytes of its token have come: 16 bytes at a time
+/// on both ways.
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    gather_patches_staged(TokenPixels<uint8_t> pixels, int bytes_of_token, Normalisation to, const int32_t* visible,
+                          int visible_count, int64_t rows, T* patches, IndexCheck check) {
+  dependent_launch_begin();
+  constexpr int length = vector_width<T>;
+  const int64_t row = thread_number() / 32;
+  if (row >= rows) return;
+  const int64_t clip = row / visible_count, token = check(visible[row], pixels.tokens);
+  const ClipPlace place = pixels.windows.of_clip(clip, check);
+  const int lane = static_cast<int>(threadIdx.x) % 32, patch = static_cast<int>(pixels.patch);
+  const int channel = static_cast<int>(pixels.columns) / 3;
+  T* const out = patches + row * pixels.columns;
+  if (token < 0 || !place.known) {
+    for (int c = lane * length; c < 3 * channel; c += 32 * length) store_floats<length>(out + c, Floats<length>{});
+    return;
+  }
+  unsigned char* const shared = shared_memory<unsigned char>() + static_cast<int>(threadIdx.x) / 32 * bytes_of_token;
+  const TokenBytes bytes(shared, pixels, clip, place, token);
+  cp_async_commit();
+  cp_async_wait<0>();
+  warp_sync();
+  for (int first = lane * length; first < channel; first += 32 * length) {
+    int dx = first % patch, dy = first / patch % patch, dt = first / patch / patch;
+    Floats<length> v[3];
+#pragma unroll
+    for (int j = 0; j < length; ++j) {
+      const Channels<uint32_t> pixel = bytes.pixel(dt, dy, dx);
+#pragma unroll
+      for (int c = 0; c < 3; ++c) v[c].at[j] = static_cast<float>(pixel.of(c)) * to.scale[c] + to.shift[c];
+      if (++dx == patch) dx = 0, ++dy;
+      if (dy == patch) dy = 0, ++dt;
+    }
+#pragma unroll
+    for (int c = 0; c < 3; ++c) store_floats<length>(out + c * channel + first, v[c]);
+  }
+}
+
 /// No gradient: what of a video lies outside its window.
 __global__ void clear(float* video, int64_t elements) {
+  dependent_launch_begin();
   if (const int64_t i = thread_number(); i < elements) video[i] = 0;
 }
 
@@ -138,6 +184,7 @@ __global__ void clear(float* video, int64_t elements) {
 template <class T>
 __global__ void __launch_bounds__(kThreads) scatter_patches(Clips clips, const T* patches, const int32_t* visible,
                                                             int visible_count, float* video, IndexCheck check) {
+  dependent_launch_begin();
   const int token = static_cast<int>(blockIdx.x % clips.tokens);
   const int64_t clip = blockIdx.x / clips.tokens, channel = clips.tubelet * clips.patch * clips.patch;
   const int32_t* const names = visible + clip * visible_count;
@@ -180,9 +227,28 @@ Gemm embedding_product(const EmbedVisible& op) {
   return g;
 }
 
+/// Where the choice is "staged", and whole chunks make up what is read and what is written.
+template <class T>
+bool bytes_come_through_shared_memory(const EmbedVisible& op, const Context& context, const TokenGrid& g) {
+  const bool fits = TokenBytes::can_hold(g, op.video) && g.pixels() % vector_width<T> == 0 &&
+                    aligned(16, {op.patches.data<T>()}) &&
+                    kWarps * TokenBytes::shared_bytes(g) <= static_cast<int64_t>(context.limits.shared_optin);
+  return fits && chosen_variant({"embed_visible", "", {op.rows(), 3 * g.pixels()}}, {"direct", "staged"}) == 1;
+}
+
 template <class T>
 void gather(const EmbedVisible& op, const Context& context) {
   const TokenGrid g = op.grid();
+  if (bytes_come_through_shared_memory<T>(op, context, g)) {
+    const int64_t bytes = TokenBytes::shared_bytes(g);
+    launch(
+        context, gather_patches_staged<T>,
+        {dim3(static_cast<unsigned>(ceil_div(op.rows(), kWarps))), dim3(kThreads), static_cast<size_t>(kWarps * bytes)},
+        TokenPixels<uint8_t>::of(g, op.video, false), static_cast<int>(bytes), normalisation(),
+        op.visible.data<int32_t>(), static_cast<int>(op.visible.shape()[1]), op.rows(), op.patches.data<T>(),
+        IndexCheck::of(op, context));
+    return;
+  }
   launch(context, gather_patches<T>, {dim3(static_cast<unsigned>(op.rows())), dim3(kThreads)},
          clips_of(g, op.video.tensor.data()), g.bytes, normalisation(), op.visible.data<int32_t>(),
          static_cast<int>(op.visible.shape()[1]), op.patches.data<T>(), IndexCheck::of(op, context));

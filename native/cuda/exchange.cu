@@ -7,6 +7,7 @@ namespace {
 
 template <int width, class T>
 __global__ void exchange(T* a, T* b, int64_t count) {
+  dependent_launch_begin();
   const int64_t i = thread_number() * width;
   if (i >= count) return;
   const Floats<width> from_a = load_floats<width>(a + i, count - i), from_b = load_floats<width>(b + i, count - i);

@@ -11,6 +11,7 @@ namespace {
 /// Elements of the pattern that begin at `first`.
 template <class Unit>
 __global__ void fill(Unit* y, Unit pattern, int64_t first, int64_t count) {
+  dependent_launch_begin();
   const int64_t i = first + thread_number();
   if (i < count) y[i] = pattern;
 }

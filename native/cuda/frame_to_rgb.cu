@@ -48,6 +48,7 @@ struct Samples {
 };
 
 __global__ void frame_to_rgb(Picture p, const uint8_t* x, uint8_t* y, int64_t count) {
+  dependent_launch_begin();
   const int64_t number = thread_number();
   if (number >= count) return;
   int64_t column = number;

@@ -15,6 +15,7 @@ namespace {
 template <class Unit>
 __global__ void gather(const Unit* x, const int32_t* index, Unit* y, int64_t tokens, Divisor count, Divisor units,
                        int64_t row_units, int64_t all, IndexCheck check) {
+  dependent_launch_begin();
   const int64_t i = thread_number();
   if (i >= all) return;
   int64_t unit = i;
@@ -25,6 +26,7 @@ __global__ void gather(const Unit* x, const int32_t* index, Unit* y, int64_t tok
 /// firsts (B, N): the first row that names a token; nexts (B, V): the next row that names the same token; -1 for none.
 __global__ void chain_rows(const int32_t* index, int32_t* firsts, int32_t* nexts, int64_t batch, int64_t tokens,
                            int64_t count, Divisor by_clip, IndexCheck check) {
+  dependent_launch_begin();
   int64_t task = thread_number();
   if (task >= batch * (tokens + count)) return;
   const int64_t clip = by_clip.split(task);
@@ -44,6 +46,7 @@ __global__ void chain_rows(const int32_t* index, int32_t* firsts, int32_t* nexts
 template <int width, class T>
 __global__ void scatter(const T* y, const int32_t* firsts, const int32_t* nexts, T* x, int64_t count, Divisor tokens,
                         Divisor runs, int64_t row_width, int64_t all) {
+  dependent_launch_begin();
   const int64_t i = thread_number();
   if (i >= all) return;
   int64_t run = i;

@@ -165,6 +165,7 @@ __device__ __forceinline__ void finish_tile(const Epilogue<T>& epilogue, float* 
 /// finishes them. A thread takes four neighbouring columns; a grid of 256 threads a block covers them all.
 template <class T>
 __global__ void __launch_bounds__(256) gemm_add_parts(const float* parts, int count, int pitch, Epilogue<T> epilogue) {
+  dependent_launch_begin();
   const int64_t index = static_cast<int64_t>(blockIdx.x) * 256 + threadIdx.x;
   const int quads = pitch / 4;
   if (index >= static_cast<int64_t>(quads) * epilogue.m) return;

@@ -110,6 +110,7 @@ __device__ __forceinline__ void load_fragments(uint32_t (&fragments)[count][4], 
 /// Block (x, y, z): tile of C, item of the batch, part of k.
 template <class Shape, Major a_major, Major b_major, bool chunked>
 __global__ void __launch_bounds__(Shape::threads, Shape::blocks) gemm_mma(MmaArguments g) {
+  dependent_launch_begin();
   using ATile = OperandTile<a_major, Shape::block_m, Shape::threads>;
   using BTile = OperandTile<b_major, Shape::block_n, Shape::threads>;
   constexpr int a_count = Shape::warp_m / 16, b_count = Shape::warp_n / 16, steps = kStep / kFragmentK;

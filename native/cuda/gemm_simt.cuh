@@ -63,6 +63,7 @@ __device__ __forceinline__ void copy_operand(float* to, const SimtOperand& opera
 /// Block (x, y, z): tile of C, item of the batch, part of k.
 template <int block>
 __global__ void __launch_bounds__(SimtShape<block>::threads, SimtShape<block>::blocks) gemm_simt(SimtArguments g) {
+  dependent_launch_begin();
   using Shape = SimtShape<block>;
   float* const shared = shared_memory<float>();
   const int tiles_n = (g.n + block - 1) / block;

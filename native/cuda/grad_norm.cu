@@ -12,6 +12,7 @@ constexpr unsigned threads = 256;
 
 template <int width>
 __global__ void sum_squares(const float* x, int64_t count, double* partials) {
+  dependent_launch_begin();
   const int64_t from = blockIdx.x * GradNorm::block, until = min(count, from + GradNorm::block);
   double sum = 0;
 #pragma unroll 4
@@ -25,6 +26,7 @@ __global__ void sum_squares(const float* x, int64_t count, double* partials) {
 }
 
 __global__ void root_of_sum(const double* partials, int64_t count, float* y) {
+  dependent_launch_begin();
   double sum = 0;
   for (int64_t i = threadIdx.x; i < count; i += blockDim.x) sum += partials[i];
   sum = block_sum(sum, shared_memory<double>());

@@ -2,6 +2,7 @@
 #include "cuda/kernels.h"
 
 #include "cuda/runtime.h"
+#include "cuda/variants.h"
 #include "ops/execute.h"
 
 namespace videomae::cuda {
@@ -61,6 +62,11 @@ const char* const names[] = {
 #undef OP
 };
 
+/// Whether an op's kernels may begin before those ahead have ended: "launch layerNorm = programmatic".
+bool launches_early(const char* op, const Context& context) {
+  return context.limits.capability == 90 && chosen_variant({"launch", op, {}}, {"plain", "programmatic"}) == 1;
+}
+
 }  // namespace
 
 size_t workspace_of_op(int32_t id, const void* op) { return table.kernels[id].workspace(op); }
@@ -68,7 +74,9 @@ size_t workspace_of_op(int32_t id, const void* op) { return table.kernels[id].wo
 void run_op(int device, int32_t id, void* op, const Context& context) {
   using Operands = std::vector<runtime::OperandRange>;
   const runtime::OpRange range(device, names[id], runtime::watches_operands ? ranges[id](op, context) : Operands());
-  table.kernels[id].run(op, context);
+  Context own = context;
+  own.programmatic = launches_early(names[id], context);
+  table.kernels[id].run(op, own);
 }
 
 const char* name_of_op(int32_t id) { return names[id]; }

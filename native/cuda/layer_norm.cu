@@ -1,19 +1,15 @@
 // Layer normalisation. Rows of up to 1536 elements, which is every width of the models, are a warp's and stay in its
 // registers between the statistics and the result: one read and one write of memory, 16 bytes at a time. Any other row
 // (odd widths, unaligned views) is a block's and read again out of cache.
-//
-// Backward, with n the normalised row and h = gradY * weight:
-//   gradX = rstd * (h - mean(h) - n * mean(h * n)) + gradSum
-// A warp goes over every W-th row, W a function of the shape, and adds up its share of the columns of gradY * n and
-// gradY in registers; the warps of a block add theirs through shared memory, and a second stage adds the blocks'.
+#include "cuda/layer_norm_backward.cuh"
 #include "cuda/rows.cuh"
 #include "cuda/sum_stage.cuh"
+#include "cuda/variants.h"
 #include "ops/layer_norm.h"
 
 namespace videomae::cuda {
 namespace {
 
-constexpr int warps_per_block = 8;
 constexpr int most_elements = 48;  // of a lane, for rows in registers
 
 struct Norm {
@@ -23,15 +19,10 @@ struct Norm {
   float *mean, *rstd;  // (rows)
 };
 
-/// Run p of a lane begins at this column.
-template <int length>
-__device__ __forceinline__ int64_t column_of(int p) {
-  return static_cast<int64_t>(p * 32 + threadIdx.x % 32) * length;
-}
-
 template <class T, int runs>
 __global__ void __launch_bounds__(32 * warps_per_block)
     layer_norm_forward_warp(Norm norm, const T* x, const T* residual, T* y, T* sum) {
+  dependent_launch_begin();
   constexpr int length = vector_width<T>;
   const int64_t row = thread_number() / 32, width = norm.width;
   if (row >= norm.rows) return;
@@ -82,6 +73,7 @@ __global__ void __launch_bounds__(32 * warps_per_block)
 
 template <class T>
 __global__ void layer_norm_forward_block(Norm norm, const T* x, const T* residual, T* y, T* sum) {
+  dependent_launch_begin();
   const int64_t row = blockIdx.x, width = norm.width, first = row * width;
   const auto value = [&](int64_t i) {
     const float alone = cuda::to_float(x[first + i]);
@@ -96,130 +88,6 @@ __global__ void layer_norm_forward_block(Norm norm, const T* x, const T* residua
     y[first + i] = from_float<T>((v - mean) * rstd * norm.weight[i] + norm.bias[i]);
   });
   if (threadIdx.x == 0) norm.mean[row] = mean, norm.rstd[row] = rstd;
-}
-
-template <class T>
-struct Gradients {
-  const T *grad_y, *x, *grad_sum;     // (rows, D)
-  const float *weight, *mean, *rstd;  // (D), (rows), (rows)
-  T* grad_x;                          // (rows, D), or null
-  float* partials;                    // (2, blocks, D): of gradWeight, of gradBias
-  int64_t rows, width;
-};
-
-/// Blocks of the backward pass that a multiprocessor holds, by the registers of a lane that a row and the sums take.
-template <class T>
-constexpr int64_t resident_blocks(int runs) {
-  const int registers = 2 * runs * vector_width<T> + 2 * runs * 4;
-  return registers <= 48 ? 3 : registers <= 80 ? 2 : 1;
-}
-
-/// As many blocks as 132 multiprocessors hold: a constant, so that no GPU groups the rows in another way.
-constexpr int64_t most_blocks(int64_t rows, int64_t resident) {
-  return std::min(ceil_div(rows, warps_per_block), 132 * resident);
-}
-
-template <class T, int runs>
-__global__ void __launch_bounds__(32 * warps_per_block, resident_blocks<T>(runs))
-    layer_norm_backward_warp(Gradients<T> op) {
-  constexpr int length = vector_width<T>;
-  const int64_t width = op.width;
-  const int warp = static_cast<int>(threadIdx.x) / 32;
-  Floats<length> weight_sums[runs] = {}, bias_sums[runs] = {};
-  for (int64_t row = thread_number() / 32; row < op.rows; row += int64_t{gridDim.x} * warps_per_block) {
-    StoredRun<length, T> g_run[runs], x_run[runs];
-#pragma unroll
-    for (int p = 0; p < runs; ++p) {
-      const int64_t column = column_of<length>(p), at = row * width + column;
-      g_run[p] = column < width ? load_run<length>(op.grad_y + at) : StoredRun<length, T>{};
-      x_run[p] = column < width ? load_run<length>(op.x + at) : StoredRun<length, T>{};
-    }
-    const float mean = op.mean[row], rstd = op.rstd[row];
-    float h_sum = 0, hn_sum = 0;
-#pragma unroll
-    for (int p = 0; p < runs; ++p) {
-      const int64_t column = column_of<length>(p);
-      if (column >= width) continue;
-      const Floats<length> weight = load_floats<length>(op.weight + column);
-      const Floats<length> g = floats_of<length>(g_run[p]), v = floats_of<length>(x_run[p]);
-#pragma unroll
-      for (int j = 0; j < length; ++j) {
-        const float n = (v.at[j] - mean) * rstd, h = g.at[j] * weight.at[j];
-        h_sum += h;
-        hn_sum += h * n;
-        weight_sums[p].at[j] += g.at[j] * n;
-        bias_sums[p].at[j] += g.at[j];
-      }
-    }
-    if (op.grad_x == nullptr) continue;
-    const float h_mean = warp_sum(h_sum) / static_cast<float>(width);
-    const float hn_mean = warp_sum(hn_sum) / static_cast<float>(width);
-#pragma unroll
-    for (int p = 0; p < runs; ++p) {
-      const int64_t column = column_of<length>(p), at = row * width + column;
-      if (column >= width) continue;
-      const Floats<length> weight = load_floats<length>(op.weight + column);
-      const Floats<length> v = floats_of<length>(x_run[p]);
-      Floats<length> g = floats_of<length>(g_run[p]);
-#pragma unroll
-      for (int j = 0; j < length; ++j)
-        g.at[j] = rstd * (g.at[j] * weight.at[j] - h_mean - (v.at[j] - mean) * rstd * hn_mean);
-      if (op.grad_sum != nullptr) {
-        const Floats<length> added = load_floats<length>(op.grad_sum + at);
-#pragma unroll
-        for (int j = 0; j < length; ++j) g.at[j] += added.at[j];
-      }
-      store_floats<length>(op.grad_x + at, g);
-    }
-  }
-  float* shared = shared_memory<float>();  // (warps, D)
-  for (int which = 0; which < 2; ++which) {
-#pragma unroll
-    for (int p = 0; p < runs; ++p)
-      if (column_of<length>(p) < width)
-        store_floats<length>(shared + warp * width + column_of<length>(p), which == 0 ? weight_sums[p] : bias_sums[p]);
-    block_sync();
-    float* partial = op.partials + (int64_t{gridDim.x} * which + blockIdx.x) * width;
-    for (int64_t i = threadIdx.x; i < width; i += blockDim.x) {
-      float sum = shared[i];
-      for (int k = 1; k < warps_per_block; ++k) sum += shared[k * width + i];
-      partial[i] = sum;
-    }
-    block_sync();
-  }
-}
-
-/// Rows of a block when rows are not kept in registers.
-constexpr int64_t rows_per_block = LayerNormBackward::rows_per_block;
-
-template <class T>
-__global__ void layer_norm_backward_block(Gradients<T> op) {
-  float* scratch = shared_memory<float>();
-  const int64_t width = op.width, from = blockIdx.x * rows_per_block, until = min(op.rows, from + rows_per_block);
-  float* weight_sums = op.partials + int64_t{blockIdx.x} * width;
-  float* bias_sums = weight_sums + int64_t{gridDim.x} * width;
-  for (int64_t i = threadIdx.x; i < width; i += blockDim.x) weight_sums[i] = bias_sums[i] = 0;
-  for (int64_t row = from; row < until; ++row) {
-    const T *g = op.grad_y + row * width, *x = op.x + row * width;
-    const float mean = op.mean[row], rstd = op.rstd[row];
-    const auto normalised = [&](int64_t i) { return (cuda::to_float(x[i]) - mean) * rstd; };
-    float h_sum = 0, hn_sum = 0;
-    for (int64_t i = threadIdx.x; i < width; i += blockDim.x) {
-      const float gradient = cuda::to_float(g[i]), n = normalised(i), h = gradient * op.weight[i];
-      h_sum += h;
-      hn_sum += h * n;
-      weight_sums[i] += gradient * n;
-      bias_sums[i] += gradient;
-    }
-    if (op.grad_x == nullptr) continue;
-    const float h_mean = block_sum(h_sum, scratch) / static_cast<float>(width);
-    const float hn_mean = block_sum(hn_sum, scratch) / static_cast<float>(width);
-    for (int64_t i = threadIdx.x; i < width; i += blockDim.x) {
-      float gradient = rstd * (cuda::to_float(g[i]) * op.weight[i] - h_mean - normalised(i) * hn_mean);
-      if (op.grad_sum != nullptr) gradient += cuda::to_float(op.grad_sum[row * width + i]);
-      op.grad_x[row * width + i] = from_float<T>(gradient);
-    }
-  }
 }
 
 /// Runs of a lane that hold a row; 0 when rows cannot be kept in registers.
@@ -259,6 +127,29 @@ void forward(const LayerNorm& op, const Context& context) {
   });
 }
 
+/// Bytes of shared memory of a block of the backward pass: its rows, and then its sums.
+template <class T, int runs, template <class, int> class Rows>
+size_t backward_shared_bytes(const Gradients<T>& g) {
+  return std::max(Rows<T, runs>::shared_bytes(g.width, g.grad_sum != nullptr),
+                  static_cast<size_t>(warps_per_block * g.width) * sizeof(float));
+}
+
+/// Where the choice is "staged", and where blocks have room for it.
+template <class T, int runs>
+bool rows_come_through_shared_memory(const Context& context, const Gradients<T>& g) {
+  const Work work{"layer_norm_backward", sizeof(T) == 2 ? "bf16" : "f32", {g.rows, g.width}};
+  return backward_shared_bytes<T, runs, RowsInShared>(g) <= context.limits.shared_optin &&
+         chosen_variant(work, {"registers", "staged"}) == 1;
+}
+
+template <class T, int runs, template <class, int> class Rows>
+void start_backward(const Context& context, int64_t blocks, const Gradients<T>& g) {
+  launch(
+      context, layer_norm_backward_warp<T, runs, Rows>,
+      Launch{dim3(static_cast<unsigned>(blocks)), dim3(32 * warps_per_block), backward_shared_bytes<T, runs, Rows>(g)},
+      g);
+}
+
 template <class T>
 void backward(const LayerNormBackward& op, const Context& context) {
   const int64_t rows = op.rows(), width = op.width();
@@ -283,10 +174,10 @@ void backward(const LayerNormBackward& op, const Context& context) {
     with_runs<T>(runs, [&](auto r) {
       constexpr int count = decltype(r)::value;
       blocks = most_blocks(rows, resident_blocks<T>(count));
-      launch(context, layer_norm_backward_warp<T, count>,
-             Launch{dim3(static_cast<unsigned>(blocks)), dim3(32 * warps_per_block),
-                    warps_per_block * width * sizeof(float)},
-             gradients);
+      if (rows_come_through_shared_memory<T, count>(context, gradients))
+        start_backward<T, count, RowsInShared>(context, blocks, gradients);
+      else
+        start_backward<T, count, RowInRegisters>(context, blocks, gradients);
     });
   }
   const AddedOut &weight = op.grad_weight, &bias = op.grad_bias;

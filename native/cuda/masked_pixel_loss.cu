@@ -1,17 +1,18 @@
 // The pre-training loss, a warp a reconstructed token: its target is built in registers (cuda/pixel_targets.cuh) and
-// compared with its row of the prediction, which is read once. The warps of a block add up the losses of tokens that
-// the encoder did not see, and one block adds up the blocks'. Whether a token was seen is looked up in the clip's list
-// of visible tokens. A token whose index is out of range, or whose clip's window is, carries no
-// loss and no gradient.
-#include "cuda/pixel_targets.cuh"
+// compared with its row of the prediction, which is read once (cuda/pixel_loss_tokens.cuh). The warps of a block add up
+// the losses of tokens that the encoder did not see, and one block adds up the blocks'. Whether a token was seen is
+// looked up in the clip's list of visible tokens. A token whose index is out of range, or whose clip's window is,
+// carries no loss and no gradient.
+#include "cuda/pixel_loss_tokens.cuh"
 #include "cuda/rows.cuh"
+#include "cuda/variants.h"
 #include "ops/masked_pixel_loss.h"
 
 namespace videomae::cuda {
 namespace {
 
 constexpr unsigned warps = 8;
-constexpr int resident = 3;  // blocks of a multiprocessor: with more, registers would not last
+constexpr int64_t scratch_bytes = 64;  // of block_sum()
 
 struct Tokens {
   const int32_t *decoded, *visible;  // (B, R), (B, V)
@@ -28,17 +29,31 @@ Tokens tokens_of(const PixelLossOperands& op) {
 /// Whether the encoder saw a token, which is in range. All lanes call.
 __device__ __forceinline__ bool is_visible(const Tokens& tokens, int64_t clip, int64_t token, int64_t limit,
                                            const IndexCheck& check) {
+  constexpr int together = 4;  // are asked for before the first is looked at
+  const int32_t* const names = tokens.visible + clip * tokens.visible_count;
   bool found = false;
-  for (int64_t i = threadIdx.x % 32; i < tokens.visible_count; i += 32)
-    found |= check(tokens.visible[clip * tokens.visible_count + i], limit) == token;
+  for (int64_t first = threadIdx.x % 32; first < tokens.visible_count; first += 32 * together) {
+    int32_t name[together];
+#pragma unroll
+    for (int k = 0; k < together; ++k) name[k] = first + 32 * k < tokens.visible_count ? names[first + 32 * k] : 0;
+#pragma unroll
+    for (int k = 0; k < together; ++k)
+      if (first + 32 * k < tokens.visible_count) found |= check(name[k], limit) == token;
+  }
   return ballot(found) != 0;
 }
 
+/// Where a warp's token lies in shared memory, behind the numbers of block_sum().
+__device__ __forceinline__ unsigned char* shared_of_warp(int bytes_of_token) {
+  return shared_memory<unsigned char>(scratch_bytes) + static_cast<int>(threadIdx.x) / 32 * bytes_of_token;
+}
+
 /// partials (blocks, 2): the sum of the losses of hidden tokens, and their number.
-template <int length, class Video, class T>
-__global__ void __launch_bounds__(32 * warps, resident)
-    pixel_loss_tokens(TokenPixels<Video> pixels, Tokens tokens, const T* prediction, float* token_loss, float* partials,
-                      IndexCheck check) {
+template <class Token, class T>
+__global__ void __launch_bounds__(32 * warps, Token::resident)
+    pixel_loss_tokens(typename Token::Pixels pixels, int bytes_of_token, Tokens tokens, const T* prediction,
+                      float* token_loss, float* partials, IndexCheck check) {
+  dependent_launch_begin();
   const int64_t row = thread_number() / 32;
   const bool first_lane = threadIdx.x % 32 == 0;
   float loss = 0, hidden = 0;
@@ -47,18 +62,10 @@ __global__ void __launch_bounds__(32 * warps, resident)
     const ClipPlace place = pixels.windows.of_clip(clip, check);
     float sum = NAN;
     if (token >= 0 && place.known) {
-      const TokenTarget<length, Video> target(pixels, clip, place, token);
-      sum = 0;
-      target.for_columns([&](int64_t column, const Floats<length>& values) {
-        const Floats<length> predicted = load_floats<length>(prediction + row * pixels.columns + column);
-#pragma unroll
-        for (int j = 0; j < length; ++j) {
-          const float d = predicted.at[j] - values.at[j];
-          sum += d * d;
-        }
-      });
-      sum = warp_sum(sum) / static_cast<float>(pixels.columns);
-      if (!is_visible(tokens, clip, token, pixels.tokens, check)) loss = sum, hidden = 1;
+      Token seen(shared_of_warp(bytes_of_token), pixels, clip, place, token, prediction + row * pixels.columns);
+      const bool is_hidden = !is_visible(tokens, clip, token, pixels.tokens, check);
+      sum = seen.loss();
+      if (is_hidden) loss = sum, hidden = 1;
     }
     if (token_loss != nullptr && first_lane) token_loss[row] = sum;
   }
@@ -70,39 +77,36 @@ __global__ void __launch_bounds__(32 * warps, resident)
 
 /// NaN when no token carries loss.
 __global__ void pixel_loss_mean(const float* partials, int64_t blocks, float* loss, float* weight) {
+  dependent_launch_begin();
   const float sum = row_sum(blocks, [=](int64_t i) { return partials[2 * i]; });
   const float hidden = row_sum(blocks, [=](int64_t i) { return partials[2 * i + 1]; });
   if (threadIdx.x == 0) *loss = sum / hidden, *weight = hidden;
 }
 
-template <int length, class Video, class T>
-__global__ void __launch_bounds__(32 * warps, resident)
-    pixel_loss_backward(TokenPixels<Video> pixels, Tokens tokens, const T* prediction, const float* grad_loss,
-                        const float* weight, T* grad_prediction, IndexCheck check) {
+template <class Token, class T>
+__global__ void __launch_bounds__(32 * warps, Token::resident)
+    pixel_loss_backward(typename Token::Pixels pixels, int bytes_of_token, Tokens tokens, const T* prediction,
+                        const float* grad_loss, const float* weight, T* grad_prediction, IndexCheck check) {
+  dependent_launch_begin();
   const int64_t row = thread_number() / 32;
   if (row >= tokens.rows) return;
   const int64_t clip = tokens.by_clip(row), token = check(tokens.decoded[row], pixels.tokens);
   const ClipPlace place = pixels.windows.of_clip(clip, check);
   T* gradient = grad_prediction + row * pixels.columns;
-  if (token < 0 || !place.known || is_visible(tokens, clip, token, pixels.tokens, check)) {
-    for (int64_t c = threadIdx.x % 32 * length; c < pixels.columns; c += 32 * length)
-      store_floats<length>(gradient + c, Floats<length>{});
-    return;
+  if (token < 0 || !place.known) return Token::write_zeros(gradient, pixels.columns);
+  Token seen(shared_of_warp(bytes_of_token), pixels, clip, place, token, prediction + row * pixels.columns);
+  if (is_visible(tokens, clip, token, pixels.tokens, check)) {
+    seen.drop();
+    return Token::write_zeros(gradient, pixels.columns);
   }
-  const float factor = 2 * *grad_loss / (*weight * static_cast<float>(pixels.columns));
-  const TokenTarget<length, Video> target(pixels, clip, place, token);
-  target.for_columns([&](int64_t column, const Floats<length>& values) {
-    Floats<length> result = load_floats<length>(prediction + row * pixels.columns + column);
-#pragma unroll
-    for (int j = 0; j < length; ++j) result.at[j] = factor * (result.at[j] - values.at[j]);
-    store_floats<length>(gradient + column, result);
-  });
+  seen.write_gradient(2 * *grad_loss / (*weight * static_cast<float>(pixels.columns)), gradient);
 }
 
 template <int length, class Video>
-__global__ void __launch_bounds__(32 * warps, resident)
+__global__ void __launch_bounds__(32 * warps, 3)
     pixel_targets(TokenPixels<Video> pixels, const int32_t* decoded, int64_t rows, Divisor by_clip, float* y,
                   IndexCheck check) {
+  dependent_launch_begin();
   const int64_t row = thread_number() / 32;
   if (row >= rows) return;
   const int64_t clip = by_clip(row), token = check(decoded[row], pixels.tokens);
@@ -116,38 +120,67 @@ __global__ void __launch_bounds__(32 * warps, resident)
 
 int64_t blocks_of(int64_t rows) { return ceil_div(rows, warps); }
 
+template <class Token>
+struct Form {
+  using type = Token;
+};
+
+/// Starts, a warp a token, a kernel that is a template over how it sees tokens. `with` calls its argument with one.
+/// @param rows  the prediction, and the gradient that is written
+/// @param body  called with TokenPixels, a launch, bytes of shared memory of a token, and its Form
+template <class T, class F>
+void with_tokens(const PixelLossOperands& op, const Context& context, const char* name, const char* pass,
+                 std::initializer_list<const void*> rows, F&& body) {
+  const TokenGrid grid = op.grid(name);
+  const auto start = [&](const auto& pixels, auto form) {
+    using Token = typename decltype(form)::type;
+    const int64_t bytes = Token::shared_bytes(grid);
+    const dim3 blocks(static_cast<unsigned>(blocks_of(op.rows())));
+    const size_t shared = static_cast<size_t>(scratch_bytes + warps * bytes);
+    body(pixels, Launch{blocks, dim3(32 * warps), shared}, static_cast<int>(bytes), form);
+  };
+  const bool fits =
+      TokenInShared<T>::can_hold(grid, op.video, rows) &&
+      scratch_bytes + warps * TokenInShared<T>::shared_bytes(grid) <= static_cast<int64_t>(context.limits.shared_optin);
+  if (fits && chosen_variant({"pixel_loss", pass, {op.rows(), 3 * grid.pixels()}}, {"direct", "staged"}) == 1)
+    return start(TokenPixels<uint8_t>::of(grid, op.video, op.normalize), Form<TokenInShared<T>>{});
+  with_token_pixels<T>(grid, op.video, op.normalize, rows, [&](const auto& pixels, auto length) {
+    using Video = std::remove_const_t<std::remove_pointer_t<decltype(pixels.video)>>;
+    start(pixels, Form<TokenInMemory<decltype(length)::value, Video, T>>{});
+  });
+}
+
 }  // namespace
 
 void run(MaskedPixelLoss& op, const Context& context) {
-  const TokenGrid grid = op.grid(op.name);
   const int64_t blocks = blocks_of(op.rows());
   float* partials = static_cast<float*>(context.workspace);
   if (blocks > 0)
     with_real(op.name, op.prediction.dtype(), [&](auto t) {
       using T = decltype(t);
       const T* prediction = op.prediction.data<T>();
-      with_token_pixels<T>(grid, op.video, op.normalize, {prediction}, [&](const auto& pixels, auto length) {
-        using Video = std::remove_const_t<std::remove_pointer_t<decltype(pixels.video)>>;
-        launch(context, pixel_loss_tokens<decltype(length)::value, Video, T>,
-               Launch{dim3(static_cast<unsigned>(blocks)), dim3(32 * warps), warps * sizeof(float)}, pixels,
-               tokens_of(op), prediction, op.token_loss.data<float>(), partials, IndexCheck::of(op, context));
-      });
+      with_tokens<T>(op, context, op.name, "forward", {prediction},
+                     [&](const auto& pixels, const Launch& how, int bytes, auto form) {
+                       launch(context, pixel_loss_tokens<typename decltype(form)::type, T>, how, pixels, bytes,
+                              tokens_of(op), prediction, op.token_loss.data<float>(), partials,
+                              IndexCheck::of(op, context));
+                     });
     });
   launch_rows(context, pixel_loss_mean, 1, blocks, partials, blocks, op.loss.data<float>(), op.weight.data<float>());
 }
 
 void run(MaskedPixelLossBackward& op, const Context& context) {
-  const TokenGrid grid = op.grid(op.name);
+  if (op.rows() == 0) return;
   with_real(op.name, op.prediction.dtype(), [&](auto t) {
     using T = decltype(t);
     const T* prediction = op.prediction.data<T>();
     T* gradient = op.grad_prediction.data<T>();
-    with_token_pixels<T>(grid, op.video, op.normalize, {prediction, gradient}, [&](const auto& pixels, auto length) {
-      using Video = std::remove_const_t<std::remove_pointer_t<decltype(pixels.video)>>;
-      launch_threads(context, pixel_loss_backward<decltype(length)::value, Video, T>, op.rows() * 32, pixels,
-                     tokens_of(op), prediction, op.grad_loss.data<float>(), op.weight.data<float>(), gradient,
-                     IndexCheck::of(op, context));
-    });
+    with_tokens<T>(op, context, op.name, "backward", {prediction, gradient},
+                   [&](const auto& pixels, const Launch& how, int bytes, auto form) {
+                     launch(context, pixel_loss_backward<typename decltype(form)::type, T>, how, pixels, bytes,
+                            tokens_of(op), prediction, op.grad_loss.data<float>(), op.weight.data<float>(), gradient,
+                            IndexCheck::of(op, context));
+                   });
   });
 }
 

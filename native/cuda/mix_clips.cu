@@ -45,6 +45,7 @@ __device__ __forceinline__ Floats<width> load_pixels(const uint8_t* video, const
 
 template <int width, class Pixel>
 __global__ void mix_clips(const Pixel* video, const float* lambdas, const int32_t* boxes, float* y, Batch batch) {
+  dependent_launch_begin();
   const int64_t pixel = thread_number() * width;
   if (pixel >= batch.count) return;
   const Place at(batch, pixel);

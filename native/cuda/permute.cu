@@ -10,6 +10,7 @@ namespace {
 
 template <class Unit>
 __global__ void copy_units(Walk<2> walk, const Unit* from, Unit* to, int64_t count) {
+  dependent_launch_begin();
   const int64_t i = thread_number();
   if (i >= count) return;
   const Offsets<2> offsets = walk(i);

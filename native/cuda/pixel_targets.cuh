@@ -33,6 +33,21 @@ struct Channels {
   __device__ __forceinline__ Channels over_warp() const { return {warp_sum(red), warp_sum(green), warp_sum(blue)}; }
 };
 
+/// Exact sums of `n` bytes of each channel and of their squares, as what makes a target of a byte: the mean, and
+/// 1 / (deviation + 1e-6).
+template <class T>
+__device__ __forceinline__ void measure_bytes(const Channels<T>& sums, const Channels<T>& squares, uint64_t n,
+                                              Channels<float>& mean, Channels<float>& scale) {
+  const float count = static_cast<float>(n);
+#pragma unroll
+  for (int channel = 0; channel < 3; ++channel) {
+    const uint64_t s = sums.of(channel), q = squares.of(channel);
+    mean.of(channel) = static_cast<float>(s) / count;
+    const float variance = static_cast<float>(n * q - s * s) / (count * (count - 1));
+    scale.of(channel) = 1 / (sqrtf(variance) + 255e-6f);  // 255 deviations of pixels in [0, 1] are one of bytes
+  }
+}
+
 /// The tokens of a video: u8 (B, T, H, W, 3) or f32 (B, 3, T, H, W).
 template <class Video>
 struct TokenPixels {
@@ -60,6 +75,16 @@ struct TokenPixels {
             ClipWindows::of(g),
             normalize};
   }
+
+  /// The first pixel of a token as its clip goes, in channel 0.
+  __device__ __forceinline__ const Video* first_pixel(int64_t clip, const ClipPlace& place, int64_t token) const {
+    constexpr bool bytes = sizeof(Video) == 1;
+    int64_t column = token;
+    const int64_t frame = (bytes ? clip : 3 * clip) * frames + by_time.split(column) * tubelet;
+    const int64_t row = place.top + by_row.split(column) * patch;
+    column = place.left + place.step * column * patch;
+    return video + (bytes ? 3 : 1) * ((frame * height + row) * width + column);
+  }
 };
 
 /// One token of one clip, as a warp sees it: lane i takes the columns of every 32nd run of `length`.
@@ -69,12 +94,7 @@ class TokenTarget {
   /// All lanes call.
   __device__ __forceinline__ TokenTarget(const TokenPixels<Video>& pixels, int64_t clip, const ClipPlace& place,
                                          int64_t token)
-      : pixels_(pixels), step_(place.step) {
-    int64_t column = token;
-    const int64_t frame = (bytes ? clip : 3 * clip) * pixels.frames + pixels.by_time.split(column) * pixels.tubelet;
-    const int64_t row = place.top + pixels.by_row.split(column) * pixels.patch;
-    column = place.left + place.step * column * pixels.patch;
-    first_pixel_ = pixels.video + elements_of_pixel * ((frame * pixels.height + row) * pixels.width + column);
+      : pixels_(pixels), first_pixel_(pixels.first_pixel(clip, place, token)), step_(place.step) {
     measure();
   }
 
@@ -157,16 +177,7 @@ class TokenTarget {
       const int back = (3 - c % 3) % 3;
       sum.add(s.rotated(back)), squares.add(q.rotated(back));
     }
-    sum = sum.over_warp(), squares = squares.over_warp();
-    const uint64_t n = static_cast<uint64_t>(pixels_.columns / 3);
-    const float count = static_cast<float>(n);
-#pragma unroll
-    for (int channel = 0; channel < 3; ++channel) {
-      const uint64_t s = sum.of(channel), q = squares.of(channel);
-      mean_.of(channel) = static_cast<float>(s) / count;
-      const float variance = static_cast<float>(n * q - s * s) / (count * (count - 1));
-      scale_.of(channel) = 1 / (sqrtf(variance) + 255e-6f);  // 255 deviations of pixels in [0, 1] are one of bytes
-    }
+    measure_bytes(sum.over_warp(), squares.over_warp(), static_cast<uint64_t>(pixels_.columns / 3), mean_, scale_);
   }
 
   /// Floating video: means, then deviations from them.

@@ -66,6 +66,7 @@ struct Distribution {
 
 template <class T>
 __global__ void random_elements(T* y, int64_t count, Distribution distribution) {
+  dependent_launch_begin();
   const int64_t i = thread_number();
   if (i < count) y[i] = convert<T>(distribution(static_cast<uint64_t>(i)));
 }

@@ -57,6 +57,7 @@ struct Resized {
 };
 
 __global__ void resize_linear(Frames frames, Resized to, uint8_t* y, int64_t count) {
+  dependent_launch_begin();
   const int64_t number = thread_number();
   if (number >= count) return;
   const Place p(frames, number);
@@ -92,6 +93,7 @@ struct Box {
 
 /// y (3, T, size, size)
 __global__ void interpolate(Frames frames, Box box, float* y, int64_t number_of_frames, int64_t size, int64_t count) {
+  dependent_launch_begin();
   const int64_t number = thread_number();
   if (number >= count) return;
   const Place p(frames, number);

@@ -10,6 +10,7 @@ namespace {
 /// Rows of `length` units; of each the ones from `before` on, `middle` of them, come from x, and the others are zero.
 template <class Unit>
 __global__ void pad(const Unit* x, Unit* y, Divisor length, int64_t before, int64_t middle, int64_t count) {
+  dependent_launch_begin();
   const int64_t i = thread_number();
   if (i >= count) return;
   int64_t at = i;

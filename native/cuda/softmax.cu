@@ -8,6 +8,7 @@ namespace {
 /// Both, by `logarithm`.
 template <class T>
 __global__ void softmax_forward(bool logarithm, const T* x, T* y, int64_t width) {
+  dependent_launch_begin();
   x += blockIdx.x * width, y += blockIdx.x * width;
   const auto at = [=](int64_t i) { return cuda::to_float(x[i]); };
   const float shift = row_maximum(x, width);
@@ -20,6 +21,7 @@ __global__ void softmax_forward(bool logarithm, const T* x, T* y, int64_t width)
 
 template <class T>
 __global__ void softmax_backward(bool logarithm, const T* grad_y, const T* y, T* grad_x, int64_t width) {
+  dependent_launch_begin();
   grad_y += blockIdx.x * width, y += blockIdx.x * width, grad_x += blockIdx.x * width;
   const auto gradient = [=](int64_t i) { return cuda::to_float(grad_y[i]); };
   const auto value = [=](int64_t i) { return cuda::to_float(y[i]); };

@@ -22,6 +22,7 @@ __device__ __forceinline__ void settle(To& y, float sum, bool accumulate) {
 template <int width, class From, class To>
 __global__ void sum_runs(const From* x, To* y, int64_t n, int64_t block, Divisor blocks, int64_t x_distance,
                          int64_t y_distance, int64_t rows, bool accumulate) {
+  dependent_launch_begin();
   const int64_t row = thread_number() / 32;
   if (row >= rows) return;
   int64_t piece = row;
@@ -45,6 +46,7 @@ __global__ void sum_runs(const From* x, To* y, int64_t n, int64_t block, Divisor
 template <int width, class From, class To>
 __global__ void sum_columns(const From* x, To* y, int64_t n, int64_t inner, int64_t block, Divisor blocks,
                             Divisor tiles, int64_t x_distance, int64_t y_distance, bool accumulate) {
+  dependent_launch_begin();
   const int lanes = static_cast<int>(blockDim.x) / 32, lane = static_cast<int>(threadIdx.x) / 32;
   int64_t tile = blockIdx.x;
   int64_t piece = tiles.split(tile);

@@ -70,6 +70,7 @@ __device__ __forceinline__ void with_gradient(int kind, Body&& body) {
 
 template <int width, class T>
 __global__ void unary_forward(int kind, const T* x, T* y, int64_t count) {
+  dependent_launch_begin();
   const int64_t i = thread_number() * width;
   if (i >= count) return;
   Floats<width> values = load_floats<width>(x + i, count - i);
@@ -82,6 +83,7 @@ __global__ void unary_forward(int kind, const T* x, T* y, int64_t count) {
 
 template <int width, class T>
 __global__ void unary_backward(int kind, const T* grad_y, const T* v, T* grad_x, int64_t count) {
+  dependent_launch_begin();
   const int64_t i = thread_number() * width;
   if (i >= count) return;
   Floats<width> gradient = load_floats<width>(grad_y + i, count - i);

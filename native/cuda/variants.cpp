@@ -25,11 +25,19 @@ constexpr Known known[] = {
     {"attention_forward", "head"},
     {"attention_forward", "wgmma"},
     {"attention_forward", "wgmma3"},
+    {"embed_visible", "direct"},
+    {"embed_visible", "staged"},
     {"gemm", "cublaslt"},
     {"gemm", "mma"},
     {"gemm", "wgmma-128x256"},
     {"gemm", "wgmma-128x192"},
     {"gemm", "wgmma-128x128"},
+    {"launch", "plain"},
+    {"launch", "programmatic"},
+    {"layer_norm_backward", "registers"},
+    {"layer_norm_backward", "staged"},
+    {"pixel_loss", "direct"},
+    {"pixel_loss", "staged"},
 };
 
 constexpr const char* kVariable = "VIDEOMAE_CUDA_VARIANTS";

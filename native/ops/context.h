@@ -16,6 +16,8 @@ struct Context {
   DeviceLimits limits;     // of a device
   /// A word that a device's kernels write: fault_code() of an op that has met an index out of range and left it alone.
   int32_t* fault = nullptr;
+  /// Whether kernels may begin before those ahead have ended (cuda/device/dependent_launch.cuh). A plug-in decides it.
+  bool programmatic = false;
 };
 
 template <class Op>

@@ -1,4 +1,4 @@
-// Planted bugs of barriers and of memory.
+// Planted bugs of barriers, of memory, and of kernels that may begin before the one ahead has ended.
 #include "cuda/device/named_barrier.cuh"
 #include "cuda/device/shuffle.cuh"
 #include "test/planted_bug.cuh"
@@ -130,6 +130,27 @@ __global__ void sum_between_blocks(int* y, const int* x) {
   }
 }
 
+// ---- kernels that may begin early ----
+
+template <bool planted>
+__global__ void access_before_the_wait(int* y, const int* x) {
+  const int i = static_cast<int>(threadIdx.x);
+  const int early = planted && i == 77 ? x[i] : i;
+  dependent_launch_begin();
+  y[i] = early == i ? x[i] : 0;
+}
+
+template <bool planted>
+__global__ void end_without_a_wait(int* y, const int* x) {
+  const int i = static_cast<int>(threadIdx.x);
+  if (planted && i >= 100) return;
+  dependent_launch_begin();
+  if (i >= 100) return;
+  y[i] = x[i];
+}
+
+const Launch kEarly{dim3(1), dim3(kThreads), 0, 1, true};
+
 const Bug kBugs[] = {
     {"missing block_sync", PLAIN(missing_block_sync, 512, mirrored), ""},
     {"missing second block_sync", PLAIN(missing_second_block_sync, 512, mirrored), "a barrier between accesses"},
@@ -153,6 +174,11 @@ const Bug kBugs[] = {
        run(sum_between_blocks<false>, {dim3(4), dim3(kThreads)}, same);
      },
      "one block writes and another touches"},
+    {"access before the wait for kernels ahead", [] { run(access_before_the_wait<true>, kEarly, same); },
+     [] { run(access_before_the_wait<false>, kEarly, same); },
+     "dependent_launch_wait() before memory of the device is touched"},
+    {"end without a wait for kernels ahead", [] { run(end_without_a_wait<true>, kEarly, same, 100); },
+     [] { run(end_without_a_wait<false>, kEarly, same, 100); }, "dependent_launch_wait() before the kernel ends"},
 };
 
 }  // namespace

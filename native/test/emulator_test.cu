@@ -21,9 +21,7 @@ namespace {
 
 using test::run_case;
 
-struct {
-  void* stream = nullptr;
-} context;
+constexpr DefaultStream context;
 
 template <class T>
 __global__ void scale(T* y, const T* x, int64_t count, float factor) {

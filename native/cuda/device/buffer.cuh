@@ -85,6 +85,7 @@ class Buffer {
 /// For launch(): the default stream.
 struct DefaultStream {
   void* stream = nullptr;
+  bool programmatic = false;
 };
 
 }  // namespace videomae::cuda

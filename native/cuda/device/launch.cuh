@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "core/error.h"
+#include "cuda/device/dependent_launch.cuh"
 #include "cuda/device/kernel.cuh"
 
 #if !VIDEOMAE_CUDA
@@ -39,7 +40,8 @@ inline void check_launch(const void* kernel, const Launch& launch, cudaError_t e
                   std::to_string(launch.shared_bytes) + " bytes of shared memory");
 }
 
-/// Starts `kernel` on the stream of `context`. Arguments are converted to the kernel's parameters and go by value.
+/// Starts `kernel` on the stream of `context`, as one that may begin early if that says so. Arguments are converted to
+/// the kernel's parameters and go by value.
 /// @throws Error naming the kernel when it cannot be started
 template <class Context, class... Parameters, class... Arguments>
 void launch(const Context& context, void (*kernel)(Parameters...), const Launch& launch, Arguments... arguments) {
@@ -60,7 +62,7 @@ void launch(const Context& context, void (*kernel)(Parameters...), const Launch&
     attributes[config.numAttrs].val.clusterDim.y = attributes[config.numAttrs].val.clusterDim.z = 1;
     ++config.numAttrs;
   }
-  if (launch.programmatic) {
+  if (launch.programmatic || context.programmatic) {
     attributes[config.numAttrs].id = cudaLaunchAttributeProgrammaticStreamSerialization;
     attributes[config.numAttrs].val.programmaticStreamSerializationAllowed = 1;
     ++config.numAttrs;
@@ -78,7 +80,7 @@ void launch(const Context& context, void (*kernel)(Parameters...), const Launch&
                                 launch.block,
                                 launch.shared_bytes,
                                 launch.cluster,
-                                launch.programmatic,
+                                launch.programmatic || context.programmatic,
                                 [kernel, arguments...] { kernel(static_cast<Parameters>(arguments)...); },
                                 {}});
 }

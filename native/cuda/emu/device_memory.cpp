@@ -94,11 +94,16 @@ void note(uintptr_t address, size_t bytes, bool write, const Operand& operand) {
 
 /// The allocation whose mapping holds an address; null when there is none.
 const Allocation* allocation_at(uintptr_t address) {
-  for (const auto& [first, allocation] : allocations) {  // only when something is wrong already
+  for (const auto& [first, allocation] : allocations) {  // only when something is wrong, or may be
     const uintptr_t from = reinterpret_cast<uintptr_t>(allocation.mapping);
     if (address >= from && address - from < allocation.mapped) return &allocation;
   }
   return nullptr;
+}
+
+bool is_allocated(uintptr_t address) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  return allocation_at(address) != nullptr;
 }
 
 }  // namespace
@@ -154,10 +159,11 @@ void check_device_access(const void* address, size_t bytes, bool write) {
     const uintptr_t from = reinterpret_cast<uintptr_t>(operand.data);
     return at >= from && bytes <= operand.bytes && at - from <= operand.bytes - bytes && (!write || operand.written);
   };
+  if (!scheduler.current->waited_for_kernels_ahead && is_allocated(at)) {
+    fail("dependent_launch_wait() before memory of the device is touched", "a %s of %zu bytes",
+         write ? "write" : "read", bytes);
+  }
   if (watched) {
-    if (!scheduler.current->waited_for_kernels_ahead) {
-      fail("dependent_launch_wait() before memory of the device is touched", "none");
-    }
     if (last_hit && holds(*last_hit)) return note(at, bytes, write, *last_hit);
     for (const Operand& operand : *watched) {
       if (!holds(operand)) continue;

@@ -134,6 +134,7 @@ void Scheduler::enter_thread() {
   if (!scheduler.host_.low) scheduler.host_.low = from.low, scheduler.host_.bytes = from.bytes;
   scheduler.launch->thread();
   Fiber& fiber = *scheduler.current;
+  if (!fiber.waited_for_kernels_ahead) fail("dependent_launch_wait() before the kernel ends", "none");
   finish_stores();
   finish_wgmma();
   fiber.ended = true;

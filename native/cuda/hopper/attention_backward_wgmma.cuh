@@ -11,6 +11,7 @@
 #pragma once
 
 #include "cuda/device/bulk_group.cuh"
+#include "cuda/device/dependent_launch.cuh"
 #include "cuda/device/exp2.cuh"
 #include "cuda/device/named_barrier.cuh"
 #include "cuda/device/register_budget.cuh"
@@ -163,6 +164,7 @@ __device__ __forceinline__ void compute_pieces(const WgmmaBackwardArguments& arg
 template <class Tiling>
 __global__ void __launch_bounds__(Tiling::threads, 1)
     attention_backward_wgmma_side(const __grid_constant__ WgmmaBackwardArguments args) {
+  dependent_launch_begin();
   const int warpgroup = static_cast<int>(threadIdx.x) / kWarpgroup;
   if (threadIdx.x == 0) BackwardRings<Tiling>().initialise();
   block_sync();

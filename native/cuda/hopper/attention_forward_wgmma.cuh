@@ -13,6 +13,7 @@
 
 #include "cuda/attention_operands.cuh"
 #include "cuda/device/bulk_group.cuh"
+#include "cuda/device/dependent_launch.cuh"
 #include "cuda/device/named_barrier.cuh"
 #include "cuda/device/register_budget.cuh"
 #include "cuda/device/shared_memory.cuh"
@@ -299,6 +300,7 @@ __global__ void __launch_bounds__(Tiling::threads, 1)
     attention_forward_wgmma_kernel(const __grid_constant__ CUtensorMap query_map,
                                    const __grid_constant__ CUtensorMap key_map,
                                    const __grid_constant__ CUtensorMap result_map, WgmmaForwardArguments args) {
+  dependent_launch_begin();
   WgmmaForwardMemory<Tiling> memory;
   if (threadIdx.x == 0) {
     for (const CUtensorMap* map : {&query_map, &key_map, &result_map}) tma_prefetch_map(*map);

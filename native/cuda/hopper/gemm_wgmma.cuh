@@ -8,6 +8,7 @@
 // for a phase of the ring that is more than one round ahead, which a parity could not tell.
 #pragma once
 
+#include "cuda/device/dependent_launch.cuh"
 #include "cuda/device/named_barrier.cuh"
 #include "cuda/device/register_budget.cuh"
 #include "cuda/device/shared_memory.cuh"
@@ -165,6 +166,7 @@ template <class Shape, Major a_major, Major b_major>
 __global__ void __launch_bounds__(Shape::threads, 1)
     gemm_wgmma(const __grid_constant__ CUtensorMap a, const __grid_constant__ CUtensorMap b,
                const __grid_constant__ WgmmaArguments g) {
+  dependent_launch_begin();
   if (threadIdx.x == 0) WgmmaRing<Shape>().init();
   block_sync();
   const int warpgroup = static_cast<int>(threadIdx.x) / kWarpgroup;
