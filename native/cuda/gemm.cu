@@ -6,6 +6,7 @@
 #include "cuda/gemm_mma.cuh"
 #include "cuda/gemm_plan.h"
 #include "cuda/gemm_simt.cuh"
+#include "cuda/variants.h"
 
 namespace videomae::cuda {
 namespace {
@@ -99,6 +100,23 @@ int64_t run_mma(const Context& context, const Gemm& g, const MmaArguments& argum
   return ceil_div(g.m, Shape::block_m);
 }
 
+/// The tile of the plan, or another one that a choice names.
+TileKind tile_of(const Context& context, const Gemm& g, int parts) {
+  const DeviceLimits& limits = context.limits;
+  const TileKind planned = choose_tile(g.m, g.n, g.batch * parts, limits.multiprocessors, limits.shared_optin);
+  if (g.batch > 1) return planned;
+  std::vector<const char*> names{"mma"};
+  std::vector<TileKind> tiles{planned};
+  const auto offer = [&](const char* name, TileKind tile, uint64_t shared_bytes) {
+    if (tile != planned && shared_bytes <= limits.shared_optin) names.push_back(name), tiles.push_back(tile);
+  };
+  offer("mma-huge", TileKind::huge, HugeTile::shared_bytes);
+  offer("mma-large", TileKind::large, LargeTile::shared_bytes);
+  offer("mma-small", TileKind::small, SmallTile::shared_bytes);
+  const char* const order = g.a_transposed ? (g.b_transposed ? "tt" : "tn") : g.b_transposed ? "nt" : "nn";
+  return tiles[static_cast<size_t>(chosen_variant({"gemm", order, {g.m, g.n, g.k}}, names))];
+}
+
 /// The main kernel of a bf16 product; rows of tiles.
 int64_t start(const Context& context, const Gemm& g, const Epilogue<bf16>& epilogue, int parts) {
   const auto operand = [](const void* data, int64_t ld, int64_t step) {
@@ -114,7 +132,7 @@ int64_t start(const Context& context, const Gemm& g, const Epilogue<bf16>& epilo
                                g.c_step,
                                g.m * part_pitch(g),
                                epilogue};
-  switch (choose_tile(g.m, g.n, g.batch * parts, context.limits.multiprocessors, context.limits.shared_optin)) {
+  switch (tile_of(context, g, parts)) {
     case TileKind::huge:
       return run_mma<HugeTile>(context, g, arguments, parts);
     case TileKind::large:

@@ -1,7 +1,6 @@
 #include "cuda/variants.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -19,6 +18,9 @@ struct Known {
 };
 constexpr Known known[] = {
     {"gemm", "mma"},
+    {"gemm", "mma-huge"},
+    {"gemm", "mma-large"},
+    {"gemm", "mma-small"},
 };
 
 constexpr const char* kVariable = "VIDEOMAE_CUDA_VARIANTS";
@@ -55,42 +57,88 @@ Choices parse(const std::string& lines, char separator, const char* source) {
   return choices;
 }
 
-/// What was chosen, and by whom. Read by every launch, so an empty one costs a load.
+/// The default of a family.
+const char* first_of(const std::string& family) {
+  for (const Known& one : known)
+    if (one.family == family) return one.variant;
+  return "";
+}
+
+/// The place of a variant; 0 where it is none of these.
+int place_of(const std::string& variant, const std::vector<const char*>& variants) {
+  for (size_t i = 1; i < variants.size(); ++i)
+    if (variant == variants[i]) return static_cast<int>(i);
+  return 0;
+}
+
+/// Notes work that was met once more, maybe by another place that knows other variants of it.
+void meet(MetWork& met, const std::vector<const char*>& variants, int chosen) {
+  for (const char* variant : variants)
+    if (std::find(met.variants.begin(), met.variants.end(), variant) == met.variants.end())
+      met.variants.push_back(variant);
+  if (chosen > 0 || met.chosen.empty()) met.chosen = variants[static_cast<size_t>(chosen)];
+}
+
+/// What is chosen, by whom, and what was met, by device.
 class ChoiceTable {
  public:
   ChoiceTable() {
     if (const char* lines = std::getenv(kVariable)) asked_ = parse(lines, ',', kVariable);
-    any_ = !asked_.empty();
   }
 
-  void set(Choices measured) {
+  void set(int device, Choices measured) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    measured_ = std::move(measured);
-    any_ = !asked_.empty() || !measured_.empty();
+    devices_[device] = {std::move(measured), {}};
   }
 
-  int find(const Work& work, std::initializer_list<const char*> variants) {
-    if (!any_) return 0;
+  int choose(int device, const std::string& work, const std::vector<const char*>& variants) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const std::string name = work.name();
-    for (const Choices* choices : {&asked_, &measured_})
-      for (const std::string& key : {name, std::string(work.family)})
-        if (const auto found = choices->find(key); found != choices->end())
-          for (size_t i = 0; i < variants.size(); ++i)
-            if (found->second == variants.begin()[i]) return static_cast<int>(i);
-    return 0;
+    const int chosen = place_of(named(device, work), variants);
+    MetWork& met = devices_[device].met[work];
+    met.work = work;
+    meet(met, variants, chosen);
+    return chosen;
+  }
+
+  std::string choice(int device, const std::string& work) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return named(device, work);
+  }
+
+  std::vector<MetWork> met(int device) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::vector<MetWork> all;
+    for (const auto& [work, met] : devices_[device].met) all.push_back(met);
+    return all;
   }
 
  private:
-  std::atomic<bool> any_{false};
+  struct OfDevice {
+    Choices measured;
+    std::map<std::string, MetWork> met;
+  };
+
+  /// What a choice names, of the work before its family and of the environment before the table.
+  std::string named(int device, const std::string& work) {
+    const std::string family = work.substr(0, work.find(' '));
+    for (const Choices* choices : {&asked_, &devices_[device].measured})
+      for (const std::string& key : {work, family})
+        if (const auto found = choices->find(key); found != choices->end()) return found->second;
+    return "";
+  }
+
   std::mutex mutex_;
-  Choices asked_, measured_;
+  Choices asked_;
+  std::map<int, OfDevice> devices_;
 };
 
 ChoiceTable& table() {
-  static ChoiceTable choices;
-  return choices;
+  static auto* choices = new ChoiceTable();  // never destroyed: a device may be at work while the process ends
+  return *choices;
 }
+
+thread_local int launching_on = 0;
+thread_local Trial* trial = nullptr;
 
 }  // namespace
 
@@ -101,10 +149,34 @@ std::string Work::name() const {
   return text;
 }
 
-int chosen_variant(const Work& work, std::initializer_list<const char*> variants) {
-  return table().find(work, variants);
+int chosen_variant(const Work& work, const std::vector<const char*>& variants) {
+  if (variants.size() < 2) return 0;
+  return trial ? trial->choose(work.name(), variants) : table().choose(launching_on, work.name(), variants);
 }
 
-void set_variants(const std::string& lines) { table().set(parse(lines, '\n', "kernel choices")); }
+void set_variants(const std::string& lines, int device) { table().set(device, parse(lines, '\n', "kernel choices")); }
+
+std::string choice_for(const std::string& work, int device) {
+  const std::string variant = table().choice(device, work);
+  return variant == first_of(work.substr(0, work.find(' '))) ? "" : variant;
+}
+
+std::vector<MetWork> met_works(int device) { return table().met(device); }
+
+LaunchesOn::LaunchesOn(int device) : before_(launching_on) { launching_on = device; }
+LaunchesOn::~LaunchesOn() { launching_on = before_; }
+
+Trial::Trial(std::string work, std::string variant) : work_(std::move(work)), variant_(std::move(variant)) {
+  trial = this;
+}
+Trial::~Trial() { trial = nullptr; }
+
+int Trial::choose(const std::string& work, const std::vector<const char*>& variants) {
+  const int chosen = work == work_ ? place_of(variant_, variants) : 0;
+  auto found = std::find_if(met_.begin(), met_.end(), [&](const MetWork& met) { return met.work == work; });
+  if (found == met_.end()) found = met_.insert(met_.end(), {work, {}, ""});
+  meet(*found, variants, chosen);
+  return chosen;
+}
 
 }  // namespace videomae::cuda
