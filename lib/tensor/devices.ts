@@ -13,6 +13,8 @@ export interface DeviceDescription {
   readonly capability?: number;
   /** Bytes of its own memory; only of GPUs. */
   readonly memory?: number;
+  /** Versions of CUDA and of the driver; only of GPUs. */
+  readonly software?: string;
 }
 
 /** The devices there are. */
@@ -62,10 +64,10 @@ export function describeDevice(device: Device): DeviceDescription | undefined {
   }
 }
 
-function described({ device, name, capability, memory }: NativeDevice): DeviceDescription {
+function described({ device, name, capability, memory, software }: NativeDevice): DeviceDescription {
   return {
     device: device as Device,
-    ...(capability === undefined ? {} : { name, capability: capability / 10, memory }),
+    ...(capability === undefined ? {} : { name, capability: capability / 10, memory, software }),
   };
 }
 
