@@ -3,7 +3,7 @@
  *
  * @module videomae
  */
-export type { NativeMemory, NumberArray } from "./addon/binding.js";
+export type { KernelMeasurement, NativeMemory, NumberArray } from "./addon/binding.js";
 export { backward } from "./autograd/backward.js";
 export { checkpoint } from "./autograd/checkpoint.js";
 export {
@@ -27,12 +27,7 @@ export {
   type StoredKernels,
   storeKernels,
 } from "./bench/kernel-report.js";
-export {
-  type KernelMeasurement,
-  type KernelWork,
-  measureKernels,
-  type Pass as MeasuredPass,
-} from "./bench/measure-kernels.js";
+export { type KernelWork, measureKernels, type Pass as MeasuredPass } from "./bench/measure-kernels.js";
 export type { Peers as BenchmarkPeers } from "./bench/peers.js";
 export {
   type FailedRow as FailedBenchmarkRow,

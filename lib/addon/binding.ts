@@ -63,8 +63,8 @@ export interface NativeKernelWork {
   readonly chosen: string;
 }
 
-/** What was measured of one variant. */
-export interface NativeKernelMeasurement {
+/** A kernel against the one that is taken where nothing else is known, as it was measured in an op. */
+export interface KernelMeasurement {
   readonly work: string;
   readonly op: string;
   /** The default. */
@@ -134,7 +134,7 @@ interface Binding {
   kernelChoice(device: string, work: string): string;
   kernelWorks(device: string): NativeKernelWork[];
   measureKernels(device: string, on: boolean): void;
-  kernelMeasurements(device: string): NativeKernelMeasurement[];
+  kernelMeasurements(device: string): KernelMeasurement[];
   synchronize(device: string): void;
   memory(device: string): NativeMemory;
   resetPeak(device: string): void;

@@ -2,6 +2,7 @@
 // text.
 import { mkdirSync, rmSync } from "node:fs";
 import path from "node:path";
+import type { KernelMeasurement } from "../addon/binding.js";
 import { explainFileError, writeFileAtomic } from "../io/atomic-file.js";
 import {
   emptyKernelTable,
@@ -11,7 +12,6 @@ import {
   type MeasuredWork,
   readKernelTable,
 } from "../tensor/kernel-table.js";
-import type { KernelMeasurement } from "./measure-kernels.js";
 import { textTable } from "./text-table.js";
 
 /** What is measured, by work: all variants, and the fastest of those that are worth other bits. */
@@ -112,4 +112,4 @@ export function kernelReport(works: Readonly<Record<string, MeasuredWork>>): str
 }
 
 const ratioOf = ({ standardMs, variantMs }: MeasuredVariant) => variantMs / standardMs;
-const microseconds = (ms: number) => (1000 * ms).toPrecision(4);
+const microseconds = (ms: number) => (1000 * ms).toFixed(ms < 0.1 ? 1 : 0);

@@ -1,7 +1,7 @@
 // Which kernels are fastest on a GPU, where one can stand in for another: one training step of a model, not compiled, in which
 // every op measures the kernels that could do its work (native/cuda/measuring.h). A step of the same sizes then has a table
 // for all that it does.
-import { binding, type NativeKernelMeasurement } from "../addon/binding.js";
+import { binding, type KernelMeasurement } from "../addon/binding.js";
 import { backward } from "../autograd/backward.js";
 import { VideomaeError } from "../errors.js";
 import { dualMask } from "../masking/dual-mask.js";
@@ -18,9 +18,11 @@ import { Tensor } from "../tensor/tensor.js";
 import type { MeasuredOn } from "./measured-on.js";
 import { noise } from "./noise.js";
 
-/** The parts of the step, in order. */
-export const passes = ["forward", "backward", "update"] as const;
-export type Pass = (typeof passes)[number];
+/** A part of the step. */
+export type Pass = "forward" | "backward" | "update";
+
+/** All of them, in order. */
+export const passes: readonly Pass[] = ["forward", "backward", "update"];
 
 /** The training step in which kernels are measured: which work there is, and how large, follows from it. */
 export interface KernelWork extends Pick<MeasuredOn, "device" | "dtype"> {
@@ -35,9 +37,6 @@ export interface KernelWork extends Pick<MeasuredOn, "device" | "dtype"> {
   readonly image?: number;
   readonly frames?: number;
 }
-
-/** A kernel against the one that is taken where nothing else is known. */
-export type KernelMeasurement = NativeKernelMeasurement;
 
 /**
  * Measures the kernels of a training step. From then on the device computes by its default kernels in this process.

@@ -5,7 +5,7 @@ import { type KernelWork, measureKernels, passes } from "../bench/measure-kernel
 import { VideomaeError } from "../errors.js";
 import { PieceProgress } from "../log/piece-progress.js";
 import { modelName } from "../models/sizes.js";
-import { describeDevice, devices } from "../tensor/devices.js";
+import { describeGpu } from "../tensor/devices.js";
 import type { Device } from "../tensor/dtype.js";
 import { choicesOf } from "../tensor/kernel-table.js";
 import { parseNumber } from "./values.js";
@@ -53,7 +53,11 @@ Examples:
 
 function tune(flags: TuneFlags): void {
   const { device, classifier, classes, batchSize, forget, dryRun, model, ...rest } = flags;
-  const gpu = gpuOf(device);
+  if (device === "cpu") {
+    const hint = "kernels of the CPU are chosen by its instruction set: there is nothing to measure";
+    throw new VideomaeError({ op: "tune --device", expected: "a GPU", got: "cpu", hint });
+  }
+  const gpu = describeGpu(device);
   if (forget) {
     const removed = forgetKernels(gpu.name);
     console.log(removed === undefined ? `nothing is kept for ${gpu.name}` : `removed ${removed}`);
@@ -73,20 +77,8 @@ function tune(flags: TuneFlags): void {
   console.log(`${choicesOf(table).length} of ${all} pieces of work have a faster kernel than the default: ${file}`);
 }
 
-/** @throws VideomaeError when it is no GPU, or there is none */
-function gpuOf(device: Device): { name: string; software: string } {
-  const described = describeDevice(device);
-  if (described?.name !== undefined && described.software !== undefined) {
-    return { name: described.name, software: described.software };
-  }
-  const { noGpu } = devices();
-  if (device.startsWith("cuda") && noGpu !== undefined) throw noGpu;
-  const hint = "kernels of the CPU are chosen by its instruction set: there is nothing to measure";
-  throw new VideomaeError({ op: "tune --device", expected: "a GPU that is there", got: device, hint });
-}
-
 function measure(work: KernelWork) {
-  const what = `${work.model}, ${work.clips} clips, ${work.dtype}`;
+  const what = `${work.model}, batch ${work.clips}, ${work.dtype}`;
   const pieces = passes.map((pass) => ({ label: `${pass} of ${what}`, weight: pass === "backward" ? 2 : 1 }));
   const progress = new PieceProgress(pieces);
   try {

@@ -54,14 +54,35 @@ export function devices(): DeviceList {
 /** A device by its name; undefined where there is no such device. */
 export function describeDevice(device: Device): DeviceDescription | undefined {
   try {
-    return binding
-      .devices(device)
-      .map(described)
-      .find((one) => sameDevice(one.device, device));
+    return find(device);
   } catch (error) {
     if (!(error instanceof VideomaeError)) throw error;
     return undefined;
   }
+}
+
+/** What is known of every GPU. */
+export type Gpu = Required<DeviceDescription>;
+
+/**
+ * A GPU by its name.
+ * @throws VideomaeError that says what is missing
+ */
+export function describeGpu(device: Device): Gpu {
+  const found = find(device);
+  if (found !== undefined && isGpu(found)) return found;
+  throw new VideomaeError({ op: "device", expected: "a GPU that is there", got: device });
+}
+
+function isGpu(described: DeviceDescription): described is Gpu {
+  return described.name !== undefined;
+}
+
+function find(device: Device): DeviceDescription | undefined {
+  return binding
+    .devices(device)
+    .map(described)
+    .find((one) => sameDevice(one.device, device));
 }
 
 function described({ device, name, capability, memory, software }: NativeDevice): DeviceDescription {

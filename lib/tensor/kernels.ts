@@ -45,6 +45,12 @@ const DEFAULT = "default";
 /** Kernels by the work that they do. */
 export type Kernels = Readonly<Record<string, string>>;
 
+/** How many of them were chosen. */
+export function kernelsText(kernels: Kernels): string {
+  const all = Object.values(kernels);
+  return `${all.filter((kernel) => kernel !== DEFAULT).length} of ${all.length} others than the default`;
+}
+
 /** All work with a choice of kernels that a device has done in this process, and by which. */
 export function kernelsUsed(device: Device): Kernels {
   if (device === "cpu") return {};

@@ -7,8 +7,8 @@
 // step has them. At the end the op runs by its defaults once more, so the step goes on with their results.
 //
 // Times are those of the whole op that the work is a part of. A variant is faster when it was so in every round, by
-// more than the margin. Cost: some 70 runs of the op for a short one, 12 for a long one, and a copy of its results to
-// the host for each variant.
+// more than the margin. Cost for each variant: 14 runs of a long op, some hundreds of a short one, and a copy of its
+// results to the host.
 #pragma once
 
 #include <functional>

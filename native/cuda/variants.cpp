@@ -1,6 +1,7 @@
 #include "cuda/variants.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -91,12 +92,14 @@ class ChoiceTable {
     devices_[device] = {std::move(measured), {}};
   }
 
+  /// Called by every launch of work that has variants: after the first time, a look into one map.
   int choose(int device, const std::string& work, const std::vector<const char*>& variants) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const int chosen = place_of(named(device, work), variants);
-    MetWork& met = devices_[device].met[work];
-    met.work = work;
-    meet(met, variants, chosen);
+    auto& seen = devices_[device].seen;
+    auto found = seen.find(work);
+    if (found == seen.end()) found = seen.insert({work, {named(device, work), {work, {}, ""}}}).first;
+    const int chosen = place_of(found->second.named, variants);
+    meet(found->second.met, variants, chosen);
     return chosen;
   }
 
@@ -108,14 +111,18 @@ class ChoiceTable {
   std::vector<MetWork> met(int device) {
     const std::lock_guard<std::mutex> lock(mutex_);
     std::vector<MetWork> all;
-    for (const auto& [work, met] : devices_[device].met) all.push_back(met);
+    for (const auto& [work, seen] : devices_[device].seen) all.push_back(seen.met);
     return all;
   }
 
  private:
+  struct Seen {
+    std::string named;  // by a choice
+    MetWork met;
+  };
   struct OfDevice {
     Choices measured;
-    std::map<std::string, MetWork> met;
+    std::map<std::string, Seen> seen;
   };
 
   /// What a choice names, of the work before its family and of the environment before the table.
@@ -143,9 +150,14 @@ thread_local Trial* trial = nullptr;
 }  // namespace
 
 std::string Work::name() const {
-  std::string text = family;
-  if (*kind) text += std::string(" ") + kind;
-  for (const int64_t size : sizes) text += " " + std::to_string(size);
+  std::string text;
+  text.reserve(64);
+  text += family;
+  if (*kind) (text += ' ') += kind;
+  for (const int64_t size : sizes) {
+    char digits[24];
+    (text += ' ').append(digits, std::to_chars(digits, digits + sizeof digits, size).ptr);
+  }
   return text;
 }
 
