@@ -45,10 +45,11 @@ const DEFAULT = "default";
 /** Kernels by the work that they do. */
 export type Kernels = Readonly<Record<string, string>>;
 
-/** How many of them were chosen. */
+/** How many of them were chosen: "3 of 43 chosen"; "default" where none was. */
 export function kernelsText(kernels: Kernels): string {
   const all = Object.values(kernels);
-  return `${all.filter((kernel) => kernel !== DEFAULT).length} of ${all.length} others than the default`;
+  const chosen = all.filter((kernel) => kernel !== DEFAULT).length;
+  return chosen === 0 ? DEFAULT : `${chosen} of ${all.length} chosen`;
 }
 
 /** All work with a choice of kernels that a device has done in this process, and by which. */

@@ -43,8 +43,9 @@ it("name what is chosen, and not what is taken anyway", () => {
   expect(choicesOf(table({ works: { a: one, b: { ...one, chosen: "wgmma" } } }))).toEqual([["b", "wgmma"]]);
 });
 
-it("are counted for readers of a report", () => {
-  expect(kernelsText({ a: "wgmma", b: "default", c: "default" })).toBe("1 of 3 others than the default");
+it("are counted for readers of reports and rows", () => {
+  expect(kernelsText({ a: "wgmma", b: "default", c: "default" })).toBe("1 of 3 chosen");
+  expect(kernelsText({ a: "default" })).toBe("default");
 });
 
 describe.skipIf(!hasEmulator)("a device", () => {
@@ -56,7 +57,7 @@ describe.skipIf(!hasEmulator)("a device", () => {
       try {
         scope(() => {
           const x = Tensor.zeros([70, 40], "bf16", "emu"), weight = Tensor.zeros([72, 40], "bf16", "emu");
-          nativeOp("linear", { x, weight, skip: ["preactivation"] });
+          nativeOp("linear", { x, weight }, ["preactivation"]);
         });
         const works = { "${work}": "", "gemm nn 1 2 3": "" };
         console.log(JSON.stringify({ used: kernelsUsed("emu"), next: kernelsFor("emu", works) }));
