@@ -130,7 +130,7 @@ interface Binding {
   awaitsKernels(device: string, op: string): string | undefined;
   /** Takes the place of all choices so far: lines "work = variant". */
   chooseKernels(device: string, lines: string): void;
-  /** The variant that is chosen for work of this name; "" for the default. */
+  /** The variant that a choice names for work of this name; "" where none does. */
   kernelChoice(device: string, work: string): string;
   kernelWorks(device: string): NativeKernelWork[];
   measureKernels(device: string, on: boolean): void;

@@ -25,7 +25,7 @@ export function examineKernelTable(found: FoundKernelTable | { readonly failed: 
   if (found === undefined) return fine(check, "not needed without a GPU", details);
   if ("failed" in found) {
     const fix = "measure again with videomae tune, or videomae tune --forget";
-    return { check, status: "problem", found: "damaged", cause: found.failed, fix, details };
+    return { check, status: "problem", found: "cannot be used", cause: found.failed, fix, details };
   }
   if (found.state === "off") return fine(check, "not used: VIDEOMAE_KERNELS=off", details);
   if (found.state === "none") return fine(check, `none: ${MEASURE}`, details);

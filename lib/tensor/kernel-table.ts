@@ -101,8 +101,9 @@ export function readKernelTable(file: string): KernelTable {
     if (typeof table[field] !== "string") throw damagedTable(file, `no ${field}`);
   }
   if (typeof table.works !== "object" || table.works === null) throw damagedTable(file, "no works");
-  for (const [work, { standard, chosen }] of Object.entries(table.works)) {
-    if (typeof standard !== "string" || typeof chosen !== "string") throw damagedTable(file, `no choice for ${work}`);
+  for (const [work, one] of Object.entries(table.works)) {
+    const whole = typeof one?.standard === "string" && typeof one.chosen === "string";
+    if (!whole) throw damagedTable(file, `no choice for ${work}`);
   }
   return table;
 }

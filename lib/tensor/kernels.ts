@@ -39,17 +39,17 @@ function tell(device: Device, choices: readonly (readonly [string, string])[], f
   }
 }
 
-/** What stands for the kernel that is taken where nothing is chosen. */
-const DEFAULT = "default";
+/** What follows the name of a kernel that nobody has chosen. */
+const DEFAULT = " (default)";
 
-/** Kernels by the work that they do. */
+/** Kernels by the work that they do: "wgmma" where it was chosen, "mma (default)" where nothing was. */
 export type Kernels = Readonly<Record<string, string>>;
 
 /** How many of them were chosen: "3 of 43 chosen"; "default" where none was. */
 export function kernelsText(kernels: Kernels): string {
   const all = Object.values(kernels);
-  const chosen = all.filter((kernel) => kernel !== DEFAULT).length;
-  return chosen === 0 ? DEFAULT : `${chosen} of ${all.length} chosen`;
+  const chosen = all.filter((kernel) => !kernel.endsWith(DEFAULT)).length;
+  return chosen === 0 ? "default" : `${chosen} of ${all.length} chosen`;
 }
 
 /** All work with a choice of kernels that a device has done in this process, and by which. */
@@ -58,12 +58,18 @@ export function kernelsUsed(device: Device): Kernels {
   return Object.fromEntries(
     binding
       .kernelWorks(device)
-      .map(({ work, variants, chosen }) => [work, chosen === variants.split(" ")[0] ? DEFAULT : chosen]),
+      .map(({ work, variants, chosen }) => [work, chosen === variants.split(" ")[0] ? chosen + DEFAULT : chosen]),
   );
 }
 
 /** By which kernels a device would do work that was done before. */
-export function kernelsFor(device: Device, works: Kernels): Kernels {
+export function kernelsFor(device: Device, before: Kernels): Kernels {
   if (device === "cpu") return {};
-  return Object.fromEntries(Object.keys(works).map((work) => [work, binding.kernelChoice(device, work) || DEFAULT]));
+  return Object.fromEntries(
+    Object.entries(before).map(([work, kernel]) => {
+      const named = binding.kernelChoice(device, work);
+      if (named === "") return [work, kernel.endsWith(DEFAULT) ? kernel : "the default"];
+      return [work, kernel === named + DEFAULT ? kernel : named];
+    }),
+  );
 }

@@ -22,7 +22,7 @@ export interface Numerics {
   readonly dtype: string;
   /** The library of matrix products with its version, "cuBLASLt 13.1.1"; "none" where the package's own kernels make all. */
   readonly matrixLibrary: string;
-  /** Of a GPU: all work that has several kernels, and which did it; "default" where none was chosen. */
+  /** Of a GPU: all work that has several kernels, and which did it; "mma (default)" where none was chosen. */
   readonly kernels?: Kernels;
 }
 

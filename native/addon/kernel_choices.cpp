@@ -66,7 +66,7 @@ Value choose_kernels(const CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/// The variant that a choice names for some work; "" where none names another than the default.
+/// The variant that a choice names for some work; "" where none does.
 Value kernel_choice(const CallbackInfo& info) {
   const Device device = gpu_of(info[0], "kernelChoice");
   const std::string work = text_of(info[1], "kernelChoice", "the name of work");

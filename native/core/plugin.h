@@ -45,7 +45,7 @@ struct PluginWork {
   const char* chosen;    // one of them
 };
 
-/// The variant that a choice names for some work; empty where none names another than the default.
+/// The variant that a choice names for some work; empty where none does.
 struct PluginChoice {
   char variant[64];
 };

@@ -58,13 +58,6 @@ Choices parse(const std::string& lines, char separator, const char* source) {
   return choices;
 }
 
-/// The default of a family.
-const char* first_of(const std::string& family) {
-  for (const Known& one : known)
-    if (one.family == family) return one.variant;
-  return "";
-}
-
 /// The place of a variant; 0 where it is none of these.
 int place_of(const std::string& variant, const std::vector<const char*>& variants) {
   for (size_t i = 1; i < variants.size(); ++i)
@@ -111,7 +104,8 @@ class ChoiceTable {
   std::vector<MetWork> met(int device) {
     const std::lock_guard<std::mutex> lock(mutex_);
     std::vector<MetWork> all;
-    for (const auto& [work, seen] : devices_[device].seen) all.push_back(seen.met);
+    for (const auto& [work, seen] : devices_[device].seen)
+      if (seen.met.variants.size() > 1) all.push_back(seen.met);
     return all;
   }
 
@@ -168,10 +162,7 @@ int chosen_variant(const Work& work, const std::vector<const char*>& variants) {
 
 void set_variants(const std::string& lines, int device) { table().set(device, parse(lines, '\n', "kernel choices")); }
 
-std::string choice_for(const std::string& work, int device) {
-  const std::string variant = table().choice(device, work);
-  return variant == first_of(work.substr(0, work.find(' '))) ? "" : variant;
-}
+std::string choice_for(const std::string& work, int device) { return table().choice(device, work); }
 
 std::vector<MetWork> met_works(int device) { return table().met(device); }
 

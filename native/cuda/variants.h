@@ -35,7 +35,7 @@ int chosen_variant(const Work& work, const std::vector<const char*>& variants);
 /// @throws Error for a line that is none
 void set_variants(const std::string& lines, int device = 0);
 
-/// The variant that a choice names for work of this name; empty where none does, or the one that every device has.
+/// The variant that a choice names for work of this name; empty where none does.
 std::string choice_for(const std::string& work, int device);
 
 /// Work that has variants, as it was met.

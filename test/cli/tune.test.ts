@@ -4,6 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { openCheckpoint } from "#lib/io/checkpoint.js";
+import { latestCheckpoint } from "#lib/io/checkpoint-folder.js";
 import { emptyKernelTable, readKernelTable } from "#lib/tensor/kernel-table.js";
 import { makeClips } from "../../examples/make-clips.js";
 import { hasEmulator } from "../devices.js";
@@ -25,7 +27,7 @@ describe.skipIf(!hasEmulator)("tune", () => {
     writeFileSync(file, "{");
     const { stdout, stderr } = await tune(cache, ...options);
     expect(stdout).toMatch(/^work +in +default +us +best other +us +ratio +agree +chosen$/m);
-    expect(stdout).toMatch(/^gemm nt \d+ 144 48 +linear +mma +\d+ +mma-\w+ +\d+ +\d+\.\d\d +2 of 2 +mma/m);
+    expect(stdout).toMatch(/^gemm nt\S* \d+ 144 48 +linear +\S+ +\d+ +\S+ +\d+ +\d+\.\d\d +\d of \d +\S+$/m);
     expect(stdout).toMatch(/^earlier measurements are left out: they could not be read$/m);
     expect(stderr).toMatch(/^2\/3 \| backward of vit-tiny, batch 1, bf16 \| ETA/m);
     const { works, gpu, software } = readKernelTable(file);
@@ -34,8 +36,7 @@ describe.skipIf(!hasEmulator)("tune", () => {
     expect(count).toBeGreaterThan(10);
     expect(stdout).toMatch(new RegExp(`^\\d+ of ${count} pieces of work have a faster kernel than the default: `, "m"));
     for (const { standard, chosen, variants } of Object.values(works)) {
-      expect(standard).toBe("mma");
-      expect(["mma", ...Object.keys(variants)]).toContain(chosen);
+      expect([standard, ...Object.keys(variants)]).toContain(chosen);
       for (const { failure, standardMs, variantMs } of Object.values(variants)) {
         expect([failure, standardMs > 0, variantMs > 0]).toEqual(["", true, true]);
       }
@@ -43,7 +44,7 @@ describe.skipIf(!hasEmulator)("tune", () => {
 
     const before = readFileSync(file, "utf8");
     const dry = await tune(cache, ...tiny, "--classifier", "--classes", "5", "--dry-run");
-    expect(dry.stdout).toMatch(/^gemm nn \d+ 48 192 +linearBackward/m);
+    expect(dry.stdout).toMatch(/^gemm nn\S* \d+ 48 192 +linearBackward/m);
     expect(dry.stdout).not.toContain(name);
     expect(readFileSync(file, "utf8")).toBe(before);
 
@@ -51,11 +52,6 @@ describe.skipIf(!hasEmulator)("tune", () => {
     expect(readdirSync(cache)).toEqual([]);
     expect((await tune(cache, "--device", "emu", "--forget")).stdout).toMatch(/^nothing is kept for emulated GPU/);
   }, 200_000);
-
-  it("says when there is nothing to choose", async () => {
-    const { stdout } = await tune(folder, ...options, "--dtype", "f32");
-    expect(stdout).toMatch(/^nothing to choose: no work of this step has several kernels on emulated GPU/);
-  }, 100_000);
 });
 
 it.skipIf(!hasEmulator)(

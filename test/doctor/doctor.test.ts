@@ -236,7 +236,7 @@ describe("the kernel table", () => {
     [{ file: "f", state: "none" }, "ok", /^none: videomae tune measures/],
     [{ file: "f", state: "off" }, "ok", /VIDEOMAE_KERNELS=off/],
     [{ file: "f", state: "outdated", reason: "it was measured by version 0" }, "warning", /not used/],
-    [{ failed: "f: expected a table" }, "problem", /damaged/],
+    [{ failed: "f: expected a table" }, "problem", /cannot be used/],
   ])("of %j", (found, status, text) => {
     const finding = examineKernelTable(found);
     expect([finding.status, isComplete(finding)]).toEqual([status, true]);

@@ -44,8 +44,8 @@ it("name what is chosen, and not what is taken anyway", () => {
 });
 
 it("are counted for readers of reports and rows", () => {
-  expect(kernelsText({ a: "wgmma", b: "default", c: "default" })).toBe("1 of 3 chosen");
-  expect(kernelsText({ a: "default" })).toBe("default");
+  expect(kernelsText({ a: "wgmma", b: "mma (default)", c: "mma (default)" })).toBe("1 of 3 chosen");
+  expect(kernelsText({ a: "mma (default)" })).toBe("default");
 });
 
 describe.skipIf(!hasEmulator)("a device", () => {
@@ -59,8 +59,8 @@ describe.skipIf(!hasEmulator)("a device", () => {
           const x = Tensor.zeros([70, 40], "bf16", "emu"), weight = Tensor.zeros([72, 40], "bf16", "emu");
           nativeOp("linear", { x, weight }, ["preactivation"]);
         });
-        const works = { "${work}": "", "gemm nn 1 2 3": "" };
-        console.log(JSON.stringify({ used: kernelsUsed("emu"), next: kernelsFor("emu", works) }));
+        const before = { "${work}": "mma (default)", "gemm nn 1 2 3": "wgmma" };
+        console.log(JSON.stringify([kernelsUsed("emu")["${work}"], kernelsFor("emu", before)]));
       } catch (error) {
         if (!(error instanceof VideomaeError)) throw error;
         console.log(JSON.stringify(error.message));
@@ -70,11 +70,16 @@ describe.skipIf(!hasEmulator)("a device", () => {
       execFileSync(process.execPath, argv, { env: { ...process.env, ...env }, cwd: root, encoding: "utf8" }),
     );
   }
-  const standard = { used: { [work]: "default" }, next: { [work]: "default", "gemm nn 1 2 3": "default" } };
+  const standard = [
+    expect.stringMatching(/^\w+ \(default\)$/),
+    { [work]: "mma (default)", "gemm nn 1 2 3": "the default" },
+  ];
 
   it("computes by its table", () => {
-    const chosen = { used: { [work]: "mma-large" }, next: { [work]: "mma-large", "gemm nn 1 2 3": "default" } };
-    expect(kernelsUsed({ VIDEOMAE_CACHE: cacheOf(table()) })).toEqual(chosen);
+    const next = { [work]: "mma-large", "gemm nn 1 2 3": "the default" };
+    expect(kernelsUsed({ VIDEOMAE_CACHE: cacheOf(table()) })).toEqual(["mma-large", next]);
+    const named = { VIDEOMAE_CACHE: path.join(folder, "none"), VIDEOMAE_CUDA_VARIANTS: "gemm=mma" };
+    expect(kernelsUsed(named)).toEqual([expect.any(String), { [work]: "mma (default)", "gemm nn 1 2 3": "mma" }]);
   });
 
   it("and otherwise by its default kernels", () => {
@@ -91,6 +96,7 @@ describe.skipIf(!hasEmulator)("a device", () => {
     ["null", "got something else"],
     [table({ date: 7 }), "got no date"],
     [table({ works: { a: {} } }), "got no choice for a"],
+    [table({ works: { a: null } }), "got no choice for a"],
     [table({ works: { "gemm nt 1 2 3": { standard: "mma", chosen: "fast" } } }), "got fast"],
   ])("refuses %j, and says what to do", (content, reason) => {
     const cache = cacheOf(content as object | string);
