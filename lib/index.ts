@@ -3,7 +3,7 @@
  *
  * @module videomae
  */
-export type { NativeMemory, NumberArray } from "./addon/binding.js";
+export type { KernelMeasurement, NativeMemory, NumberArray } from "./addon/binding.js";
 export { backward } from "./autograd/backward.js";
 export { checkpoint } from "./autograd/checkpoint.js";
 export {
@@ -19,6 +19,15 @@ export { gradEnabled, noGrad, withGrad } from "./autograd/grad-mode.js";
 export type { Into, Remake, VectorJacobianProduct } from "./autograd/node.js";
 export { type RandomKey, randomKey, withRandomKey } from "./autograd/random-key.js";
 export type { Step } from "./autograd/step-plan.js";
+export {
+  forgetKernels,
+  kernelReport,
+  type MeasuredGpu,
+  measuredWorks,
+  type StoredKernels,
+  storeKernels,
+} from "./bench/kernel-report.js";
+export { type KernelWork, measureKernels, type Pass as MeasuredPass } from "./bench/measure-kernels.js";
 export type { Peers as BenchmarkPeers } from "./bench/peers.js";
 export {
   type FailedRow as FailedBenchmarkRow,
@@ -230,6 +239,13 @@ export {
   synchronize,
 } from "./tensor/devices.js";
 export type { Device, DType } from "./tensor/dtype.js";
+export {
+  type FoundKernelTable,
+  findKernelTable,
+  type KernelTable,
+  type MeasuredVariant,
+  type MeasuredWork,
+} from "./tensor/kernel-table.js";
 export {
   emptyCache,
   instructionSet,

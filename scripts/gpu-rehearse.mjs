@@ -46,7 +46,7 @@ try {
     .split("\n")
     .map((line) => JSON.parse(line));
   const stages = rows.filter(({ bench }) => bench === "stage");
-  const names = ["machine", "probes", "conformance", "training", "benchmarks", "peers", "sanitizer"];
+  const names = ["machine", "probes", "conformance", "training", "kernels", "benchmarks", "peers", "sanitizer"];
   expect(`${stages.map(({ stage }) => stage)}` === `${names}`, `the stages were ${stages.map(({ stage }) => stage)}`);
   const due = { conformance: 2, training: 4 };
   for (const [bench, count] of Object.entries(due)) {

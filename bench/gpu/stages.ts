@@ -1,12 +1,12 @@
 // What is done with a lent GPU, most valuable first: facts and ceilings of the machine, probes of the hardware wrappers,
-// conformance, a real training run, our benchmarks, PyTorch's, and a subset under compute-sanitizer. Everything is found
-// from the checkout in the bundle, which is the working folder of all commands.
+// conformance, a real training run, which kernels are fastest, our benchmarks, PyTorch's, and a subset under
+// compute-sanitizer. Everything is found from the checkout in the bundle, which is the working folder of all commands.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { ResultRow } from "./recorder.js";
 import type { Stage, StageRun } from "./stage.js";
-import { ours } from "./subject.js";
+import { ours, videomae } from "./subject.js";
 import { training } from "./training-stage.js";
 
 /** The exit status by which our native programs and the peers say that there is no usable GPU. */
@@ -32,7 +32,8 @@ export function stagesOf({ out, rehearse }: StageOptions): Stage[] {
     { name: "probes", weight: 1.5, run: probes },
     { name: "conformance", weight: 2.5, run: (run) => conformance(run, peer("check")) },
     { name: "training", weight: 3, run: async (run) => training(run, { out, rehearse, gpu: await haveGpuOps(run) }) },
-    { name: "benchmarks", weight: 3, run: (run) => benchmarks(run, rehearse) },
+    { name: "kernels", weight: 1.5, run: (run) => kernels(run, out) },
+    { name: "benchmarks", weight: 3, run: (run) => benchmarks(run, rehearse, out) },
     { name: "peers", weight: 4, run: (run) => peers(run, peer, rehearse) },
     { name: "sanitizer", weight: 1, run: sanitizer },
   ];
@@ -164,11 +165,23 @@ function outcomeOf(report: ResultRow): [number, string[]] {
   return [report.numPassedTests as number, failed];
 }
 
-async function benchmarks(run: StageRun, rehearse: boolean): Promise<void> {
+/** Which kernels are fastest in the steps that are measured below; the table stays in the folder that is taken home. */
+async function kernels(run: StageRun, out: string): Promise<void> {
+  if (!(await haveGpuOps(run))) return;
+  for (const [model, batch] of GPU_STEPS) {
+    const argv = [...videomae, "tune", "--model", model, "--batch-size", String(batch)];
+    await run.command(argv, { limit: run.left() * 0.6, env: { VIDEOMAE_CACHE: out } });
+  }
+}
+
+async function benchmarks(run: StageRun, rehearse: boolean, out: string): Promise<void> {
   if (await haveGpuOps(run)) {
     for (const [model, batch] of GPU_STEPS) {
-      const argv = [node, "build/bench/step.js", "--device", "cuda", "--dtype", "bf16"];
-      await run.command([...argv, "--model", model, "--batch", String(batch)], { limit: run.left() * 0.4 });
+      const argv = [node, "build/bench/step.js", "--device", "cuda", "--dtype", "bf16", "--model", model];
+      for (const VIDEOMAE_KERNELS of ["off", ""]) {
+        const env = { VIDEOMAE_CACHE: out, VIDEOMAE_KERNELS };
+        await run.command([...argv, "--batch", String(batch)], { limit: run.left() * 0.3, env });
+      }
     }
     const { attention, gemm } = JSON.parse(readFileSync("bench/shapes.json", "utf8")) as Shapes;
     const sizes = attention.cuda.map((s) => `bf16:${s.clips}x${s.heads}x${s.tokens}x${s.headWidth}`);

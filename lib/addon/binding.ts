@@ -52,6 +52,34 @@ export interface NativeDevice {
   readonly name?: string;
   readonly capability?: number;
   readonly memory?: number;
+  readonly software?: string;
+}
+
+/** Work that kernels can stand in for one another in, as a device has done it. */
+export interface NativeKernelWork {
+  readonly work: string;
+  /** With spaces between, the default first. */
+  readonly variants: string;
+  readonly chosen: string;
+}
+
+/** A kernel against the one that is taken where nothing else is known, as it was measured in an op. */
+export interface KernelMeasurement {
+  readonly work: string;
+  readonly op: string;
+  /** The default. */
+  readonly standard: string;
+  readonly variant: string;
+  /** Milliseconds of the op; 0 where results do not agree. */
+  readonly standardMs: number;
+  readonly variantMs: number;
+  /** Of the results, relative: root mean square, and of one number. */
+  readonly difference: number;
+  readonly largest: number;
+  /** Why results do not agree; empty where they do. */
+  readonly failure: string;
+  /** Whether they agree, and it was faster every time. */
+  readonly faster: boolean;
 }
 
 /** The library that makes plain matrix products. */
@@ -98,6 +126,15 @@ interface Binding {
   devices(kind: string): NativeDevice[];
   /** Of a device other than the CPU. */
   matrixLibrary(device: string): NativeMatrixLibrary;
+  /** The name of a GPU whose kernels nobody has chosen, "" of any other device; undefined in a rehearsal. */
+  awaitsKernels(device: string, op: string): string | undefined;
+  /** Takes the place of all choices so far: lines "work = variant". */
+  chooseKernels(device: string, lines: string): void;
+  /** The variant that a choice names for work of this name; "" where none does. */
+  kernelChoice(device: string, work: string): string;
+  kernelWorks(device: string): NativeKernelWork[];
+  measureKernels(device: string, on: boolean): void;
+  kernelMeasurements(device: string): KernelMeasurement[];
   synchronize(device: string): void;
   memory(device: string): NativeMemory;
   resetPeak(device: string): void;

@@ -1,6 +1,7 @@
 // What a measurement computes on, and what its rows say of it.
 import type { RealType } from "../nn/module.js";
 import type { Device } from "../tensor/dtype.js";
+import { kernelsText, kernelsUsed } from "../tensor/kernels.js";
 import { instructionSet, threads } from "../tensor/memory.js";
 import { origin } from "./machine.js";
 
@@ -20,7 +21,7 @@ export interface Variant {
   readonly [name: string]: string | boolean;
 }
 
-/** The fields that every row of ours has, but for times and work. */
+/** The fields that every row of ours has, but for times and work; taken when the work has been done. */
 export function ourFields({ device, dtype, round, tiny }: MeasuredOn, { graph, ...variant }: Variant) {
   const onCpu = device === "cpu";
   return {
@@ -28,7 +29,10 @@ export function ourFields({ device, dtype, round, tiny }: MeasuredOn, { graph, .
     device: onCpu ? ("cpu" as const) : ("cuda" as const),
     ...(onCpu && { threads: threads() }),
     dtype,
-    variant: { ...(onCpu ? { instructionSet: instructionSet() } : { graph }), ...variant },
+    variant: {
+      ...(onCpu ? { instructionSet: instructionSet() } : { graph, kernels: kernelsText(kernelsUsed(device)) }),
+      ...variant,
+    },
     ...(round !== undefined && { round }),
     ...(tiny && { quick: true }),
     ...origin(device),

@@ -98,6 +98,11 @@ const commands: readonly (readonly [name: string, description: string, load: () 
     async () => (await import("./bench.js")).benchCommand(),
   ],
   [
+    "tune",
+    "measure which kernels are fastest on this GPU, for later runs",
+    async () => (await import("./tune.js")).tuneCommand(),
+  ],
+  [
     "doctor",
     "what this machine has, and what is in the way of a run",
     async () => (await import("./doctor.js")).doctorCommand(),

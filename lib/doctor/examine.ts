@@ -14,6 +14,7 @@ import {
   loadKernels,
 } from "./compute.js";
 import type { Finding } from "./finding.js";
+import { examineKernelTable, findGpuTable } from "./gpu-kernels.js";
 import { examineGpus, examineMatrixLibrary, findDevices, findMatrixLibrary } from "./gpus.js";
 import { examineDecoders, examineSharp, findBackends } from "./video.js";
 
@@ -39,6 +40,7 @@ export async function examineMachine({ data }: { data?: string } = {}): Promise<
     await examineSharp(),
     examineGpus(devices, files),
     examineMatrixLibrary(await findMatrixLibrary(devices)),
+    examineKernelTable(findGpuTable(devices)),
   ];
   if (data === undefined) return findings;
   try {

@@ -6,6 +6,7 @@ import path from "node:path";
 import { VideomaeError } from "../errors.js";
 import { writeFileAtomic } from "../io/atomic-file.js";
 import { bestCheckpointPath } from "../io/checkpoint-folder.js";
+import { type Kernels, kernelsText } from "../tensor/kernels.js";
 import { outcomesOf } from "./confusion.js";
 import { curvesOf } from "./curves.js";
 import { type Html, html } from "./html.js";
@@ -128,5 +129,7 @@ function dataRows({ options, checkpoint }: RunRecord): [string, string][] {
 }
 
 function numericsOf({ checkpoint }: RunRecord): Readonly<Record<string, unknown>> {
-  return (checkpoint?.state.numerics ?? {}) as Record<string, unknown>;
+  const numerics = (checkpoint?.state.numerics ?? {}) as Record<string, unknown> & { kernels?: Kernels };
+  const { kernels, ...plain } = numerics;
+  return kernels === undefined ? plain : { ...plain, kernels: kernelsText(kernels) };
 }

@@ -13,6 +13,8 @@ export interface DeviceDescription {
   readonly capability?: number;
   /** Bytes of its own memory; only of GPUs. */
   readonly memory?: number;
+  /** Versions of CUDA and of the driver; only of GPUs. */
+  readonly software?: string;
 }
 
 /** The devices there are. */
@@ -52,20 +54,41 @@ export function devices(): DeviceList {
 /** A device by its name; undefined where there is no such device. */
 export function describeDevice(device: Device): DeviceDescription | undefined {
   try {
-    return binding
-      .devices(device)
-      .map(described)
-      .find((one) => sameDevice(one.device, device));
+    return find(device);
   } catch (error) {
     if (!(error instanceof VideomaeError)) throw error;
     return undefined;
   }
 }
 
-function described({ device, name, capability, memory }: NativeDevice): DeviceDescription {
+/** What is known of every GPU. */
+export type Gpu = Required<DeviceDescription>;
+
+/**
+ * A GPU by its name.
+ * @throws VideomaeError that says what is missing
+ */
+export function describeGpu(device: Device): Gpu {
+  const found = find(device);
+  if (found !== undefined && isGpu(found)) return found;
+  throw new VideomaeError({ op: "device", expected: "a GPU that is there", got: device });
+}
+
+function isGpu(described: DeviceDescription): described is Gpu {
+  return described.name !== undefined;
+}
+
+function find(device: Device): DeviceDescription | undefined {
+  return binding
+    .devices(device)
+    .map(described)
+    .find((one) => sameDevice(one.device, device));
+}
+
+function described({ device, name, capability, memory, software }: NativeDevice): DeviceDescription {
   return {
     device: device as Device,
-    ...(capability === undefined ? {} : { name, capability: capability / 10, memory }),
+    ...(capability === undefined ? {} : { name, capability: capability / 10, memory, software }),
   };
 }
 

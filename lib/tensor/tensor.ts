@@ -2,6 +2,7 @@
 import { binding, type Handle, type NumberArray } from "../addon/binding.js";
 import { VideomaeError } from "../errors.js";
 import { arrayFor, arrayOf, type Device, type DType, dtypeOf, numberOf } from "./dtype.js";
+import { ready } from "./kernels.js";
 import { unwatch, watch } from "./leaks.js";
 import { disown, type Owned, own, promote } from "./scope.js";
 
@@ -65,13 +66,13 @@ export class Tensor implements Owned, Disposable {
     device: Device = "cpu",
   ): Tensor {
     const type = dtype ?? (ArrayBuffer.isView(data) ? dtypeOf(data as NumberArray) : "f32");
-    if (ArrayBuffer.isView(data)) return new Tensor(binding.fromArray(data as NumberArray, shape, type, device));
-    return new Tensor(binding.fromArray(arrayOf(data, type), shape, type, device));
+    const array = ArrayBuffer.isView(data) ? (data as NumberArray) : arrayOf(data, type);
+    return new Tensor(binding.fromArray(array, shape, type, ready(device, "fromArray")));
   }
 
   /** A tensor of zeros. */
   static zeros(shape: readonly number[], dtype: DType = "f32", device: Device = "cpu"): Tensor {
-    return new Tensor(binding.zeros(shape, dtype, device));
+    return new Tensor(binding.zeros(shape, dtype, ready(device, "zeros")));
   }
 
   /** The native handle. Throws when the tensor has been freed. */
@@ -142,7 +143,8 @@ export class Tensor implements Owned, Disposable {
    * @throws VideomaeError when there is no such device
    */
   to(device: Device): Tensor {
-    return sameDevice(this.device, device) ? this.view(this.shape) : new Tensor(binding.copyTo(this.handle, device));
+    if (sameDevice(this.device, device)) return this.view(this.shape);
+    return new Tensor(binding.copyTo(this.handle, ready(device, "to")));
   }
 
   /** Overwrites the elements with those of a tensor of the same dtype, shape and device. */

@@ -4,6 +4,8 @@ import type { RunConfig } from "../config/run-options.js";
 import { findDecoder } from "../data/find-decoder.js";
 import { manifest } from "../manifest.js";
 import { matrixLibrary } from "../tensor/devices.js";
+import type { Device } from "../tensor/dtype.js";
+import { type Kernels, kernelsFor, kernelsUsed } from "../tensor/kernels.js";
 import { instructionSet } from "../tensor/memory.js";
 import { computeOf } from "./compute.js";
 
@@ -20,6 +22,21 @@ export interface Numerics {
   readonly dtype: string;
   /** The library of matrix products with its version, "cuBLASLt 13.1.1"; "none" where the package's own kernels make all. */
   readonly matrixLibrary: string;
+  /** Of a GPU: all work that has several kernels, and which did it; "mma (default)" where none was chosen. */
+  readonly kernels?: Kernels;
+}
+
+/** The numerics of a run with the kernels that it has used by now. */
+export function withKernelsUsed(numerics: Numerics): Numerics {
+  const device = numerics.device as Device;
+  return device === "cpu" ? numerics : { ...numerics, kernels: kernelsUsed(device) };
+}
+
+/** The numerics of a run with the kernels that it will use for what an earlier one did. */
+export function withKernelsFor(numerics: Numerics, earlier: Numerics): Numerics {
+  const device = numerics.device as Device;
+  const { kernels } = earlier;
+  return kernels === undefined || device === "cpu" ? numerics : { ...numerics, kernels: kernelsFor(device, kernels) };
 }
 
 /** The numerics of a run in this process, with what its choices come to here. */

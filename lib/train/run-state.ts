@@ -106,6 +106,7 @@ const stateSchema = lazy(() => {
       ...{ package: text, instructionSet: text, decoder: text },
       // What they were before there was a choice.
       ...{ device: text.default("cpu"), dtype: text.default("f32"), matrixLibrary: text.default("none") },
+      kernels: z.record(text, text).optional(),
     }),
   });
 });
@@ -173,8 +174,18 @@ type Basis = Pick<RunState, "config" | "numerics" | "schedules"> & { data: Pick<
  */
 export function differences(before: Basis, now: Basis, neutral: readonly string[]): string[] {
   const fixed = differing(fixedBasis(before, neutral), fixedBasis(now, neutral));
+  const all = [...fixed, ...otherKernels(before.numerics, now.numerics)];
   // Other options make another schedule; only one that differs for no other reason is worth a word.
-  return fixed.length > 0 ? fixed : differing(schedulesOf(before), schedulesOf(now));
+  return all.length > 0 ? all : differing(schedulesOf(before), schedulesOf(now));
+}
+
+/** One sentence on all work that other kernels will do; none where it is known of one run only, as of one on the CPU. */
+function otherKernels({ kernels: before = {} }: Numerics, { kernels: now = {} }: Numerics): string[] {
+  const others = Object.keys(now).filter((work) => work in before && before[work] !== now[work]);
+  if (others.length === 0) return [];
+  const shown = others.slice(0, 3).map((work) => `${work}: ${now[work]} where the run had ${before[work]}`);
+  const rest = others.length > 3 ? [`${others.length - 3} more`] : [];
+  return [`resumed with other kernels (${[...shown, ...rest].join("; ")}): its numbers will differ`];
 }
 
 function differing(before: Record<string, unknown>, now: Record<string, unknown>): string[] {
@@ -187,9 +198,10 @@ function differing(before: Record<string, unknown>, now: Record<string, unknown>
 
 function fixedBasis({ config, numerics, data }: Basis, neutral: readonly string[]): Record<string, unknown> {
   const without = new Set<string>([...neutralOptions, ...neutral]);
+  const { kernels: _, ...plain } = numerics;
   return {
     ...Object.fromEntries(Object.entries(config).filter(([option]) => !without.has(option))),
-    ...numerics,
+    ...plain,
     videos: data.videos,
     "list of videos": data.list,
   };

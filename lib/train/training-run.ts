@@ -24,7 +24,7 @@ import { emptyCache } from "../tensor/memory.js";
 import { CheckpointSaver } from "./checkpoint-saver.js";
 import { Guards } from "./guards.js";
 import { machineOf } from "./machine.js";
-import { numericsOf } from "./numerics.js";
+import { numericsOf, withKernelsFor, withKernelsUsed } from "./numerics.js";
 import { averageOf, type Objective } from "./objective.js";
 import { procedureOf } from "./procedure.js";
 import { QuarantineList } from "./quarantine-list.js";
@@ -165,7 +165,13 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
   const onNote = (note: string) => control.onNote?.(note);
   using events = config.tensorboard ? new RunEvents(folder, start, onNote) : undefined;
   using log = new RunLog(file, onNote, events);
-  const changed = before ? differences(before, { config, numerics, schedules, data: list }, stage.neutral()) : [];
+  const changed = before
+    ? differences(
+        before,
+        { config, numerics: withKernelsFor(numerics, before.numerics), schedules, data: list },
+        stage.neutral(),
+      )
+    : [];
   for (const note of [
     ...leftovers,
     ...damage,
@@ -207,7 +213,8 @@ export async function runTraining<C extends RunConfig, M extends TrainedModel, I
       const nextBatch = firstBatch + (record.step - start) * accumulate;
       const quarantine = { ...counted, files: batches.quarantine().files };
       const data = { nextBatch, ...list, quarantine };
-      const run = { stage: stage.name, config, schedules, data, guards: guards.state, numerics };
+      const used = withKernelsUsed(numerics);
+      const run = { stage: stage.name, config, schedules, data, guards: guards.state, numerics: used };
       const { classes } = recipe;
       saveRun(path, record, { ...run, classes, validated }, model, optimizer, average?.ema);
     },

@@ -64,6 +64,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("ops", ops);
   define_tensors(exports);
   define_devices(exports);
+  define_kernel_choices(exports);
   define_compiled_steps(exports);
   define<threads>(exports, "threads");
   define<single_threaded>(exports, "singleThreaded");

@@ -9,7 +9,7 @@ namespace {
 using Napi::CallbackInfo;
 using Napi::Value;
 
-/// Describes the devices of a kind without opening them: [{ device, name, capability, memory }].
+/// Describes the devices of a kind without opening them: [{ device, name, capability, memory, software }].
 Value devices(const CallbackInfo& info) {
   const Device first = to_device(info[0], "devices");
   Napi::Array list = Napi::Array::New(info.Env());
@@ -22,6 +22,7 @@ Value devices(const CallbackInfo& info) {
       o.Set("name", described.name);
       o.Set("capability", described.limits.capability);
       o.Set("memory", static_cast<double>(described.memory_bytes));
+      o.Set("software", described.software);
     }
     list.Set(static_cast<uint32_t>(i), o);
   }

@@ -57,6 +57,7 @@ void define_method(Napi::Object object, const char* name, Body body) {
 // What each file of functions adds to the module.
 void define_tensors(Napi::Object exports);
 void define_devices(Napi::Object exports);
+void define_kernel_choices(Napi::Object exports);
 void define_compiled_steps(Napi::Object exports);
 
 }  // namespace videomae::addon

@@ -15,7 +15,7 @@
 namespace videomae {
 
 /// Changes with every change of this file. What an op looks like in memory has a number of its own, `layout`.
-constexpr uint32_t plugin_version = 2;
+constexpr uint32_t plugin_version = 3;
 
 /// The parts of an Error (core/error.h), cut to what fits.
 struct PluginError {
@@ -28,6 +28,7 @@ struct PluginDevice {
   char name[128];         // "NVIDIA H100 80GB HBM3"
   DeviceLimits limits;    // for kernels
   uint64_t memory_bytes;  // in all
+  char software[64];      // that kernels run by: "CUDA 13.0, driver for CUDA 13.1"
 };
 
 /// The library that makes plain matrix products; the plug-in's own kernels make those that it does not.
@@ -35,6 +36,28 @@ struct PluginMatrixLibrary {
   char name[64];      // "cuBLASLt 13.1.1"; empty where there is none
   char file[512];     // where it was found
   char reason[1024];  // why there is none
+};
+
+/// Work of kernels that can stand in for one another (cuda/variants.h), as a device has met it.
+struct PluginWork {
+  const char* work;      // "gemm nt 5120 3072 768"
+  const char* variants;  // that could do it, the default first: "mma wgmma"
+  const char* chosen;    // one of them
+};
+
+/// The variant that a choice names for some work; empty where none does.
+struct PluginChoice {
+  char variant[64];
+};
+
+/// What measuring has found of one variant of a piece of work.
+struct PluginMeasurement {
+  const char *work, *op;           // "gemm nt 5120 3072 768" was met in "linear"
+  const char *standard, *variant;  // the default, and what stood in for it
+  double standard_ms, variant_ms;  // that the op takes with either: medians; 0 where results do not agree
+  double difference, largest;      // of the results: root mean square, and of one number (cuda/agreement.h)
+  const char* failure;             // why results do not agree; empty where they do
+  uint8_t faster;                  // 1: they agree, and every time it was faster than the default by the margin
 };
 
 struct Plugin {
@@ -85,6 +108,19 @@ struct Plugin {
   const char* (*op_name)(int32_t id);
   /// Looks for the library at the first call. Fails where the user asks for one that is not there.
   bool (*matrix_library)(PluginMatrixLibrary*, PluginError*);
+
+  // ---- kernels that can stand in for one another ----
+
+  /// Takes the place of all choices of the device so far: "work = variant", one a line. Fails for a line that is none.
+  bool (*set_variants)(int32_t device, const char* lines, PluginError*);
+  bool (*choice)(int32_t device, const char* work, PluginChoice*, PluginError*);
+  /// Calls `take`, which must not fail, for all work with variants that the device has met since its choices were set.
+  bool (*works)(int32_t device, void* to, void (*take)(void* to, const PluginWork*), PluginError*);
+  /// From 1 until 0: each op measures the variants of the work that it meets for the first time, and leaves the results
+  /// of the defaults. 1 forgets what was measured before.
+  bool (*measure)(int32_t device, uint8_t on, PluginError*);
+  /// Calls `take`, which must not fail, for all that was measured, in that order.
+  bool (*measurements)(int32_t device, void* to, void (*take)(void* to, const PluginMeasurement*), PluginError*);
 };
 
 /// The one exported symbol: a table that lives as long as the plug-in.

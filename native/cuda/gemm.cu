@@ -15,8 +15,8 @@ namespace {
 
 constexpr int kMaxGridY = 65535;
 
-/// What can make a product, as variants.cpp names it. cuBLASLt makes plain ones, where it is found; else it is `mma`.
-enum class Maker { cublaslt, mma, wgmma_128x256, wgmma_128x192, wgmma_128x128 };
+/// What can make a product: cuBLASLt, or a kernel of ours. `mma` takes the tile that the plan says.
+enum class Maker { cublaslt, mma, mma_huge, mma_large, mma_small, wgmma_128x256, wgmma_128x192, wgmma_128x128 };
 
 /// What tells products of the same sizes apart: dtype, layout, batch and the step after it that costs most.
 std::string kind_of(const Gemm& g) {
@@ -31,15 +31,6 @@ std::string kind_of(const Gemm& g) {
   return g.plain() ? kind : kind + "+bias";
 }
 
-Maker maker_of(const Context& context, const Gemm& g) {
-  const std::string kind = kind_of(g);
-  const Work work{"gemm", kind.c_str(), {g.m, g.n, g.k}};
-  const char* const first = g.plain() ? "cublaslt" : "mma";
-  return static_cast<Maker>(
-      wgmma_serves(context, g) ? chosen_variant(work, {first, "mma", "wgmma-128x256", "wgmma-128x192", "wgmma-128x128"})
-                               : chosen_variant(work, {first, "mma"}));
-}
-
 size_t padded(size_t bytes) { return (bytes + 255) / 256 * 256; }
 
 /// Rows of f32 sums of a part: whole quads.
@@ -47,6 +38,36 @@ int64_t part_pitch(const Gemm& g) { return ceil_div(g.n, 4) * 4; }
 
 /// Parts of k. Column sums are of finished elements, which only one pass has tile by tile.
 int parts_of(const Gemm& g, bool column_sums) { return column_sums ? 1 : gemm_parts(g.m, g.n, g.k, g.batch); }
+
+TileKind planned_tile(const Context& context, const Gemm& g, int parts) {
+  return choose_tile(g.m, g.n, g.batch * parts, context.limits.multiprocessors, context.limits.shared_optin);
+}
+
+/// Who makes a product: the first that can, where no choice names another.
+Maker maker_of(const Context& context, const Gemm& g) {
+  std::vector<Maker> makers;
+  std::vector<const char*> names;
+  const auto offer = [&](bool can, Maker maker, const char* name) {
+    if (can) makers.push_back(maker), names.push_back(name);
+  };
+  offer(g.plain() && cublaslt_workspace() > 0, Maker::cublaslt, "cublaslt");
+  offer(true, Maker::mma, "mma");
+  if (g.dtype == DType::bf16) {
+    const TileKind planned = planned_tile(context, g, parts_of(g, g.column_sums != nullptr));
+    const auto other = [&](TileKind tile, uint64_t shared_bytes) {
+      return g.batch == 1 && tile != planned && shared_bytes <= context.limits.shared_optin;
+    };
+    offer(other(TileKind::huge, HugeTile::shared_bytes), Maker::mma_huge, "mma-huge");
+    offer(other(TileKind::large, LargeTile::shared_bytes), Maker::mma_large, "mma-large");
+    offer(other(TileKind::small, SmallTile::shared_bytes), Maker::mma_small, "mma-small");
+    const bool wgmma = wgmma_serves(context, g);
+    offer(wgmma, Maker::wgmma_128x256, "wgmma-128x256");
+    offer(wgmma, Maker::wgmma_128x192, "wgmma-128x192");
+    offer(wgmma, Maker::wgmma_128x128, "wgmma-128x128");
+  }
+  const std::string kind = kind_of(g);
+  return makers[static_cast<size_t>(chosen_variant({"gemm", kind.c_str(), {g.m, g.n, g.k}}, names))];
+}
 
 /// Rows of the partial column sums: the smallest tiles have the most, and wgmma as many.
 int64_t partial_rows(const Gemm& g) { return ceil_div(g.m, SmallTile::block_m); }
@@ -141,6 +162,10 @@ int64_t start(const Context& context, const Gemm& g, Maker maker, const Epilogue
     default:
       break;
   }
+  const TileKind tile = maker == Maker::mma_huge    ? TileKind::huge
+                        : maker == Maker::mma_large ? TileKind::large
+                        : maker == Maker::mma_small ? TileKind::small
+                                                    : planned_tile(context, g, parts);
   const auto operand = [](const void* data, int64_t ld, int64_t step) {
     const bf16* elements = static_cast<const bf16*>(data);
     return MmaOperand{elements, ld, step, access_of(elements, ld, step)};
@@ -154,7 +179,7 @@ int64_t start(const Context& context, const Gemm& g, Maker maker, const Epilogue
                                g.c_step,
                                part_step,
                                epilogue};
-  switch (choose_tile(g.m, g.n, g.batch * parts, context.limits.multiprocessors, context.limits.shared_optin)) {
+  switch (tile) {
     case TileKind::huge:
       return run_mma<HugeTile>(context, g, arguments, parts);
     case TileKind::large:
@@ -226,7 +251,7 @@ void gemm(const Context& context, const Gemm& g, void* workspace) {
     start_add_partial_rows(context, nullptr, 0, g.n, g.column_sums, g.accumulate_sums);
   if (g.m == 0 || g.n == 0) return;
   const Maker maker = maker_of(context, g);
-  if (maker == Maker::cublaslt && g.plain() && cublaslt_product(context, g, workspace)) return;
+  if (maker == Maker::cublaslt && cublaslt_product(context, g, workspace)) return;
   for (int64_t first = 0; first < g.batch; first += kMaxGridY) {
     Gemm items = g;
     items.batch = std::min<int64_t>(g.batch - first, kMaxGridY);

@@ -1,6 +1,7 @@
 // The kernel table of a plug-in. It lists every op of ops.def, so a missing kernel is a link error that names it.
 #include "cuda/kernels.h"
 
+#include "cuda/measuring.h"
 #include "cuda/runtime.h"
 #include "cuda/variants.h"
 #include "ops/execute.h"
@@ -40,6 +41,44 @@ std::vector<runtime::OperandRange> ranges_of(void* op, const Context& context) {
 
 using Ranges = std::vector<runtime::OperandRange> (*)(void* op, const Context&);
 
+/// Collects what an op writes, and whether it handles bf16.
+struct WrittenTensors {
+  std::vector<WrittenTensor> written;
+  bool coarse = false;
+
+  void see(const Tensor& t) { coarse = coarse || (t.defined() && t.dtype() == DType::bf16); }
+  void add(const Tensor& t, bool changed) {
+    see(t);
+    if (t.defined()) written.push_back({t.data(), t.elements(), t.dtype(), changed});
+  }
+  void operator()(const char*, In& x) { see(x.tensor); }
+  void operator()(const char*, OptionalIn& x) { see(x.tensor); }
+  void operator()(const char*, InOut& x) { add(x.tensor, true); }
+  void operator()(const char*, InList& x) {
+    for (const Tensor& t : x.tensors) see(t);
+  }
+  void operator()(const char*, Out& y) { add(y.tensor, false); }
+  void operator()(const char*, OptionalOut& y) { add(y.tensor, false); }
+  void operator()(const char*, AddedOut& y) { add(y.tensor, y.adds); }
+  template <class Other>
+  void operator()(const char*, Other&) {}
+};
+
+template <class Op>
+WrittenTensors written_by(void* op) {
+  WrittenTensors tensors;
+  static_cast<Op*>(op)->visit(tensors);
+  return tensors;
+}
+
+using Written = WrittenTensors (*)(void* op);
+
+const Written written[] = {
+#define OP(Type, stem) written_by<Type>,
+#include "ops/ops.def"
+#undef OP
+};
+
 const Ranges ranges[] = {
 #define OP(Type, stem) ranges_of<Type>,
 #include "ops/ops.def"
@@ -73,10 +112,16 @@ size_t workspace_of_op(int32_t id, const void* op) { return table.kernels[id].wo
 
 void run_op(int device, int32_t id, void* op, const Context& context) {
   using Operands = std::vector<runtime::OperandRange>;
-  const runtime::OpRange range(device, names[id], runtime::watches_operands ? ranges[id](op, context) : Operands());
-  Context own = context;
-  own.programmatic = launches_early(names[id], context);
-  table.kernels[id].run(op, own);
+  const LaunchesOn launches(device);
+  const auto run = [&] {
+    const runtime::OpRange range(device, names[id], runtime::watches_operands ? ranges[id](op, context) : Operands());
+    Context own = context;
+    own.programmatic = launches_early(names[id], context);
+    table.kernels[id].run(op, own);
+  };
+  if (!measuring(device)) return run();
+  const WrittenTensors tensors = written[id](op);
+  measure(device, {names[id], tensors.written, tensors.coarse, run});
 }
 
 const char* name_of_op(int32_t id) { return names[id]; }

@@ -7,7 +7,9 @@
 
 #include "cuda/cublaslt.h"
 #include "cuda/kernels.h"
+#include "cuda/measuring.h"
 #include "cuda/runtime.h"
+#include "cuda/variants.h"
 #include "ops/execute.h"
 
 namespace videomae::cuda {
@@ -36,6 +38,31 @@ bool guarded(PluginError* error, const Body& body) {
     return failed(error, Error("device", "work that succeeds", what.what()));
   } catch (...) {
     return failed(error, Error("device", "work that succeeds", "an exception of unknown type"));
+  }
+}
+
+void give_works(int device, void* to, void (*take)(void*, const PluginWork*)) {
+  for (const MetWork& met : met_works(device)) {
+    std::string variants;
+    for (const std::string& variant : met.variants) variants += (variants.empty() ? "" : " ") + variant;
+    const PluginWork work{met.work.c_str(), variants.c_str(), met.chosen.c_str()};
+    take(to, &work);
+  }
+}
+
+void give_measurements(int device, void* to, void (*take)(void*, const PluginMeasurement*)) {
+  for (const Measurement& m : measurements(device)) {
+    const PluginMeasurement measured{m.work.c_str(),
+                                     m.op,
+                                     m.standard.c_str(),
+                                     m.variant.c_str(),
+                                     m.standard_ms,
+                                     m.variant_ms,
+                                     m.agreement.difference,
+                                     m.agreement.largest,
+                                     m.agreement.failure.c_str(),
+                                     m.faster};
+    take(to, &measured);
   }
 }
 
@@ -87,6 +114,19 @@ const Plugin table = {
         const CublasLtLibrary& found = cublaslt_library();
         put(library->name, found.name), put(library->file, found.file), put(library->reason, found.reason);
       });
+    },
+    [](int32_t d, const char* lines, PluginError* e) { return guarded(e, [&] { set_variants(lines, d); }); },
+    [](int32_t d, const char* work, PluginChoice* choice, PluginError* e) {
+      return guarded(e, [&] { put(choice->variant, choice_for(work, d)); });
+    },
+    [](int32_t d, void* to, void (*take)(void*, const PluginWork*), PluginError* e) {
+      return guarded(e, [&] { give_works(d, to, take); });
+    },
+    [](int32_t d, uint8_t on, PluginError* e) {
+      return guarded(e, [&] { on ? begin_measuring(d) : end_measuring(); });
+    },
+    [](int32_t d, void* to, void (*take)(void*, const PluginMeasurement*), PluginError* e) {
+      return guarded(e, [&] { give_measurements(d, to, take); });
     },
 };
 

@@ -1,5 +1,5 @@
 // What a plug-in stands on: CUDA's runtime (runtime_cuda.cu), or its imitation on the host (emu/runtime_emu.cpp). The
-// functions are those of core/plugin.h, which says what they do; here they throw Error.
+// functions are those of core/plugin.h, which says what they do, and two that take time; here they throw Error.
 #pragma once
 
 #include <memory>
@@ -36,6 +36,12 @@ void begin_capture(int device);
 void* end_capture(int device, bool keep);
 void launch(int device, void* graph);
 void destroy_graph(int device, void* graph);
+
+/// Begins to take the time of what the compute stream is given from now on.
+void* start_clock(int device);
+/// Waits for all that it was given since; the milliseconds that it took, on the device. The clock is gone then. The
+/// emulator's are the host's, and say nothing.
+double stop_clock(int device, void* clock);
 
 /// What an op's kernels may touch.
 struct OperandRange {

@@ -71,6 +71,14 @@ PluginDevice describe(int device) {
   described.limits = {properties.major * 10 + properties.minor, properties.multiProcessorCount,
                       properties.sharedMemPerBlockOptin, properties.sharedMemPerMultiprocessor};
   described.memory_bytes = properties.totalGlobalMem;
+  int driver = 0, runtime = 0;
+  check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
+  check(cudaRuntimeGetVersion(&runtime), "cudaRuntimeGetVersion");
+  const auto version = [](int number) {
+    return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
+  };
+  const std::string software = "CUDA " + version(runtime) + ", driver for CUDA " + version(driver);
+  std::strncpy(described.software, software.c_str(), sizeof described.software - 1);
   return described;
 }
 
@@ -203,6 +211,41 @@ void launch(int device, void* graph) {
 void destroy_graph(int device, void* graph) {
   use(device);
   check(cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)), "cudaGraphExecDestroy");
+}
+
+namespace {
+
+/// Two places in a stream.
+struct Clock {
+  cudaEvent_t begin = nullptr, end = nullptr;
+  Clock() {
+    check(cudaEventCreate(&begin), "cudaEventCreate");
+    check(cudaEventCreate(&end), "cudaEventCreate");
+  }
+  ~Clock() {
+    cudaEventDestroy(begin);
+    if (end != nullptr) cudaEventDestroy(end);
+  }
+  Clock(const Clock&) = delete;
+  Clock& operator=(const Clock&) = delete;
+};
+
+}  // namespace
+
+void* start_clock(int device) {
+  use(device);
+  auto clock = std::make_unique<Clock>();
+  record(device, clock->begin, Stream::compute);
+  return clock.release();
+}
+
+double stop_clock(int device, void* started) {
+  const std::unique_ptr<Clock> clock(static_cast<Clock*>(started));
+  record(device, clock->end, Stream::compute);
+  synchronize_event(device, clock->end);
+  float milliseconds = 0;
+  check(cudaEventElapsedTime(&milliseconds, clock->begin, clock->end), "cudaEventElapsedTime");
+  return milliseconds;
 }
 
 const bool watches_operands = false;

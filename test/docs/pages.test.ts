@@ -11,7 +11,7 @@ const pages = readdirSync(path.join(checkout, "docs")).filter((name) => name.end
 const read = (file: string) => readFileSync(path.join(checkout, file), "utf8");
 
 /** The sources of the product, strings that go on in the next line joined. */
-const sources = ["lib", "native/core", "native/ops"].flatMap((folder) =>
+const sources = ["lib", "native/core", "native/ops", "native/cuda"].flatMap((folder) =>
   readdirSync(path.join(checkout, folder), { recursive: true, encoding: "utf8" })
     .filter((name) => /\.(ts|cpp|h)$/.test(name))
     .map((name) => read(path.join(folder, name)).replace(/"\s*\n\s*"/g, "")),

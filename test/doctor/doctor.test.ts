@@ -14,10 +14,12 @@ import {
 import { examineDisk } from "#lib/doctor/disk.js";
 import { examineMachine } from "#lib/doctor/examine.js";
 import type { Finding } from "#lib/doctor/finding.js";
+import { examineKernelTable, findGpuTable } from "#lib/doctor/gpu-kernels.js";
 import { examineGpus, examineMatrixLibrary, findMatrixLibrary } from "#lib/doctor/gpus.js";
 import { examineDecoders } from "#lib/doctor/video.js";
 import { VideomaeError } from "#lib/errors.js";
 import { MachineFiles } from "#lib/machine/machine-files.js";
+import { emptyKernelTable } from "#lib/tensor/kernel-table.js";
 import { makeClips } from "../../examples/make-clips.js";
 import { hasEmulator } from "../devices.js";
 import { temporaryFolder } from "../temporary-folder.js";
@@ -211,6 +213,44 @@ describe("the matrix library", () => {
   });
 });
 
+describe("the kernel table", () => {
+  const table = {
+    ...emptyKernelTable("NVIDIA H100", "CUDA 13.0"),
+    date: "2026-12-01T10:00:00Z",
+    works: {
+      a: { op: "linear", standard: "mma", chosen: "wgmma", variants: {} },
+      b: { op: "linear", standard: "mma", chosen: "mma", variants: {} },
+    },
+  };
+
+  it("is told with its date and how much it chooses", () => {
+    const finding = examineKernelTable({ file: "/c/kernels.json", state: "used", table });
+    expect([finding.status, finding.found]).toEqual([
+      "ok",
+      "of 2026-12-01T10:00:00Z: 1 of 2 pieces of work by another kernel than the default; /c/kernels.json",
+    ]);
+  });
+
+  it.each<[Parameters<typeof examineKernelTable>[0], Finding["status"], RegExp]>([
+    [undefined, "ok", /not needed without a GPU/],
+    [{ file: "f", state: "none" }, "ok", /^none: videomae tune measures/],
+    [{ file: "f", state: "off" }, "ok", /VIDEOMAE_KERNELS=off/],
+    [{ file: "f", state: "outdated", reason: "it was measured by version 0" }, "warning", /not used/],
+    [{ failed: "f: expected a table" }, "problem", /cannot be used/],
+  ])("of %j", (found, status, text) => {
+    const finding = examineKernelTable(found);
+    expect([finding.status, isComplete(finding)]).toEqual([status, true]);
+    expect(finding.found).toMatch(text);
+  });
+
+  it("is looked for by the name of the first GPU", () => {
+    expect(findGpuTable(undefined)).toBeUndefined();
+    expect(findGpuTable({ devices: [{ device: "cpu" }] })).toBeUndefined();
+    const found = findGpuTable({ devices: [{ device: "cpu" }, { device: "cuda:0", name: "No Such GPU" }] });
+    expect(found).toMatchObject({ state: "none", file: expect.stringMatching(/kernels-no-such-gpu\.json$/) });
+  });
+});
+
 describe("data disk", () => {
   it("is measured within its time", () => {
     const start = performance.now();
@@ -230,7 +270,7 @@ it("this machine", async () => {
   const findings = await examineMachine({ data: clips });
   expect(findings.map(({ check }) => check)).toEqual([
     ...["node", "c library", "native binary", "processor", "kernels", "threads", "memory", "video decoder", "sharp"],
-    ...["gpus", "matrix library", "data disk"],
+    ...["gpus", "matrix library", "kernel table", "data disk"],
   ]);
   for (const finding of findings) expect([finding.check, isComplete(finding)]).toEqual([finding.check, true]);
 });

@@ -1,6 +1,7 @@
 // The runtime of the emulator: memory of the host, streams that do their work at the last moment, graphs that replay
 // recorded launches. VIDEOMAE_EMU_DEVICES sets how many devices there are (1), VIDEOMAE_EMU_MEMORY the bytes of each
 // (2^30), VIDEOMAE_EMU_SHARED_MEMORY the bytes that a block can have (227 KiB).
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -71,6 +72,7 @@ int count() { return static_cast<int>(setting("VIDEOMAE_EMU_DEVICES", 1)); }
 PluginDevice describe(int device) {
   PluginDevice described{};
   std::strcpy(described.name, "emulated GPU of capability 9.0");
+  std::strcpy(described.software, "the emulator");
   described.limits = {90, 4, emu::largest_shared(), emu::largest_shared() + (1 << 10)};
   described.memory_bytes = device_of(device).memory_bytes;
   return described;
@@ -148,6 +150,19 @@ void begin_capture(int device) { queue_of(device).begin_capture(); }
 void* end_capture(int device, bool keep) { return queue_of(device).end_capture(keep); }
 void launch(int device, void* graph) { queue_of(device).launch(*static_cast<emu::RecordedGraph*>(graph)); }
 void destroy_graph(int, void* graph) { delete static_cast<emu::RecordedGraph*>(graph); }
+
+void* start_clock(int device) {
+  auto* begun = new std::chrono::steady_clock::time_point();
+  queue_of(device).give(Stream::compute, [begun] { *begun = std::chrono::steady_clock::now(); });
+  return begun;
+}
+
+double stop_clock(int device, void* clock) {
+  const std::unique_ptr<std::chrono::steady_clock::time_point> begun(
+      static_cast<std::chrono::steady_clock::time_point*>(clock));
+  queue_of(device).reach(queue_of(device).end_of(Stream::compute));
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - *begun).count();
+}
 
 const bool watches_operands = true;
 
