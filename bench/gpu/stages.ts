@@ -187,7 +187,10 @@ async function benchmarks(run: StageRun, rehearse: boolean, out: string): Promis
     const sizes = attention.cuda.map((s) => `bf16:${s.clips}x${s.heads}x${s.tokens}x${s.headWidth}`);
     for (const VIDEOMAE_CUDA_VARIANTS of ATTENTION_KERNELS) {
       const limit = run.left() * 0.3;
-      await run.command([".cmake/Release/attention_device_bench", ...sizes], { limit, env: { VIDEOMAE_CUDA_VARIANTS } });
+      await run.command([".cmake/Release/attention_device_bench", ...sizes], {
+        limit,
+        env: { VIDEOMAE_CUDA_VARIANTS },
+      });
     }
     const productsOf = (shapes: Shapes["gemm"]["layers"]) =>
       shapes.flatMap(({ m, n, k }) => [`bf16:nt:${m}x${n}x${k}`, `bf16:nn:${m}x${k}x${n}`, `bf16:tn:${n}x${k}x${m}`]);

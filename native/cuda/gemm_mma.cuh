@@ -197,8 +197,8 @@ __global__ void __launch_bounds__(Shape::threads, Shape::blocks) gemm_mma(MmaArg
           }
     }
     block_sync();
-    finish_tile<bf16, Shape::block_m, Shape::finish_n, Shape::pitch, Shape::threads>(g.epilogue, tile, row0, col0 + first,
-                                                                                     place.row);
+    finish_tile<bf16, Shape::block_m, Shape::finish_n, Shape::pitch, Shape::threads>(g.epilogue, tile, row0,
+                                                                                     col0 + first, place.row);
   }
 }
 

@@ -35,7 +35,7 @@ struct TileShape {
 using HugeTile = TileShape<128, 256, 64, 64, 5, 1>;  // the least traffic for each operation
 using LargeTile = TileShape<128, 128, 64, 64, 4, 2>;
 using CompactTile = TileShape<128, 128, 64, 64, 3, 2, 64>;  // the same sums in less shared memory
-using SmallTile = TileShape<64, 64, 32, 32, 4, 4>;  // few rows or columns
+using SmallTile = TileShape<64, 64, 32, 32, 4, 4>;          // few rows or columns
 
 /// Where tile number `tile` of a matrix of tiles_m x tiles_n tiles lies, in tiles. They go down C in bands of 8 tiles,
 /// so that blocks that run together share rows of A and columns of B in the second-level cache.

@@ -1,9 +1,9 @@
-// Attention by kernels that can stand in for others (cuda/variants.h), each chosen in a process of its own: cases around
-// the edges of each, values that are not finite, and bits that are the same in every order that the emulator lets
-// threads and blocks run in, and not those of the kernel that it stands in for.
+// Attention by kernels that can stand in for others (cuda/variants.h), each chosen in a process of its own: cases
+// around the edges of each, values that are not finite, and bits that are the same in every order that the emulator
+// lets threads and blocks run in, and not those of the kernel that it stands in for.
 //
-// `--cases NAME` and `--bits NAME` do so by the kernels that are chosen already; the test runs itself so. VIDEOMAE_TEST_TIMES=1
-// prints what each case takes.
+// `--cases NAME` and `--bits NAME` do so by the kernels that are chosen already; the test runs itself so.
+// VIDEOMAE_TEST_TIMES=1 prints what each case takes.
 #include "test/attention_device_cases.h"
 
 namespace videomae::test {
