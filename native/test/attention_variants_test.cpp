@@ -1,8 +1,9 @@
 // Attention by kernels that can stand in for others (cuda/variants.h), each chosen in a process of its own: cases
 // around the edges of each, values that are not finite, and bits that are the same in every order that the emulator
-// lets threads and blocks run in, and not those of the kernel that it stands in for.
+// lets threads and blocks run in.
 //
-// `--cases NAME` and `--bits NAME` do so by the kernels that are chosen already; the test runs itself so.
+// `--cases`, `--heads` and `--bits`, before the variant's name, do a part of it by the kernels that are chosen already;
+// the test runs itself so.
 // VIDEOMAE_TEST_TIMES=1 prints what each case takes.
 #include "test/attention_device_cases.h"
 
@@ -78,36 +79,61 @@ void bits_of_whole_heads(Checksum& sum) {
   sum.add({3, 33, 9, 64}, bf16_plain);
 }
 
-/// Kernels that are tested together.
+/// A kernel that is tested.
 struct Variant {
-  const char *name, *choices;
+  std::string family, kernel;
   void (*cases)();
   void (*bits)(Checksum&);
+  bool small_gpus = false;  // where less shared memory is another case: less is loaded ahead, or the default takes over
+
+  std::string text() const { return family + "=" + kernel; }
+  std::string environment() const { return "VIDEOMAE_CUDA_VARIANTS=" + text(); }
 };
-constexpr Variant variants[] = {
-    {"forward-by-wgmma", "attention_forward=wgmma", forward_by_wgmma, bits_of_forward_by_wgmma},
-    {"forward-by-wgmma3", "attention_forward=wgmma3", forward_by_wgmma, bits_of_forward_by_wgmma},
-    {"backward-by-wgmma", "attention_backward=wgmma", backward_by_wgmma, bits_of_backward_by_wgmma},
-    {"whole-heads", "attention_forward=head,attention_backward=head-pipelined", whole_heads, bits_of_whole_heads},
-    {"heads-of-encoders", "attention_forward=head,attention_backward=head-pipelined", heads_of_encoders, nullptr},
+const Variant variants[] = {
+    {"attention_forward", "head", whole_heads, bits_of_whole_heads, true},
+    {"attention_backward", "head-pipelined", whole_heads, bits_of_whole_heads, true},
+    {"attention_forward", "wgmma", forward_by_wgmma, bits_of_forward_by_wgmma},
+    {"attention_forward", "wgmma3", forward_by_wgmma, bits_of_forward_by_wgmma},
+    {"attention_backward", "wgmma", backward_by_wgmma, bits_of_backward_by_wgmma},
 };
 
-std::string chosen(const Variant& variant) { return std::string("VIDEOMAE_CUDA_VARIANTS=") + variant.choices; }
-
-std::string argument(const char* what, const Variant& variant) { return std::string(what) + " " + variant.name; }
+/// Whether the device has done work by this kernel.
+bool was_taken(const Variant& variant) {
+  struct Search {
+    const Variant& variant;
+    bool found = false;
+  } search{variant};
+  const auto look = [](void* to, const PluginWork* work) {
+    Search& s = *static_cast<Search*>(to);
+    s.found =
+        s.found || (std::string(work->work).find(s.variant.family + " ") == 0 && work->chosen == s.variant.kernel);
+  };
+  call_plugin(Accelerator::of(emu).plugin().works, 0, static_cast<void*>(&search), +look);
+  return search.found;
+}
 
 void agree(const Variant& variant) {
-  // With less shared memory fewer heads are loaded ahead, or the default kernels do the work.
-  if (!variant.bits)
-    for (int kib : {99, 163}) CHECK(succeeds(chosen(variant) + blocks_of(kib), argument("--cases", variant)));
-  else
-    CHECK(succeeds(chosen(variant), argument("--cases", variant)));
+  CHECK(succeeds(variant.environment(), "--cases " + variant.text()));
+  if (variant.small_gpus)
+    for (int kib : {99, 163}) CHECK(succeeds(variant.environment() + blocks_of(kib), "--heads " + variant.text()));
 }
 
 void bits_are_those_of_any_order(const Variant& variant) {
-  const std::string bits = argument("--bits", variant), expected = printed(chosen(variant), bits);
-  CHECK(expected != printed("", bits));  // it is another kernel
-  expect_in_every_order(expected, chosen(variant), bits);
+  const std::string bits = "--bits " + variant.text();
+  expect_in_every_order(printed(variant.environment(), bits), variant.environment(), bits);
+}
+
+/// What a process of its own does.
+void run_alone(const Variant& variant, const std::string& what) {
+  if (what == "--bits") {
+    Checksum sum;
+    variant.bits(sum);
+    std::printf("%s\n", sum.text().c_str());
+    return;
+  }
+  what == "--heads" ? heads_of_encoders() : variant.cases();
+  if (what == "--cases") CHECK(was_taken(variant));
+  std::printf("%s: largest share of the allowed error: %.2f\n", variant.text().c_str(), worst);
 }
 
 }  // namespace
@@ -117,18 +143,12 @@ int main(int argc, char** argv) {
   using namespace videomae::test;
   if (argc != 1 && argc != 3) return 2;
   for (const Variant& variant : variants) {
-    const std::string name = variant.name;
-    if (argc == 1) {
-      run_case("attention: " + name, [&] { agree(variant); });
-      if (variant.bits) run_case("attention: bits of " + name, [&] { bits_are_those_of_any_order(variant); });
-    } else if (name == argv[2] && argv[1] == std::string("--bits")) {
-      Checksum sum;
-      variant.bits(sum);
-      std::printf("%s\n", sum.text().c_str());
-    } else if (name == argv[2]) {
-      variant.cases();
-      std::printf("%s: largest share of the allowed error: %.2f\n", variant.name, worst);
+    if (argc == 3) {
+      if (variant.text() == argv[2]) run_alone(variant, argv[1]);
+      continue;
     }
+    run_case("attention: " + variant.text(), [&] { agree(variant); });
+    run_case("attention: bits of " + variant.text(), [&] { bits_are_those_of_any_order(variant); });
   }
   return exit_status();
 }

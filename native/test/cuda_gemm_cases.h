@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/bfloat16.h"
+#include "cuda/elements.cuh"
 #include "cuda/emu/launch.h"
 #include "cuda/gemm.h"
 #include "cuda/gemm_plan.h"
@@ -54,7 +55,7 @@ struct Size {
 
 /// Rows `pad` elements longer than they need be, counted from a multiple of `multiple`, and everything begins `offset`
 /// elements late.
-struct Place {
+struct Placement {
   int64_t pad = 0, offset = 0, multiple = 1;
 
   int64_t row(int64_t elements) const { return ceil_div(elements, multiple) * multiple + pad; }
@@ -68,7 +69,7 @@ inline double gelu_slope(double x) {
 /// Error of one product relative to the f64 sums; C, kept pre-activations and column sums by the law of low precision.
 /// @returns C's bits
 inline std::vector<char> check_product(const Context& context, DType dtype, Size size, bool at, bool bt,
-                                       Epilogues e = {}, Place place = {}) {
+                                       Epilogues e = {}, Placement place = {}) {
   const auto [m, n, k] = size;
   const int64_t lda = place.row(at ? m : k), ldb = place.row(bt ? k : n), ldc = place.row(n);
   const int64_t o = place.offset;
@@ -133,12 +134,13 @@ inline std::vector<char> check_product(const Context& context, DType dtype, Size
 
 inline void alignments(DType dtype) {
   for (int order = 0; order < 4; ++order)
-    for (const Place& place : {Place{1, 0}, Place{0, 1}, Place{2, 2}, Place{3, 4}, Place{4, 4}, Place{8, 8}})
+    for (const Placement& place :
+         {Placement{1, 0}, Placement{0, 1}, Placement{2, 2}, Placement{3, 4}, Placement{4, 4}, Placement{8, 8}})
       check_product(device(), dtype, {24, 40, 48}, order & 1, order & 2, {.bias = true, .c = dtype}, place);
 }
 
 /// Few tiles and a long k: cut in parts, whose sums meet in order.
-inline void parts(DType dtype, Place place = {}) {
+inline void parts(DType dtype, Placement place = {}) {
   CHECK(gemm_parts(40, 50, 1500, 1) > 2);
   CHECK(gemm_parts(5120, 3072, 768, 1) == 1 && gemm_parts(40, 50, 1500, 2) == 1);
   CHECK(gemm_parts(5120, 3072, 30000, 1) >= 4);  // sums over no more than 8192
@@ -167,7 +169,7 @@ inline void same_bits(DType dtype) {
 }
 
 /// NaN and infinity go where they belong, and nowhere else: not into rows that share a tile, nor in from beyond a tail.
-inline void not_numbers(DType dtype, Place place = {}) {
+inline void not_numbers(DType dtype, Placement place = {}) {
   const int64_t m = 9, n = 11, k = 19, lda = place.row(k), ldb = place.row(n);
   for (const float value : {NAN, INFINITY}) {
     Numbers a(dtype, m * lda, 1), b(dtype, k * ldb, 2), c(DType::f32, m * n);

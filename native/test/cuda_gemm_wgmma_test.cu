@@ -11,7 +11,7 @@ namespace {
 using test::run_case;
 
 /// Operands that the copy engine can read: rows are multiples of 16 bytes, and longer than the sizes make them.
-constexpr Place readable{8, 8, 8};
+constexpr Placement readable{8, 8, 8};
 
 /// The kernels of wgmma in every layout, at sizes that end within tiles, boxes and steps; one block makes all tiles, so
 /// that the ring goes round from tile to tile.
@@ -31,7 +31,7 @@ void epilogues() {
           Epilogues{.gate = true, .sums = true, .c = dtype}, Epilogues{.bias = true, .residual = 1, .c = dtype},
           Epilogues{.bias = true, .residual = 2, .c = dtype},
           Epilogues{.accumulate = true, .gate = true, .sums = true, .residual = 1}})
-      check_product(device(1), dtype, size, false, true, e, size.m == 45 ? readable : Place{});
+      check_product(device(1), dtype, size, false, true, e, size.m == 45 ? readable : Placement{});
 }
 
 /// Items of a batch whose B is the same for all, and C's rows of items that do not begin at multiples of anything.

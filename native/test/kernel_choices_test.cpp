@@ -140,7 +140,7 @@ void choices_are_taken_and_told() {
 
 void lines_that_are_none() {
   choose("gemm = mma-large");
-  CHECK(throws_error("expected mma or mma-huge or", [] { choose("gemm nt 1 2 3 = fast"); }));
+  CHECK(throws_error("expected cublaslt or mma or mma-huge or", [] { choose("gemm nt 1 2 3 = fast"); }));
   CHECK(throws_error("got nothing", [] { choose("gemm nt 1 2 3"); }));
   CHECK(throws_error("got gym = mma", [] { choose("gym = mma"); }));
   CHECK(choice("gemm") == "mma-large");  // those before are still there

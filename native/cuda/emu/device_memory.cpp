@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -94,10 +95,13 @@ void note(uintptr_t address, size_t bytes, bool write, const Operand& operand) {
 
 /// The allocation whose mapping holds an address; null when there is none.
 const Allocation* allocation_at(uintptr_t address) {
-  for (const auto& [first, allocation] : allocations) {  // only when something is wrong, or may be
+  const auto holds = [&](const Allocation& allocation) {
     const uintptr_t from = reinterpret_cast<uintptr_t>(allocation.mapping);
-    if (address >= from && address - from < allocation.mapped) return &allocation;
-  }
+    return address >= from && address - from < allocation.mapped;
+  };
+  const auto next = allocations.upper_bound(address);  // its guard may hold the address, or the one before it
+  if (next != allocations.end() && holds(next->second)) return &next->second;
+  if (next != allocations.begin() && holds(std::prev(next)->second)) return &std::prev(next)->second;
   return nullptr;
 }
 
@@ -159,7 +163,7 @@ void check_device_access(const void* address, size_t bytes, bool write) {
     const uintptr_t from = reinterpret_cast<uintptr_t>(operand.data);
     return at >= from && bytes <= operand.bytes && at - from <= operand.bytes - bytes && (!write || operand.written);
   };
-  if (!scheduler.current->waited_for_kernels_ahead && is_allocated(at)) {
+  if (!scheduler.current->waited_for_kernels_ahead && at >= lowest && at < highest && is_allocated(at)) {
     fail("dependent_launch_wait() before memory of the device is touched", "a %s of %zu bytes",
          write ? "write" : "read", bytes);
   }
