@@ -5,7 +5,7 @@
 
 #include "cuda/cublaslt.h"
 #include "cuda/device/mma_layout.h"
-#include "test/cuda_gemm_cases.h"
+#include "test/cuda_gemm_cases.cuh"
 
 namespace videomae::cuda {
 namespace {

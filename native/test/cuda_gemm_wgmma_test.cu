@@ -3,7 +3,7 @@
 #include "cuda/hopper/gemm_wgmma.h"
 #include "cuda/hopper/gemm_wgmma_tile.h"
 #include "cuda/variants.h"
-#include "test/cuda_gemm_cases.h"
+#include "test/cuda_gemm_cases.cuh"
 
 namespace videomae::cuda {
 namespace {
