@@ -111,7 +111,7 @@ async function conformance(run: StageRun, check: readonly string[]): Promise<voi
   ];
   const env = { VIDEOMAE_SHARED: path.resolve("../shared") };
   if (await haveGpuOps(run)) {
-    await nativeOps(run, "cuda");
+    for (const kernels of ["", ...OTHER_KERNELS]) await nativeOps(run, "cuda", kernels);
     const onGpu = { ...env, VIDEOMAE_EMU_PLUGIN: path.resolve(PLUGIN) };
     const row = (report: ResultRow) => conformanceRow("device tests on cuda", ...outcomeOf(report));
     await run.command(vitest(DEVICE_TESTS), { row, env: onGpu });
@@ -140,13 +140,22 @@ async function findGpuOps(run: StageRun): Promise<boolean> {
   return status !== NO_GPU;
 }
 
-/** Every op over its cases on one device. */
-async function nativeOps(run: StageRun, device: "cpu" | "cuda"): Promise<void> {
+/** Kernels that stand in for the default ones, so that each does every op that it can. */
+const OTHER_KERNELS = [
+  "attention_forward=head,attention_backward=head-pipelined,layer_norm_backward=staged,pixel_loss=staged,embed_visible=staged",
+  "gemm=wgmma-128x256,attention_forward=wgmma,attention_backward=wgmma",
+  "gemm=wgmma-128x192,attention_forward=wgmma3",
+  "gemm=wgmma-128x128,launch=programmatic",
+];
+
+/** Every op over its cases on one device, by its default kernels or by others. */
+async function nativeOps(run: StageRun, device: "cpu" | "cuda", kernels = ""): Promise<void> {
   const lines: string[] = [];
   const argv = [".cmake/Release/conformance_test", "--device", device];
-  await run.command(argv, { onLine: (line) => lines.push(line) });
+  await run.command(argv, { onLine: (line) => lines.push(line), env: { VIDEOMAE_CUDA_VARIANTS: kernels } });
   const named = (word: string) => lines.filter((line) => line.startsWith(word)).map((line) => line.slice(word.length));
-  run.row(conformanceRow(`native ops on ${device}`, named("ok ").length, named("FAILED ")));
+  const name = `native ops on ${device}${kernels && ` by ${kernels}`}`;
+  run.row(conformanceRow(name, named("ok ").length, named("FAILED ")));
 }
 
 function conformanceRow(name: string, passed: number, failed: readonly string[]): ResultRow {
