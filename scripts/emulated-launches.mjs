@@ -13,6 +13,8 @@ const run = promisify(execFile);
 /** Attention of few tokens, as in the encoders of sizes B, H and g, and of many: B's decoder, and more than a block holds. */
 const FEW_TOKENS = ["bf16:1x1x160x64", "bf16:1x1x160x80", "bf16:1x1x208x88"];
 const MANY_TOKENS = ["bf16:1x1x944x64", "bf16:1x1x400x80", "bf16:1x1x400x88", "bf16:1x1x400x128"];
+/** Of which forward attention by wgmma takes 128 or 176 keys at a time, where it mostly takes 160 of those above. */
+const TOKENS_BY_WGMMA = [128, 176].flatMap((tokens) => [64, 80, 88].map((width) => `bf16:1x1x${tokens}x${width}`));
 
 /** Programs with the kernels that they choose, and the capabilities of whose kernels they launch some. */
 const RUNS = [
@@ -23,6 +25,7 @@ const RUNS = [
   attention("attention_forward=head,attention_backward=head-pipelined", FEW_TOKENS, ["80", "90a"]),
   { program: "cuda_gemm_wgmma_test", argv: [], targets: ["90a"] },
   attention("attention_forward=wgmma,attention_backward=wgmma", [...FEW_TOKENS, ...MANY_TOKENS], ["90a"]),
+  attention("attention_forward=wgmma", TOKENS_BY_WGMMA, ["90a"]),
   attention("attention_forward=wgmma3", MANY_TOKENS, ["90a"]),
 ];
 

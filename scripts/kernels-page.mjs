@@ -120,8 +120,8 @@ in [NOTES.md](NOTES.md); how they are written in [docs/kernels.md](../docs/kerne
   kernel was compiled for, where it says.
 - **threads** of a block and bytes of **dynamic** shared memory are those of its largest launch in the runs of
   [emulated-launches.mjs](../scripts/emulated-launches.mjs), on an emulated GPU with the shared memory of the capability; "-" is what was
-  not launched there (${count(unseen)} kernels). Attention is launched with few tokens (160 of width 64 and 80,
-  208 of 88) and many (944 of 64, 400 of 80, 88 and 128); other numbers of tokens may take less shared memory, or more.
+  not launched there (${count(unseen)} kernels). Attention is launched with few tokens (160 of width 64 and 80, 208 of 88) and many (944 of
+  64, 400 of 80, 88 and 128); other numbers of tokens may take less shared memory, or more.
 - **blocks** and **warps** resident in a multiprocessor, of 64 warps that it can hold, with that launch, and what **limits**
   them: registers, shared memory, threads, or the 32 blocks that it can hold.
 - **instructions** of the code as it stands, a loop's body counted once, and how many of them are of the tensor core
