@@ -41,8 +41,8 @@ const INSTRUCTIONS = {
     "HMMA.16816.F32.BF16",
     "LDSM.16.M88.4",
     "LDSM.16.MT88.4",
-    "LDGSTS.E.BYPASS.128.ZFILL",
-    "LDGSTS.E.ZFILL",
+    "LDGSTS.E.BYPASS.LTC128B.128.ZFILL",
+    "LDGSTS.E.LTC128B.ZFILL",
     "FFMA",
   ],
   attention_backward_wgmma: [
