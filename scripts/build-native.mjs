@@ -69,6 +69,11 @@ export function buildNative(argv) {
   return build.work;
 }
 
+/** Where CMake left a program, in the folder that cmake-js or CMakeLists.txt chose; undefined where it was not built. */
+export function builtProgram(work, name) {
+  return [work, path.join(work, "Release")].map((folder) => path.join(folder, name)).find(existsSync);
+}
+
 /** CMake's targets; the addon is one of `all`. */
 function targets({ tests, emulator, probes }) {
   return ["all", ...(tests ? ["tests"] : []), ...(emulator ? ["videomae_emu"] : []), ...(probes ? ["probes"] : [])];

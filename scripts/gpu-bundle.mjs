@@ -21,6 +21,7 @@ import {
 } from "node:fs";
 import path from "node:path";
 import sharp from "sharp";
+import { builtProgram } from "./build-native.mjs";
 import { moduleClosure } from "./module-closure.mjs";
 
 const root = path.resolve(import.meta.dirname, "..");
@@ -115,7 +116,7 @@ function copyCheckout(target) {
 async function copyPrograms(from, target) {
   mkdirSync(target, { recursive: true });
   for (const name of PROGRAMS) {
-    const found = [from, path.join(from, "Release")].map((at) => path.join(at, name)).find((file) => existsSync(file));
+    const found = builtProgram(from, name);
     if (found) await run("strip", ["-o", path.join(target, name), found]);
     else if (!OPTIONAL_PROGRAMS.includes(name))
       throw new Error(`${name} is not built in ${from}; leave out --no-build`);

@@ -5,10 +5,10 @@
 // With --sanitize the same tests run under the address and undefined-behaviour sanitizers.
 import { execFile } from "node:child_process";
 import { accessSync, constants, readdirSync } from "node:fs";
-import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildNative } from "./build-native.mjs";
+import { inParallel } from "./in-parallel.mjs";
 
 /** What one executable's output and exit status amount to. */
 export function countCases(output, status) {
@@ -85,21 +85,18 @@ function runTest({ file, argv, env }) {
 
 async function main(argv) {
   const work = buildNative(["--tests", ...argv]);
-  const waiting = findTests(work).flatMap((file) => {
+  const tests = findTests(work).flatMap((file) => {
     const more = argv.includes("--sanitize") ? [] : (MORE_RUNS[path.basename(file)] ?? []);
     return [{ argv: [], env: {} }, ...more].map((run) => ({ file, ...run }));
   });
   const totals = { passed: 0, failed: 0 };
-  const runWaiting = async () => {
-    for (let test = waiting.shift(); test; test = waiting.shift()) {
-      const { passed, failed, report } = await runTest(test);
-      totals.passed += passed;
-      totals.failed += failed;
-      console.log(report);
-    }
-  };
   // Most of them keep one processor busy: the emulator runs a whole GPU on one thread.
-  await Promise.all(Array.from({ length: os.availableParallelism() }, runWaiting));
+  await inParallel(tests, async (test) => {
+    const { passed, failed, report } = await runTest(test);
+    totals.passed += passed;
+    totals.failed += failed;
+    console.log(report);
+  });
   if (totals.passed + totals.failed === 0) {
     console.log(`native: no executable named *_test in ${work}`);
     return 1;

@@ -1,8 +1,12 @@
 // The device programming model on the emulator: small kernels written as ops' are, whose results are known; and what
 // the emulator itself promises: orders, errors, launches from several threads.
 #include <malloc.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <thread>
 
 #include "cuda/device/bfloat16.cuh"
@@ -196,6 +200,28 @@ void refuses_what_hardware_refuses() {
   CHECK(deep_error.find("256 KiB of local variables") != std::string::npos);
 }
 
+/// Which file it is, is read at the first launch.
+void records_launches() {
+  std::vector<float> x(64), y(64);
+  const auto scaled = [&](unsigned blocks, unsigned threads, size_t shared_bytes) {
+    launch(context, scale<float>, {dim3(blocks), dim3(threads, 2), shared_bytes}, y.data(), x.data(), int64_t{64},
+           2.0f);
+  };
+  setenv("VIDEOMAE_EMU_LAUNCHES", "/nowhere/launches", 1);
+  CHECK(error_of([&] { scaled(1, 32, 0); }).find("VIDEOMAE_EMU_LAUNCHES") == 0);
+  char path[] = "/tmp/launches-XXXXXX";
+  close(mkstemp(path));
+  setenv("VIDEOMAE_EMU_LAUNCHES", path, 1);
+  scaled(1, 32, 0), scaled(2, 32, 0), scaled(1, 16, 0), scaled(1, 32, 96);
+  std::ifstream stream(path);
+  const std::string lines((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  CHECK(lines ==
+        "{\"kernel\":\"scale<float>\",\"threads\":64,\"sharedBytes\":0}\n"
+        "{\"kernel\":\"scale<float>\",\"threads\":32,\"sharedBytes\":0}\n"
+        "{\"kernel\":\"scale<float>\",\"threads\":64,\"sharedBytes\":96}\n");
+  unlink(path);
+}
+
 void scales() {
   const std::vector<float> x = test::numbers<float>(1003, 1);
   std::vector<float> y(x.size());
@@ -236,6 +262,7 @@ void multiplies() {
 
 int main() {
   using namespace videomae::cuda;
+  run_case("launches are recorded", records_launches);
   run_case("scale", scales);
   run_case("row sums", sums_rows);
   run_case("product", multiplies);

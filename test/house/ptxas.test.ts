@@ -1,11 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  checkPtxas,
-  cudaSources,
-  missingInstructions,
-  nvccVersion,
-  ptxasComplaints,
-} from "../../scripts/check-ptxas.mjs";
+import { checkPtxas, missingInstructions, ptxasComplaints } from "../../scripts/check-ptxas.mjs";
+import { cudaSources, nvccVersion, ptxasWords } from "../../scripts/ptxas.mjs";
 
 const good = `ptxas info    : 0 bytes gmem
 ptxas info    : Compiling entry function '_Z4goodPf' for 'sm_90a'
@@ -14,9 +9,20 @@ ptxas info    : Function properties for _Z4goodPf
 ptxas info    : Used 168 registers, used 1 barriers
 `;
 
+const complaintsAbout = (text: string) => ptxasWords(text).flatMap(ptxasComplaints);
+
 describe("what ptxas says", () => {
+  it("is read kernel by kernel", () => {
+    const other = good.replaceAll("_Z4goodPf", "_Z5otherPf").replace("1 barriers", "1 barriers, 512 bytes smem");
+    const figures = { registers: 168, sharedBytes: 0, stackBytes: 0, spillStores: 0, spillLoads: 0, remarks: [] };
+    expect(ptxasWords(good + other).slice(1)).toEqual([
+      { ...figures, kernel: "_Z4goodPf" },
+      { ...figures, kernel: "_Z5otherPf", sharedBytes: 512 },
+    ]);
+  });
+
   it("is no complaint about a kernel that keeps to its registers", () => {
-    expect(ptxasComplaints(good)).toEqual([]);
+    expect(complaintsAbout(good)).toEqual([]);
   });
 
   it.each([
@@ -26,7 +32,7 @@ describe("what ptxas says", () => {
     ["0 bytes gmem", "(C7510) Potential Performance Loss: wgmma.mma_async instructions are serialized", "C7510"],
     ["ptxas info    : 0 bytes gmem", "ptxas warning : something else", "something else"],
   ])("complains when %s becomes %s", (from, to, complaint) => {
-    const complaints = ptxasComplaints(good.replace(from, to));
+    const complaints = complaintsAbout(good.replace(from, to));
     expect(complaints).toHaveLength(1);
     expect(complaints[0]).toContain(complaint);
   });

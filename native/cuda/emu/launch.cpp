@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "cuda/emu/faults.h"
 #include "cuda/emu/kernel_name.h"
+#include "cuda/emu/launch_record.h"
 #include "cuda/emu/scheduler.h"
 
 namespace videomae::cuda::emu {
@@ -78,6 +79,7 @@ uint32_t clusters_of(const GridLaunch& launch) {
 void run(const GridLaunch& launch) {
   const std::lock_guard<std::mutex> lock(running);
   check(launch);
+  record_launch(launch);
   Ordering& how = ordering();
   scheduler.begin_launch(launch, how.order, how.seed * 0x10001 + how.launches++);
   watch_operands(launch.operands.get(), clusters_of(launch));
