@@ -101,21 +101,26 @@ async function checkSource(source, version, disassembler, totals) {
   return complaints;
 }
 
-/** Checks all sources. Returns the complaints and one line that says what was looked at. */
-export async function checkPtxas(version) {
+/** Checks sources. Returns the complaints, one line that says what was looked at, and the files of compiled code. */
+export async function checkPtxas(version, sources = cudaSources()) {
   const disassembler = findDisassembler();
   const totals = { kernels: 0, instructions: 0, files: new Set() };
   const complaints = [];
-  await inParallel(cudaSources(), async (source) => {
+  await inParallel(sources, async (source) => {
     complaints.push(...(await checkSource(source, version, disassembler, totals)));
   });
-  for (const name of readdirSync(compiledFolder)) {
-    if (!totals.files.has(name.replace(/\.txt$/, ""))) rmSync(path.join(compiledFolder, name), { recursive: true });
-  }
   const instructions = disassembler
     ? `${totals.instructions} instructions looked for`
     : "instructions not checked: no cuobjdump on PATH or in VIDEOMAE_CUOBJDUMP";
-  return { complaints, summary: `ptxas: ${totals.kernels} kernels, ${complaints.length} complaints; ${instructions}` };
+  const summary = `ptxas: ${totals.kernels} kernels, ${complaints.length} complaints; ${instructions}`;
+  return { complaints, summary, files: totals.files };
+}
+
+/** Removes compiled code of sources as they were before. */
+function forgetOthers(files) {
+  for (const name of readdirSync(compiledFolder)) {
+    if (!files.has(name.replace(/\.txt$/, ""))) rmSync(path.join(compiledFolder, name), { recursive: true });
+  }
 }
 
 if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
@@ -124,7 +129,8 @@ if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.me
     console.error("check-ptxas: nvcc is not on PATH; install the CUDA toolkit 13");
     process.exit(2);
   }
-  const { complaints, summary } = await checkPtxas(version);
+  const { complaints, summary, files } = await checkPtxas(version);
+  forgetOthers(files);
   for (const complaint of complaints) console.error(complaint);
   console.log(summary);
   process.exitCode = complaints.length === 0 ? 0 : 1;
