@@ -13,3 +13,10 @@ const require = createRequire(import.meta.url);
 export function library<L extends object>(name: string): () => L {
   return lazy(() => require(name) as L);
 }
+
+/** Parts of Node that take milliseconds to load, likewise. */
+export const childProcess = library<typeof import("node:child_process")>("node:child_process");
+export const cryptography = library<typeof import("node:crypto")>("node:crypto");
+export const readline = library<typeof import("node:readline")>("node:readline");
+export const workerThreads = library<typeof import("node:worker_threads")>("node:worker_threads");
+export const zlib = library<typeof import("node:zlib")>("node:zlib");

@@ -2,7 +2,7 @@
 // The tarball that is published, in build/package: what package.json lists, with the prebuilt binaries, and with the
 // public module as few files: index.js, and those of what it loads when it is first used (index-*.js). Node takes about 0.3 ms
 // for each of the 400 files that `import "videomae"` would read otherwise. Commands and worker threads, which read fewer,
-// keep their modules as tsc wrote them.
+// keep their modules as tsc wrote them. zod, which all of them load when they first make a schema, is one file, too.
 //
 // Options: --cpu  without the plug-in for GPUs; such a package is for tests alone
 import { execFileSync } from "node:child_process";
@@ -15,9 +15,8 @@ const root = path.resolve(import.meta.dirname, "..");
 const dist = path.join(root, "dist");
 const BINARIES = ["videomae.node", "libvideomae_cuda.so"];
 
-/** What the public module cannot do without is in its file, too; other libraries are loaded when they are used. */
-const INSIDE = ["zod"];
-const BANNER = `// The modules of videomae in one file, with those of ${INSIDE.join(" and ")}, whose licences are in their own packages.`;
+const BANNER = "// The modules of videomae in few files.";
+const ZOD_BANNER = "// zod in one file, as it loads in a fraction of the time; its licence is in its own package.";
 
 /** Packs and returns the tarball, its bytes, and the names in it. */
 export async function packageTarball({ cpu = false } = {}) {
@@ -30,6 +29,7 @@ export async function packageTarball({ cpu = false } = {}) {
     cpSync(path.join(root, name), path.join(stage, name));
   }
   await bundle(path.join(stage, "dist", "index.js"));
+  await bundleZod(path.join(stage, "dist"));
   writeManifest(path.join(stage, "package.json"));
   const { filename, size, files } = npmPack(stage, ["--pack-destination", folder]);
   return { tarball: path.join(folder, filename), size, names: files.map(({ path: name }) => name) };
@@ -42,13 +42,11 @@ function checkBinaries(cpu) {
 }
 
 async function bundle(file) {
-  const outside = (id, importer) =>
-    importer !== undefined && !/^[./]/.test(id) && !INSIDE.includes(id) && !/node_modules/.test(importer);
   const built = await rolldown({
     input: path.join(dist, "index.js"),
     platform: "node",
-    external: (id, importer) => id.startsWith("node:") || outside(id, importer),
-    plugins: [{ name: "own-places", transform: keepPlaces }],
+    external: (id) => !/^[./]/.test(id),
+    plugins: [{ name: "own-places", transform: (code, id) => keepPlaces(ownZod(code, id), id) }],
     onLog: (level, log, report) => log.code !== "INEFFECTIVE_DYNAMIC_IMPORT" && report(level, log),
   });
   await built.write({
@@ -58,6 +56,24 @@ async function bundle(file) {
     codeSplitting: { groups: [{ name: "core", tags: ["$initial"] }] },
   });
   await built.close();
+}
+
+async function bundleZod(folder) {
+  // Its messages in other languages are most of it, and nobody asks for them.
+  const load = (id) => (/\/locales\/index\.js$/.test(id) ? "export {};" : undefined);
+  const built = await rolldown({ input: "zod", platform: "node", cwd: root, plugins: [{ name: "english", load }] });
+  const file = path.join(folder, "zod.cjs");
+  await built.write({ file, format: "cjs", exports: "named", comments: false, charset: "ascii", banner: ZOD_BANNER });
+  await built.close();
+  const module = path.join(folder, "zod.js");
+  writeFileSync(module, ownZod(readFileSync(module, "utf8"), path.join(dist, "zod.js")));
+}
+
+/** The module that loads zod, loading that file. */
+function ownZod(code, id) {
+  if (path.relative(dist, id) !== "zod.js") return code;
+  if (!code.includes('library("zod")')) throw new Error('dist/zod.js: no library("zod")');
+  return code.replace('library("zod")', 'library("./zod.cjs")');
 }
 
 /** Modules name files beside them, such as the scripts of worker threads: they go on meaning those in dist. */

@@ -1,9 +1,10 @@
 // The videos that the loader is measured with: those that the user names, or made ones in a temporary folder.
-import { spawnSync } from "node:child_process";
+
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { findDecoder } from "../data/find-decoder.js";
+import { childProcess } from "../library.js";
 import { madeSource, makeClips } from "./made-clips.js";
 import type { Clips } from "./suite.js";
 
@@ -22,7 +23,7 @@ export class LoaderClips implements Disposable {
   /** Why there is nothing to read, or nothing to read it with; undefined where there is. */
   async missing(): Promise<string | undefined> {
     if (this.#given !== undefined) return undefined;
-    const { error } = spawnSync("ffmpeg", ["-version"], { stdio: "ignore" });
+    const { error } = childProcess().spawnSync("ffmpeg", ["-version"], { stdio: "ignore" });
     if (error) return "there is no program ffmpeg to make videos with; name some of your own with --data";
     return findDecoder().then(
       () => undefined,

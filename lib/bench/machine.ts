@@ -1,8 +1,9 @@
 // What our rows say of the machine, the versions and the moment, and how busy other programs kept the machine.
-import { execFileSync } from "node:child_process";
+
 import { existsSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { childProcess } from "../library.js";
 import { manifest, packageRoot } from "../manifest.js";
 import { describeDevice } from "../tensor/devices.js";
 import type { Device } from "../tensor/dtype.js";
@@ -28,7 +29,9 @@ function headCommit(): string | undefined {
   if (!existsSync(path.join(packageRoot, ".git"))) return undefined;
   try {
     const argv = ["-C", packageRoot, "rev-parse", "--short=12", "HEAD"];
-    return execFileSync("git", argv, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    return childProcess()
+      .execFileSync("git", argv, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })
+      .trim();
   } catch {
     return undefined;
   }

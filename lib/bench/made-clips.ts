@@ -1,9 +1,10 @@
 // Clips to read where there are none: moving test patterns with noise, so that there is something to decode, encoded with
 // the key frames that encoders usually place.
-import { execFile } from "node:child_process";
+
 import path from "node:path";
 import { promisify } from "node:util";
 import { VideomaeError } from "../errors.js";
+import { childProcess } from "../library.js";
 
 const COUNT = 8;
 const SIZE = "340x256";
@@ -24,7 +25,16 @@ export async function makeClips(folder: string, frames: number): Promise<void> {
     const encode = ["-frames:v", `${frames}`, "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"];
     const file = path.join(folder, `${i}.mp4`);
     try {
-      await promisify(execFile)("ffmpeg", ["-v", "error", "-f", "lavfi", "-i", pictures, ...encode, file]);
+      await promisify(childProcess().execFile)("ffmpeg", [
+        "-v",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        pictures,
+        ...encode,
+        file,
+      ]);
     } catch (cause) {
       const { code, stderr } = cause as { code?: unknown; stderr?: string };
       const got = code === "ENOENT" ? "no such program" : (stderr?.trim().split("\n")[0] ?? String(code));

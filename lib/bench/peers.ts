@@ -1,10 +1,10 @@
 // PyTorch at the same work. The package has no Python in it: the peers are scripts of a checkout of the project
 // (bench/peers), run by an interpreter that has PyTorch. They print rows of the one format.
-import { execFileSync, spawn } from "node:child_process";
+
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { createInterface } from "node:readline";
 import { VideomaeError } from "../errors.js";
+import { childProcess, readline } from "../library.js";
 import { packageRoot } from "../manifest.js";
 import { parseRow, type Row } from "./row.js";
 
@@ -32,7 +32,7 @@ export function findPeers(op: string, given?: string): string {
 /** Why an interpreter cannot run the peers; undefined where it can. */
 export function whyNoTorch(python: string): string | undefined {
   try {
-    execFileSync(python, ["-c", "import torch"], { stdio: ["ignore", "ignore", "pipe"] });
+    childProcess().execFileSync(python, ["-c", "import torch"], { stdio: ["ignore", "ignore", "pipe"] });
     return undefined;
   } catch (cause) {
     const { code, stderr } = cause as NodeJS.ErrnoException & { stderr?: Buffer };
@@ -60,7 +60,7 @@ export async function runForRows(
   onRow: (row: Row) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const child = spawn(program, argv, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = childProcess().spawn(program, argv, { stdio: ["ignore", "pipe", "inherit"] });
   const end = () => child.kill();
   signal?.addEventListener("abort", end);
   const ended = new Promise<number | string | null>((resolve, reject) => {
@@ -70,7 +70,7 @@ export async function runForRows(
   ended.catch(() => {}); // it is awaited below
   const op = path.basename(argv.find((word) => /\.(py|js)$/.test(word)) ?? program);
   try {
-    for await (const line of createInterface({ input: child.stdout })) onRow(parseRow(line, op));
+    for await (const line of readline().createInterface({ input: child.stdout })) onRow(parseRow(line, op));
     const status = await ended;
     if (status === 0 || status === NOT_HERE || signal?.aborted) return;
     throw new VideomaeError({ op, expected: "exit status 0", got: String(status) });

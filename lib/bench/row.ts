@@ -5,9 +5,10 @@
 // number of CPU threads, and what the kind adds (identityFields). System, variant and machine are not part of it: rows
 // of equal identity are what is compared.
 import { readFileSync } from "node:fs";
-import * as z from "zod";
+import type * as zod from "zod";
 import { nearest, VideomaeError } from "../errors.js";
 import { lazy } from "../lazy.js";
+import { z } from "../zod.js";
 
 /** The schemas of the rows: those with times, those with times or a verdict, and those that say what failed. */
 const schemas = lazy(() => {
@@ -165,11 +166,11 @@ const schemas = lazy(() => {
   return { timed: z.discriminatedUnion("bench", timedKinds), measured, failure, kinds };
 });
 /** A row with times. */
-export type TimedRow = z.infer<ReturnType<typeof schemas>["timed"]>;
+export type TimedRow = zod.infer<ReturnType<typeof schemas>["timed"]>;
 /** What could not be measured, and why. */
-export type FailedRow = z.infer<ReturnType<typeof schemas>["failure"]>;
+export type FailedRow = zod.infer<ReturnType<typeof schemas>["failure"]>;
 /** One measurement: what, on which machine, how long. Its fields are those of bench/results/README.md. */
-export type Row = z.infer<ReturnType<typeof schemas>["measured"]> | FailedRow;
+export type Row = zod.infer<ReturnType<typeof schemas>["measured"]> | FailedRow;
 
 /** What besides bench, device, dtype and threads decides which work a row is about. */
 export const identityFields: { [K in TimedRow["bench"]]: (keyof Extract<TimedRow, { bench: K }>)[] } = {
@@ -238,7 +239,7 @@ export function readRows(path: string): Row[] {
   return lines.filter(({ line }) => line.trim() !== "").map(({ line, where }) => parseRow(line, where));
 }
 
-function refused(where: string, value: unknown, issue: z.core.$ZodIssue): VideomaeError {
+function refused(where: string, value: unknown, issue: zod.core.$ZodIssue): VideomaeError {
   const { measured, kinds } = schemas();
   const { bench } = (value ?? {}) as { bench?: unknown };
   if (issue.code === "unrecognized_keys") {

@@ -1,7 +1,8 @@
 // The options of distillation: those of fine-tuning, a teacher, and how its opinion is taken. Defaults are those of the paper
 // where it has some (VideoMAE V2, section 4.3; spec 9.2).
 
-import * as z from "zod";
+import type * as zod from "zod";
+import { z } from "../zod.js";
 import { classifierAdvice, classifierShape } from "./finetune-config.js";
 import { lengthOptions, type Pace, path, rateOptions, type StepPlan, stepPlan } from "./run-options.js";
 import { StageOptions } from "./stage-options.js";
@@ -41,7 +42,7 @@ export type DistillRunConfig = ReturnType<typeof distillOptions.parse>;
  * The options as a user gives them: only `data` and `teacher` are required.
  * @interface
  */
-export type DistillRunOptions = z.input<z.ZodObject<ReturnType<typeof shape>>>;
+export type DistillRunOptions = zod.input<zod.ZodObject<ReturnType<typeof shape>>>;
 
 /**
  * Checks options and fills in defaults.

@@ -2,7 +2,8 @@
 // 4): used by the command line, by scripts and by the checkpoint. Defaults are those of the published script (spec 14.2)
 // where docs/numerics.md says nothing else.
 
-import * as z from "zod";
+import type * as zod from "zod";
+import { z } from "../zod.js";
 import { adviceOnClassifierKey } from "./official-finetune-options.js";
 import {
   adamOptions,
@@ -129,7 +130,7 @@ export type FinetuneRunConfig = ReturnType<typeof classifierOptions.finetune.par
  * The options as a user gives them: only `data` is required.
  * @interface
  */
-export type FinetuneRunOptions = z.input<z.ZodObject<ReturnType<typeof classifierShape>>>;
+export type FinetuneRunOptions = zod.input<zod.ZodObject<ReturnType<typeof classifierShape>>>;
 
 /**
  * Checks options and fills in defaults.

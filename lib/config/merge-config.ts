@@ -7,8 +7,9 @@
 //     hugging: hugging (not baby)
 //   identity: [path, youtube]
 
-import * as z from "zod";
+import type * as zod from "zod";
 import { lazy } from "../lazy.js";
+import { z } from "../zod.js";
 import { firstMistake } from "./explain-issue.js";
 import { parseYaml, readYaml } from "./yaml-options.js";
 
@@ -35,7 +36,7 @@ const schema = lazy(() =>
   }),
 );
 
-export type MergeConfig = z.infer<ReturnType<typeof schema>>;
+export type MergeConfig = zod.infer<ReturnType<typeof schema>>;
 
 /**
  * Reads what to merge.

@@ -1,7 +1,8 @@
 // The options of a pre-training run, used by the command line, by scripts and by the checkpoint. Sizes of the model and
 // kinds of masks are checked where they are used.
 
-import * as z from "zod";
+import type * as zod from "zod";
+import { z } from "../zod.js";
 import { adviceOnKey, adviceOnWord } from "./official-options.js";
 import {
   adamOptions,
@@ -80,7 +81,7 @@ export type PretrainRunConfig = ReturnType<typeof pretrainOptions.parse>;
  * The options as a user gives them: only `data` is required.
  * @interface
  */
-export type PretrainRunOptions = z.input<z.ZodObject<ReturnType<typeof shape>>>;
+export type PretrainRunOptions = zod.input<zod.ZodObject<ReturnType<typeof shape>>>;
 
 /**
  * Checks options and fills in defaults.

@@ -1,6 +1,7 @@
 // The options of a probe on the features of a frozen encoder.
 
-import * as z from "zod";
+import type * as zod from "zod";
+import { z } from "../zod.js";
 import { RecipeBook } from "./recipe-book.js";
 import {
   adamOptions,
@@ -66,7 +67,7 @@ export type ProbeRunConfig = ReturnType<typeof probeOptions.parse>;
  * The options as a user gives them: only `data` and `weights` are required.
  * @interface
  */
-export type ProbeRunOptions = z.input<z.ZodObject<ReturnType<typeof shape>>>;
+export type ProbeRunOptions = zod.input<zod.ZodObject<ReturnType<typeof shape>>>;
 
 /** Probes have no named recipes; a file may hold the options of one. */
 export const probeRecipes = new RecipeBook<Partial<ProbeRunOptions>>(probeOptions, {});

@@ -1,7 +1,8 @@
 // The options that every training has: one zod type with a description and a default for each, in groups that the schemas
 // of the stages (lib/config/pretrain-config.ts, ...) are put together from.
 
-import * as z from "zod";
+import type * as zod from "zod";
+import { z } from "../zod.js";
 
 export const count = () => z.number().int().min(1);
 export const fraction = () => z.number().min(0).lt(1);
@@ -156,8 +157,8 @@ export const rateOptions = ({ lr, minLr, warmupEpochs }: Pace) => ({
 
 type EveryStage = {
   data: ReturnType<typeof dataSpec>;
-  root: z.ZodString;
-  out: z.ZodString;
+  root: zod.ZodString;
+  out: zod.ZodString;
   betas: ReturnType<typeof betasOption>;
 } & ReturnType<typeof readingOptions> &
   ReturnType<typeof batchOptions> &
@@ -169,7 +170,7 @@ type EveryStage = {
   ReturnType<typeof keepingOptions>;
 
 /** What the options of every stage have in common, with every default filled in. */
-export type RunConfig = z.output<z.ZodObject<EveryStage>>;
+export type RunConfig = zod.output<zod.ZodObject<EveryStage>>;
 
 /** The updates of a run: all of them, those of the warm-up, and those from one checkpoint to the next. */
 export interface StepPlan {

@@ -1,9 +1,10 @@
 // The options of one stage of training as a strict schema: checked, completed with defaults, described for help texts. A
 // mistake is an error that names the option and, for a misspelt one, the nearest real one.
 
-import * as z from "zod";
+import type * as zod from "zod";
 import { VideomaeError } from "../errors.js";
 import { lazy } from "../lazy.js";
+import { z } from "../zod.js";
 import { type Advice, firstMistake, type Mistake, pathText } from "./explain-issue.js";
 
 /** The stages, by the commands that run them. */
@@ -26,13 +27,13 @@ const alternatives = [
   ["warmupEpochs", "warmupSteps"],
 ] as const;
 
-export class StageOptions<S extends Readonly<Record<string, z.ZodType>>> {
+export class StageOptions<S extends Readonly<Record<string, zod.ZodType>>> {
   /** The command whose options these are. */
   readonly stage: StageName | "accuracy";
   readonly #shape: () => S;
-  readonly #schema: () => z.ZodObject<S, z.core.$strict>;
+  readonly #schema: () => zod.ZodObject<S, zod.core.$strict>;
   /** Some of the options, as a recipe has them. */
-  readonly #partial: () => z.ZodType<object>;
+  readonly #partial: () => zod.ZodType<object>;
   readonly #advice: Advice;
 
   /**
@@ -53,7 +54,7 @@ export class StageOptions<S extends Readonly<Record<string, z.ZodType>>> {
    * @param op  where the options come from, for messages, e.g. `pretrain` or a file's name
    * @throws VideomaeError that names the option, what was expected and, for a misspelt one, the nearest real one.
    */
-  parse(options: unknown, op: string = this.stage): z.output<z.ZodObject<S, z.core.$strict>> {
+  parse(options: unknown, op: string = this.stage): zod.output<zod.ZodObject<S, zod.core.$strict>> {
     const result = this.#schema().safeParse(options);
     if (result.success) return result.data;
     const { path, ...parts } = firstMistake(this.#schema(), options, this.#advice)!;
@@ -82,7 +83,7 @@ export class StageOptions<S extends Readonly<Record<string, z.ZodType>>> {
   }
 }
 
-function notBoth<T extends z.ZodType>(object: T): T {
+function notBoth<T extends zod.ZodType>(object: T): T {
   return alternatives.reduce(
     (checked, [name, other]) =>
       checked.refine((options) => !(isGiven(options as object, name) && isGiven(options as object, other)), {
@@ -98,8 +99,8 @@ function isGiven(options: object, name: string): boolean {
 }
 
 /** Of several types the last simple one counts: true, or a path, is written as a path. */
-function kindOf(type: z.ZodType): OptionDescription["kind"] {
-  const { def, options } = type as { def: { type: string; innerType?: z.ZodType }; options?: readonly z.ZodType[] };
+function kindOf(type: zod.ZodType): OptionDescription["kind"] {
+  const { def, options } = type as { def: { type: string; innerType?: zod.ZodType }; options?: readonly zod.ZodType[] };
   if (def.innerType) return kindOf(def.innerType);
   if (def.type === "number" || def.type === "boolean") return def.type;
   if (def.type === "string" || def.type === "enum") return "string";

@@ -5,8 +5,9 @@
 // system call cannot be ended; it is left behind, and the loader gives up when too many are.
 
 import { setTimeout as delay } from "node:timers/promises";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { VideomaeError } from "../errors.js";
+import { workerThreads } from "../library.js";
 import { ClipQueue, WorkerStatus } from "./clip-queue.js";
 import { ClipReader, type ReaderLimits } from "./clip-reader.js";
 import type { ClipOutcome, ClipRequest, FromWorker, PostedRequest, ToWorker, WorkerSetup } from "./clip-request.js";
@@ -98,7 +99,7 @@ class WorkerPool implements ClipPool {
     const status = new WorkerStatus();
     const { decoder } = this.#options;
     const { seconds } = limitsOf(this.#options);
-    const worker = new Worker(new URL("./clip-worker.js", import.meta.url), {
+    const worker = new (workerThreads().Worker)(new URL("./clip-worker.js", import.meta.url), {
       workerData: { decoder, seconds, queue: this.#queue.memory, status: status.memory } satisfies WorkerSetup,
       execArgv: [], // flags for the program (--input-type, a TypeScript loader) are not for a compiled module
     });

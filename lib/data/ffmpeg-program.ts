@@ -1,8 +1,8 @@
 // Runs ffmpeg or ffprobe on a file: hands over what it writes as it comes, kills it when the limit is over, and takes
 // what it says on standard error for damage (both go on after damage, and end with status 0).
 
-import { spawn } from "node:child_process";
 import { VideomaeError } from "../errors.js";
+import { childProcess } from "../library.js";
 import type { TimeLimit } from "./time-limit.js";
 
 const LIMIT_CHECK_MS = 50;
@@ -36,7 +36,7 @@ export function runProgram(
   limit: TimeLimit,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const child = childProcess().spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
     let said = "";
     let failure: unknown;
     const end = (error: unknown) => {

@@ -5,9 +5,9 @@
 //   name     the same file name without its ending
 //   content  the same bytes
 
-import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { basename, extname } from "node:path";
+import { cryptography } from "../library.js";
 import { type Source, sourcePath } from "./source.js";
 
 /** Ways to tell recordings apart. */
@@ -49,7 +49,7 @@ function stem(path: string): string {
 
 /** SHA-256 of a file, read in pieces. */
 function hashOf(path: string): string {
-  const hash = createHash("sha256");
+  const hash = cryptography().createHash("sha256");
   const piece = Buffer.allocUnsafe(CHUNK);
   const file = openSync(path, "r");
   try {

@@ -1,9 +1,9 @@
 // What decodes: the video decoders with their versions, and sharp for pictures.
 
-import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { childProcess } from "../library.js";
 import { type Finding, fine, reasonOf } from "./finding.js";
 
 const require = createRequire(import.meta.url);
@@ -39,7 +39,10 @@ function programVersion(): Backend {
   const name = "ffmpeg";
   const versions: string[] = [];
   for (const program of ["ffmpeg", "ffprobe"]) {
-    const { error, status, stdout } = spawnSync(program, ["-version"], { encoding: "utf8", timeout: 10_000 });
+    const { error, status, stdout } = childProcess().spawnSync(program, ["-version"], {
+      encoding: "utf8",
+      timeout: 10_000,
+    });
     if (error || status !== 0) return { name, missing: `${program}: ${error ? reasonOf(error) : `status ${status}`}` };
     versions.push(/version (\S+)/.exec(stdout)?.[1] ?? "of unknown version");
   }

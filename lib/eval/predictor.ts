@@ -2,11 +2,12 @@
 // and computed too. It is loaded once and used for any number of clips, which are worked on one after the other.
 
 import { resolve } from "node:path";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { DecoderName } from "../data/find-decoder.js";
 import type { Source } from "../data/source.js";
 import type { ViewSampling } from "../data/view-sampling.js";
 import { rejectUnknownOptions, VideomaeError } from "../errors.js";
+import { workerThreads } from "../library.js";
 import type { ClassifierConfig } from "../models/classifier-config.js";
 import type { PositionMode } from "../nn/position-table.js";
 import type { Device } from "../tensor/dtype.js";
@@ -278,7 +279,7 @@ export async function openPredictor(weights: string, options: PredictorOptions =
   }
   const rest = { config, partial, position, device, dtype, preprocessing, decoder, decodeTimeout };
   const setup: PredictorSetup = { weights: resolve(weights), ...rest };
-  const worker = new Worker(new URL("./predictor-worker.js", import.meta.url), {
+  const worker = new (workerThreads().Worker)(new URL("./predictor-worker.js", import.meta.url), {
     workerData: setup,
     execArgv: [], // flags for the program (--input-type, a TypeScript loader) are not for a compiled module
   });

@@ -9,8 +9,8 @@
 // Tensors go by name, never by offset, so a run may change how it lays out memory. Opening checks the hash (about 1
 // GB/s) and then the version, so a damaged file is refused before it can poison a run.
 
-import { createHash } from "node:crypto";
 import { VideomaeError } from "../errors.js";
+import { cryptography } from "../library.js";
 import { DamagedFileError } from "./damaged-file.js";
 import {
   openSafetensors,
@@ -183,7 +183,7 @@ function verifyHash(file: SafetensorsFile, state: string): void {
 
 function startHash(state: string, tensors: readonly Pick<StoredTensor, "name" | "shape">[]) {
   const table = JSON.stringify(tensors.map(({ name, shape }) => [name, shape]));
-  return createHash("sha256").update(state).update("\n").update(table).update("\n");
+  return cryptography().createHash("sha256").update(state).update("\n").update(table).update("\n");
 }
 
 function parseState(op: string, text: string): CheckpointState {

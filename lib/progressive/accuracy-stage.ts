@@ -1,7 +1,6 @@
 // A stage that trains nothing: the classifier that an earlier stage left, on a labelled test set, as `videomae accuracy`
 // does it. Its folder holds the report of what was measured.
 
-import * as z from "zod";
 import { computeOptions, count, path, readingOptions } from "../config/run-options.js";
 import { StageOptions } from "../config/stage-options.js";
 import { readClassNames } from "../data/class-names.js";
@@ -11,6 +10,7 @@ import { testClassifier } from "../eval/test-classifier.js";
 import { openCheckpoint } from "../io/checkpoint.js";
 import { prepareFolder } from "../train/run-folder.js";
 import { writeValidationReport } from "../train/validation-report.js";
+import { z } from "../zod.js";
 import type { StageControl, StageResult } from "./stage-kinds.js";
 
 const shape = () => ({

@@ -17,12 +17,12 @@
 
 import { existsSync } from "node:fs";
 import path from "node:path";
-import * as z from "zod";
 import { firstMistake, type Mistake, pathText } from "../config/explain-issue.js";
 import { overrideOptions } from "../config/stage-options.js";
 import { parseYaml, readYaml } from "../config/yaml-options.js";
 import { nearest, VideomaeError } from "../errors.js";
 import { lazy } from "../lazy.js";
+import { z } from "../zod.js";
 import { type StageKind, stageKinds } from "./stage-kinds.js";
 
 type Options = Readonly<Record<string, unknown>>;

@@ -3,10 +3,11 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import * as z from "zod";
+import type * as zod from "zod";
 import { VideomaeError } from "../errors.js";
 import { writeFileAtomic } from "../io/atomic-file.js";
 import { lazy } from "../lazy.js";
+import { z } from "../zod.js";
 
 const stage = () =>
   z.object({
@@ -27,7 +28,7 @@ const schema = lazy(() =>
 );
 
 /** What is known of a stage that has begun. */
-export type StageState = z.infer<ReturnType<typeof stage>>;
+export type StageState = zod.infer<ReturnType<typeof stage>>;
 
 /** The stages that have begun, by name. */
 export class ScheduleState {

@@ -2,9 +2,10 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import * as z from "zod";
+import type * as zod from "zod";
 import { VideomaeError } from "../errors.js";
 import { lazy } from "../lazy.js";
+import { z } from "../zod.js";
 
 const count = () => z.number().int().min(0);
 
@@ -24,7 +25,7 @@ const schema = lazy(() =>
 );
 
 /** The outcomes of a validation: of K classes, and (K, K) clips of class i (row) that were taken for class j. */
-export type Outcomes = z.infer<ReturnType<typeof schema>>;
+export type Outcomes = zod.infer<ReturnType<typeof schema>>;
 
 /**
  * Undefined where nothing was measured.

@@ -1,9 +1,10 @@
 // Processes that look into sources, and the clock that stops one that takes too long: it is killed, the source is bad,
 // and a new process takes its place.
 
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import type { Source } from "../data/source.js";
 import { VideomaeError } from "../errors.js";
+import { childProcess } from "../library.js";
 import type { Probed, ProbeOptions } from "./probe.js";
 import type { ProbeAnswer, ProbeRequest } from "./probe-process.js";
 
@@ -81,7 +82,7 @@ class ProbeMember {
   #serial = 0;
 
   constructor() {
-    this.#process = fork(new URL("./probe-process.js", import.meta.url), {
+    this.#process = childProcess().fork(new URL("./probe-process.js", import.meta.url), {
       execArgv: [],
       stdio: ["ignore", "ignore", "ignore", "ipc"],
       serialization: "advanced",

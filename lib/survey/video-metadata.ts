@@ -1,7 +1,7 @@
 // What a video file says of itself besides its frames: rate, duration, and what makes it unusual. By node-av from the
 // packets and the first picture, or by ffprobe; either way without decoding the file.
 
-import { spawnSync } from "node:child_process";
+import { childProcess } from "../library.js";
 
 /** What is unusual about a video, and known to the decoders: frames come out as docs/data.md says. */
 export type Oddity = "variable rate" | "rotated" | "interlaced" | "non-square pixels" | "several video streams";
@@ -99,7 +99,7 @@ interface ProbedStream {
 
 function byFfprobe(path: string): VideoMetadata {
   const probe = (args: string[]) =>
-    spawnSync("ffprobe", ["-v", "quiet", ...args, "-of", "json", `file:${path}`], {
+    childProcess().spawnSync("ffprobe", ["-v", "quiet", ...args, "-of", "json", `file:${path}`], {
       encoding: "utf8",
       maxBuffer: PROBE_BUFFER,
     }).stdout;

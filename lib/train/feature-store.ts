@@ -3,7 +3,7 @@
 // encoder, other clips or another list is made anew.
 //
 //   <folder>/<name>-<batch>.safetensors    features f32 (R, D) or (R, N, D), labels i32 (R), of the R clips that could be read
-import { createHash } from "node:crypto";
+
 import { existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import { noGrad } from "../autograd/grad-mode.js";
@@ -11,6 +11,7 @@ import { type ClipBatch, type LoaderOptions, loader, type VideoDataset } from ".
 import { sourcePath } from "../data/source.js";
 import { VideomaeError } from "../errors.js";
 import { openSafetensors, type SafetensorsFile, writeSafetensors } from "../io/safetensors.js";
+import { cryptography } from "../library.js";
 import type { Module } from "../nn/module.js";
 import { widened } from "../ops/cast.js";
 import { scope } from "../tensor/scope.js";
@@ -140,7 +141,7 @@ export async function openFeatures(
 
 function identityOf({ identity, dataset, loading }: FeatureRequest): string {
   const all = { identity, list: listHash(dataset.sources), clip: dataset.clip, batchSize: loading.batchSize };
-  return createHash("sha256").update(JSON.stringify(all)).digest("hex");
+  return cryptography().createHash("sha256").update(JSON.stringify(all)).digest("hex");
 }
 
 /** Features and labels of a file; undefined where there is none, or one of something else. */
@@ -177,7 +178,7 @@ function writeShard(file: string, batch: ClipBatch, { dataset, encode }: Feature
 
 /** A hash over the values of a module's parameters. */
 export function parameterHash(module: Module): string {
-  const hash = createHash("sha256");
+  const hash = cryptography().createHash("sha256");
   for (const [name, { value }] of module.namedParameters()) {
     const numbers = value.readSync();
     hash.update(name).update(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength));

@@ -1,8 +1,6 @@
 // What a run of any stage keeps between processes, and how it is put into and taken out of a checkpoint. A checkpoint
 // knows its stage.
 
-import { createHash } from "node:crypto";
-import * as z from "zod";
 import type { RunConfig } from "../config/run-options.js";
 import type { StageName } from "../config/stage-options.js";
 import { isQuarantineState, type QuarantineState } from "../data/quarantine.js";
@@ -10,10 +8,12 @@ import type { Source } from "../data/source.js";
 import { VideomaeError } from "../errors.js";
 import { type Checkpoint, type CheckpointState, writeCheckpoint } from "../io/checkpoint.js";
 import { lazy } from "../lazy.js";
+import { cryptography } from "../library.js";
 import type { Module } from "../nn/module.js";
 import type { AdamW } from "../optim/adamw.js";
 import type { ParameterEma } from "../optim/ema.js";
 import type { CosineScheduleOptions } from "../optim/schedule.js";
+import { z } from "../zod.js";
 import type { SaveRecord } from "./checkpoint-saver.js";
 import type { GuardState } from "./guards.js";
 import type { Numerics } from "./numerics.js";
@@ -73,7 +73,7 @@ export interface DataState {
 
 /** A hash over the videos of a run: another list makes other batches. */
 export function listHash(sources: readonly Source[]): string {
-  const hash = createHash("sha256");
+  const hash = cryptography().createHash("sha256");
   for (const source of sources) hash.update(JSON.stringify(source));
   return hash.digest("hex").slice(0, 16);
 }

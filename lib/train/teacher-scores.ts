@@ -3,12 +3,13 @@
 // which teacher, clips and mixing it is, and one of others is made anew.
 //
 //   <folder>/scores-<step>.safetensors     scores f32 (B, K), rows in the order of the clips' keys (epoch, place, view)
-import { createHash } from "node:crypto";
+
 import { existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import { noGrad } from "../autograd/grad-mode.js";
 import type { ClipBatch, VideoDataset } from "../data/loader.js";
 import { openSafetensors, writeSafetensors } from "../io/safetensors.js";
+import { cryptography } from "../library.js";
 import type { ClassifierModel } from "../models/classifier.js";
 import { scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -47,7 +48,7 @@ export class TeacherScores {
     const file = path.join(this.#folder, `scores-${String(batch.step).padStart(8, "0")}.safetensors`);
     // A bad file that was replaced makes another batch.
     const key = [this.#identity, JSON.stringify([batch.keys, batch.sources])].join("\n");
-    const identity = createHash("sha256").update(key).digest("hex");
+    const identity = cryptography().createHash("sha256").update(key).digest("hex");
     const known = readScores(file, identity);
     const scores =
       known ?? scope(() => noGrad(() => this.#teacher.forward(clipsOf(inputs)).readSync() as Float32Array));

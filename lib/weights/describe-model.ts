@@ -3,7 +3,6 @@
 // file's header, config.json, or the arguments of the training.
 
 import { dirname } from "node:path";
-import * as z from "zod";
 import { VideomaeError } from "../errors.js";
 import type { OpenWeightsOptions, Weights } from "../io/weights.js";
 import { lazy } from "../lazy.js";
@@ -11,6 +10,7 @@ import { type ClassifierConfig, classifierShapes, encoderConfig } from "../model
 import type { RecognizedWeights } from "../models/recognize-weights.js";
 import { type PretrainConfig, parameterShapes, resolvePretrainConfig } from "../models/sizes.js";
 import type { PositionMode } from "../nn/position-table.js";
+import { z } from "../zod.js";
 import { detectLayout } from "./detect-layout.js";
 import { type HubConfig, type HubPreprocessing, isHubFile, readHubConfig, readHubPreprocessing } from "./hub-config.js";
 import { inferClassifierConfig, inferPretrainConfig } from "./infer-config.js";

@@ -4,12 +4,13 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import * as z from "zod";
+import type * as zod from "zod";
 import { VideomaeError } from "../errors.js";
 import { explainFileError } from "../io/atomic-file.js";
 import { lazy } from "../lazy.js";
 import type { ClassifierConfig } from "../models/classifier-config.js";
 import type { PretrainConfig } from "../models/sizes.js";
+import { z } from "../zod.js";
 import { mlpRatio } from "./infer-config.js";
 
 /** What config.json says of the model; fields it leaves open come from the weights. */
@@ -138,7 +139,7 @@ export function readHubPreprocessing(folder: string): HubPreprocessing | undefin
   };
 }
 
-function fromHuggingFace(path: string, c: z.output<ReturnType<typeof huggingFace>>): HubConfig {
+function fromHuggingFace(path: string, c: zod.output<ReturnType<typeof huggingFace>>): HubConfig {
   const encoder = {
     image: c.image_size,
     frames: c.num_frames,
@@ -178,7 +179,7 @@ function fromHuggingFace(path: string, c: z.output<ReturnType<typeof huggingFace
   return { classifier: encoder, pretrain, labels: labelsOf(path, c.id2label) };
 }
 
-function fromV2({ model_config: c, id2label }: z.output<ReturnType<typeof hubV2>>): HubConfig {
+function fromV2({ model_config: c, id2label }: zod.output<ReturnType<typeof hubV2>>): HubConfig {
   const encoder = {
     image: c.img_size,
     frames: c.num_frames ?? c.all_frames ?? 16,
@@ -230,7 +231,7 @@ function readJson(path: string): unknown {
   throw new VideomaeError({ op: path, expected: "a JSON object", got: text.slice(0, 40) });
 }
 
-function parse<T extends z.ZodType>(path: string, schema: T, json: unknown): z.output<T> {
+function parse<T extends zod.ZodType>(path: string, schema: T, json: unknown): zod.output<T> {
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   const [{ path: field, message }] = result.error.issues;

@@ -2,7 +2,7 @@
 // most often the whole of it. The checksum of a storage is compared before the first tensor of it is read: one more pass
 // over bytes that the second pass then finds in memory.
 
-import { crc32 } from "node:zlib";
+import { zlib } from "../../library.js";
 import { DamagedFileError } from "../damaged-file.js";
 import type { FileBytes } from "../file-bytes.js";
 import { dtypeWidth } from "../stored-dtype.js";
@@ -78,7 +78,7 @@ export function checkSum(file: FileBytes, what: string, { begin, byteLength, crc
   for (let at = 0; at < byteLength; at += CHUNK) {
     const chunk = buffer.subarray(0, Math.min(CHUNK, byteLength - at));
     file.read(chunk, begin + at);
-    sum = crc32(chunk, sum);
+    sum = zlib().crc32(chunk, sum);
   }
   if (sum === expected) return;
   const hex = (value: number) => value.toString(16).padStart(8, "0");
