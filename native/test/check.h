@@ -33,6 +33,18 @@ void run_case(const std::string& name, F&& body) {
   std::printf("%s %s\n", failures == before ? "ok" : "FAILED", name.c_str());
 }
 
+/// Whether body throws an Error whose message contains `part`.
+template <class F>
+bool throws_error(const std::string& part, F&& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    if (std::string(error.what()).find(part) != std::string::npos) return true;
+    std::printf("another error: %s\n", error.what());
+  }
+  return false;
+}
+
 inline int exit_status() { return failures ? 1 : 0; }
 
 /// Numbers in [-1, 1), a function of seed and index only.

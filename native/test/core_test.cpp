@@ -19,17 +19,6 @@ extern "C" __attribute__((visibility("default"))) const char* __asan_default_opt
 namespace videomae::test {
 namespace {
 
-/// Whether body throws an Error whose message contains `part`.
-template <class F>
-bool throws_error(const std::string& part, F&& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return std::string(error.what()).find(part) != std::string::npos;
-  }
-  return false;
-}
-
 bool aligned(const void* data) { return reinterpret_cast<uintptr_t>(data) % 64 == 0; }
 
 // ---- shapes and tensors ----

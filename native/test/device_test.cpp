@@ -17,18 +17,6 @@ namespace {
 
 constexpr Device emu{DeviceKind::emu, 0};
 
-/// Whether body throws an Error whose message contains `part`.
-template <class F>
-bool throws_error(const std::string& part, F&& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    if (std::string(error.what()).find(part) != std::string::npos) return true;
-    std::printf("another error: %s\n", error.what());
-  }
-  return false;
-}
-
 Accelerator& device() { return Accelerator::of(emu); }
 
 Tensor floats(const std::vector<float>& values) {

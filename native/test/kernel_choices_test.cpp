@@ -65,18 +65,6 @@ struct Measuring {
   ~Measuring() { call(device().plugin().measure, uint8_t{0}); }
 };
 
-/// Whether body throws an Error whose message contains `part`.
-template <class F>
-bool throws_error(const std::string& part, F&& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    if (std::string(error.what()).find(part) != std::string::npos) return true;
-    std::printf("another error: %s\n", error.what());
-  }
-  return false;
-}
-
 /// Numbers in [-1, 1) on the device.
 Tensor drawn(const Shape& shape, DType dtype, uint64_t seed) {
   const Tensor t = Tensor::empty(shape, dtype, emu);

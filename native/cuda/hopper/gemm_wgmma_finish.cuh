@@ -45,28 +45,6 @@ __device__ __forceinline__ void add_columns(const Epilogue<bf16>& epilogue, floa
   named_barrier_sync(kColumnBarrier + group, kWarpgroup);  // before a strip is written again
 }
 
-/// Finishes a strip, whose sums begin at (row, col) of C.
-template <class Shape, int ahead, int count>
-__device__ __forceinline__ void finish_strip(const Epilogue<bf16>& epilogue, const float (&sums)[count], int first,
-                                             int row, int col) {
-  constexpr int cols = Shape::strip_cols, quads = cols / 4, rows_apart = 32 / quads;
-  uint32_t thread[1] = {threadIdx.x - kWarpgroup};
-  tie_registers(thread);  // or what follows from it would be computed ahead of all strips, and kept
-  const int group = thread[0] / kWarpgroup, warp = thread[0] / 32 % 4, lane = thread[0] % 32;
-  float* const strips = shared_memory<float>(Shape::strips_at) + group * (kWarpgroup / 32) * Shape::strip_floats;
-  float* const strip = strips + warp * Shape::strip_floats;
-  warp_sync();  // the rows of the strip before have been read
-  store_strip<Shape>(strip, sums, first);
-  warp_sync();
-  const int first_row = lane / quads, quad = lane % quads * 4;
-  Quad columns{};
-  if (col + quad < epilogue.n)
-    columns = finish_rows<Shape::strip_rows / rows_apart, ahead>(
-        epilogue, row + warp * Shape::strip_rows + first_row, rows_apart, col + quad,
-        [&](int i) { return load_floats<4>(strip + Shape::strip_place(first_row + i * rows_apart, quad)); });
-  if (epilogue.column_partials) add_columns<Shape>(epilogue, strips, columns, group, row, col);
-}
-
 /// Finishes a warpgroup's sums, which begin at (row0, col0) of C. Partial column sums are of 64 rows.
 template <class Shape>
 __device__ __forceinline__ void finish_sums(const Epilogue<bf16>& epilogue,
