@@ -4,7 +4,7 @@
 // it on the device at hand. The first is what is taken where nothing else is known. Another is taken where a choice
 // says so: a line "work = variant", or "family = variant" for all work of a family that has such a variant. Choices
 // come from a table that was measured on this GPU, through the plug-in's interface, or from VIDEOMAE_CUDA_VARIANTS
-// ("gemm=wgmma,attention_forward=wgmma"), which goes before the table. How a table is measured is in measuring.h.
+// ("gemm=mma-large,attention_forward=wgmma"), which goes before the table. How a table is measured is in measuring.h.
 //
 // Variants of one piece of work take the same operands and no more scratch memory than was asked for. Their sums may be
 // in another order, so their bits may differ; which variant it is depends on work and choices alone. Several places of
