@@ -1,8 +1,8 @@
 // Who makes the clips: worker threads, or this thread when there are none.
 //
 // A request that takes longer than the time-out is given up by the reader itself, between two calls of the decoder. When
-// that does not happen, its worker is ended a moment later and another takes its place. A worker that is stuck in a
-// system call cannot be ended; it is left behind, and the loader gives up when too many are.
+// that does not happen, its worker is told to end, ended a moment later, and another takes its place. A worker that is
+// stuck in a system call cannot be ended; it is left behind, and the loader gives up when too many are.
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
@@ -13,6 +13,7 @@ import { ClipReader, type ReaderLimits } from "./clip-reader.js";
 import type { ClipOutcome, ClipRequest, FromWorker, PostedRequest, ToWorker, WorkerSetup } from "./clip-request.js";
 import type { DecoderName } from "./find-decoder.js";
 import { sourcePath } from "./source.js";
+import { stopBeforeExit, WorkSignal } from "./work-signal.js";
 
 export interface ClipPool {
   make(request: ClipRequest): Promise<ClipOutcome>;
@@ -36,13 +37,14 @@ interface Job {
 interface Member {
   readonly worker: Worker;
   readonly status: WorkerStatus;
+  readonly signal: WorkSignal;
   readonly exited: Promise<void>;
   /** Ended on purpose. */
   dismissed: boolean;
 }
 
 const STOP_MS = 5000;
-/** What a worker has after the time-out to give the request up by itself. */
+/** What a worker has after the time-out to give the request up by itself, and again to end when it is told to. */
 const GRACE_MS = 2000;
 const MOST_STUCK = 8;
 
@@ -83,28 +85,23 @@ class WorkerPool implements ClipPool {
   async close(): Promise<void> {
     this.#end(new Error("the loader was closed"));
     const members = [...this.#members];
-    for (const member of members) {
-      member.dismissed = true;
-      member.worker.ref();
-      member.worker.postMessage("stop" satisfies ToWorker);
-    }
-    await Promise.all(
-      members.map(async (member) => {
-        if (!(await within(STOP_MS, member.exited))) await this.#dismiss(member);
-      }),
-    );
+    await Promise.all(members.map((member) => this.#dismiss(member, STOP_MS)));
   }
 
   #start(): void {
-    const status = new WorkerStatus();
+    const [status, signal] = [new WorkerStatus(), new WorkSignal()];
     const { decoder } = this.#options;
     const { seconds } = limitsOf(this.#options);
     const worker = new (workerThreads().Worker)(new URL("./clip-worker.js", import.meta.url), {
-      workerData: { decoder, seconds, queue: this.#queue.memory, status: status.memory } satisfies WorkerSetup,
+      workerData: {
+        ...{ decoder, seconds, queue: this.#queue.memory },
+        ...{ status: status.memory, signal: signal.memory },
+      } satisfies WorkerSetup,
       execArgv: [], // flags for the program (--input-type, a TypeScript loader) are not for a compiled module
     });
     const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
-    const member: Member = { worker, status, exited, dismissed: false };
+    exited.then(stopBeforeExit(signal));
+    const member: Member = { worker, status, signal, exited, dismissed: false };
     worker.on("message", (message: FromWorker) => this.#answer(message));
     worker.on("error", (cause) => this.#broken(member, cause.message, cause));
     worker.on("exit", (code) => this.#broken(member, `exit status ${code}`));
@@ -158,7 +155,7 @@ class WorkerPool implements ClipPool {
     this.#members.delete(member);
     this.#start();
     // Until it has ended it may still write where a replacement would be written.
-    if (!(await this.#dismiss(member)) && ++this.#stuck > MOST_STUCK) {
+    if (!(await this.#dismiss(member, GRACE_MS)) && ++this.#stuck > MOST_STUCK) {
       this.#end(failed(`${this.#stuck} threads that hang`, "does the file system that holds the videos answer?"));
     }
     const { current } = member.status;
@@ -173,9 +170,13 @@ class WorkerPool implements ClipPool {
     });
   }
 
-  /** Ends a worker. Returns whether it did end. */
-  #dismiss(member: Member): Promise<boolean> {
+  /** Ends a worker that has not ended itself in time. Returns whether it did end. */
+  async #dismiss(member: Member, patience: number): Promise<boolean> {
     member.dismissed = true;
+    member.signal.stop();
+    member.worker.ref();
+    member.worker.postMessage("stop" satisfies ToWorker);
+    if (await within(patience, member.exited)) return true;
     member.worker.terminate();
     return within(STOP_MS, member.exited).finally(() => member.worker.unref());
   }
@@ -190,7 +191,7 @@ class WorkerPool implements ClipPool {
   #end(error: Error): void {
     if (this.#ended) return;
     this.#ended = error;
-    this.#queue.stop();
+    for (const { signal } of this.#members) signal.stop();
     clearInterval(this.#watch);
     const jobs = [...this.#jobs.values()];
     this.#jobs.clear();

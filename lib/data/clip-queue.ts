@@ -5,7 +5,6 @@
 // Numbers wrap around at 2^32.
 
 const NEXT = 0;
-const STOPPED = 1;
 
 const CURRENT = 0;
 const SINCE = 1;
@@ -15,7 +14,7 @@ export class ClipQueue {
   readonly memory: SharedArrayBuffer;
   readonly #fields: Int32Array;
 
-  constructor(memory = new SharedArrayBuffer(8)) {
+  constructor(memory = new SharedArrayBuffer(4)) {
     this.memory = memory;
     this.#fields = new Int32Array(memory);
   }
@@ -23,15 +22,6 @@ export class ClipQueue {
   /** Whether request `id` is the caller's to make. */
   take(id: number): boolean {
     return Atomics.compareExchange(this.#fields, NEXT, id, (id + 1) | 0) === id;
-  }
-
-  /** Lets no worker begin another request. */
-  stop(): void {
-    Atomics.store(this.#fields, STOPPED, 1);
-  }
-
-  get stopped(): boolean {
-    return Atomics.load(this.#fields, STOPPED) === 1;
   }
 }
 

@@ -16,9 +16,10 @@ import { augmentedClip, middleOfFrames } from "./labelled-view.js";
 import { centreCrop, multiScaleCrop } from "./multi-scale-crop.js";
 import { centreFrames, sampleFrames } from "./sampling.js";
 import type { Source } from "./source.js";
-import { type StopSignal, TimeLimit } from "./time-limit.js";
+import { TimeLimit } from "./time-limit.js";
 import { centreFramesByTime, sampleFramesByTime } from "./time-sampling.js";
 import { trainingFrames, validationFrames } from "./view-sampling.js";
+import type { WorkSignal } from "./work-signal.js";
 
 const OPEN_FILES = 8;
 /** A random stream has room for three numbers: (epoch, place, view + attempt * 2^16). */
@@ -28,8 +29,8 @@ const ATTEMPT = 2 ** 16;
 export interface ReaderLimits {
   /** Seconds that a request may take, opening its file included; default: no limit. */
   readonly seconds?: number;
-  /** Ends the request under way when it is raised. */
-  readonly stop?: StopSignal;
+  /** Ends the request under way when it says to stop. */
+  readonly signal?: WorkSignal;
 }
 
 export class ClipReader {
@@ -66,7 +67,7 @@ export class ClipReader {
   async #make(request: ClipRequest): Promise<ClipOutcome> {
     await turn(); // what node-av held of files that were closed is freed only when the event loop turns
     if (request.source.kind === "video") await findDecoder(this.#decoder);
-    const limit = new TimeLimit(this.#limits.seconds, this.#limits.stop);
+    const limit = new TimeLimit(this.#limits.seconds, this.#limits.signal);
     let stage: "open" | "read" = "open";
     try {
       const file = await this.#open(request.source, limit);

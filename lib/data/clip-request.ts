@@ -68,6 +68,8 @@ export interface WorkerSetup {
   readonly queue: SharedArrayBuffer;
   /** Of a `WorkerStatus`. */
   readonly status: SharedArrayBuffer;
+  /** Of a `WorkSignal`. */
+  readonly signal: SharedArrayBuffer;
 }
 
 /**

@@ -5,11 +5,13 @@ import { runSingleThreaded } from "../tensor/memory.js";
 import { ClipQueue, WorkerStatus } from "./clip-queue.js";
 import { ClipReader } from "./clip-reader.js";
 import type { FromWorker, PostedRequest, ToWorker, WorkerSetup } from "./clip-request.js";
+import { WorkSignal } from "./work-signal.js";
 
 runSingleThreaded(true); // the pool's threads are for the training step
 const port = parentPort!;
 const setup = workerData as WorkerSetup;
-const reader = new ClipReader(setup.decoder, { seconds: setup.seconds });
+const signal = new WorkSignal(setup.signal);
+const reader = new ClipReader(setup.decoder, { seconds: setup.seconds, signal });
 const queue = new ClipQueue(setup.queue);
 const status = new WorkerStatus(setup.status);
 
@@ -20,23 +22,25 @@ port.on("message", async (message: ToWorker) => {
   if (message !== "stop") posted.push(...message);
   if (busy) return;
   busy = true;
-  while (posted.length > 0 && !queue.stopped) {
-    const next = posted.shift()!;
-    if (queue.take(next.id)) await make(next);
-  }
+  await signal.during(async () => {
+    while (posted.length > 0 && !signal.stopped) {
+      const next = posted.shift()!;
+      if (queue.take(next.id)) await make(next);
+    }
+    if (signal.stopped) await reader.close();
+  });
   busy = false;
-  if (!queue.stopped) return;
-  await reader.close();
-  port.close();
+  if (signal.stopped) port.close();
 });
 
 async function make({ id, request }: PostedRequest): Promise<void> {
   status.begin(id);
-  const answer = (message: FromWorker) => port.postMessage(message);
-  try {
-    answer({ id, outcome: await reader.make(request) });
-  } catch (error) {
-    answer({ id, failure: error instanceof Error ? error.message : `${error}` });
-  }
+  const answer = await reader.make(request).then(
+    (outcome) => ({ id, outcome }),
+    (error) => ({ id, failure: error instanceof Error ? error.message : `${error}` }),
+  );
+  // What was stopped on the way is no outcome: `status` says that it is left undone.
+  if (signal.stopped) return;
+  port.postMessage(answer satisfies FromWorker);
   status.end();
 }

@@ -18,8 +18,9 @@ type Parameters = InstanceType<NodeAv["lib"]["CodecParameters"]>;
 
 /** FFmpeg's "no timestamp". */
 export const NO_TIME = -(2n ** 63n);
-/** No memory, or too many open files: not the fault of a file, whose frames are not to be replaced. */
-const MACHINE_ERRORS = [-constants.errno.ENOMEM, -constants.errno.ENFILE, -constants.errno.EMFILE];
+const { ENOMEM, ENFILE, EMFILE } = constants.errno;
+/** Bytes that a machine which is not out of memory can give. */
+const LITTLE_MEMORY = 1 << 26;
 
 export class PacketStream {
   readonly path: string;
@@ -167,7 +168,7 @@ export class PacketStream {
     const options = this.#av.lib.Dictionary.fromObject({ protocol_whitelist: "file" });
     const opened = format.openInputSync(`file:${this.path}`, null, options);
     options.free();
-    if (MACHINE_ERRORS.includes(opened)) throw new Error(`${this.path}: ${this.text(opened)}`);
+    if (isMachinesFault(opened)) throw new Error(`${this.path}: ${this.text(opened)}`);
     if (opened < 0) throw this.error("a video file", this.text(opened));
     const probed = format.findStreamInfoSync();
     if (probed >= 0) return format;
@@ -200,5 +201,18 @@ export class PacketStream {
       key: isKeyframe,
       discard: this.packet.hasFlags(this.#av.constants.AV_PKT_FLAG_DISCARD),
     };
+  }
+}
+
+/** Whether a code means no memory or too many open files: not the fault of a file, whose frames are not to be replaced. */
+function isMachinesFault(code: number): boolean {
+  if (code === -ENFILE || code === -EMFILE) return true;
+  if (code !== -ENOMEM) return false;
+  // A damaged file may ask for more than any machine has.
+  try {
+    new ArrayBuffer(LITTLE_MEMORY);
+    return false;
+  } catch {
+    return true;
   }
 }

@@ -3,41 +3,18 @@
 // except where a file system does not answer.
 
 import { VideomaeError } from "../errors.js";
-
-/** Tells a decoder to stop, from any thread: threads that are given its memory share it. */
-export class StopSignal {
-  readonly memory: SharedArrayBuffer;
-  readonly #flag: Int32Array;
-
-  constructor(memory = new SharedArrayBuffer(4)) {
-    this.memory = memory;
-    this.#flag = new Int32Array(memory);
-  }
-
-  /** What is being decoded ends with an error, and so does what is asked for until `lower`. */
-  raise(): void {
-    Atomics.store(this.#flag, 0, 1);
-  }
-
-  lower(): void {
-    Atomics.store(this.#flag, 0, 0);
-  }
-
-  get raised(): boolean {
-    return Atomics.load(this.#flag, 0) !== 0;
-  }
-}
+import type { WorkSignal } from "./work-signal.js";
 
 /** A span of time that begins now. */
 export class TimeLimit {
   readonly #seconds: number;
   readonly #end: number;
-  readonly #stop: StopSignal | undefined;
+  readonly #signal: WorkSignal | undefined;
 
-  constructor(seconds = Number.POSITIVE_INFINITY, stop?: StopSignal) {
+  constructor(seconds = Number.POSITIVE_INFINITY, signal?: WorkSignal) {
     this.#seconds = seconds;
     this.#end = performance.now() + seconds * 1000;
-    this.#stop = stop;
+    this.#signal = signal;
   }
 
   /** Whether the time is over. */
@@ -45,9 +22,9 @@ export class TimeLimit {
     return performance.now() >= this.#end;
   }
 
-  /** @throws VideomaeError that names the file when the time is over or the signal is up */
+  /** @throws VideomaeError that names the file when the time is over or work is to stop */
   check(path: string): void {
-    const stopped = this.#stop?.raised === true;
+    const stopped = this.#signal?.stopped === true;
     if (!stopped && !this.over) return;
     const within = stopped ? "" : ` within ${this.#seconds} s`;
     const got = stopped ? "a signal to stop" : "one that takes longer: timed out";

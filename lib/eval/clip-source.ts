@@ -5,6 +5,7 @@ import { openFrames } from "../data/decoder-frames.js";
 import { type DecoderName, findDecoder } from "../data/find-decoder.js";
 import type { Source } from "../data/source.js";
 import { TimeLimit } from "../data/time-limit.js";
+import type { WorkSignal } from "../data/work-signal.js";
 import { VideomaeError } from "../errors.js";
 
 /** Frames that are decoded already: u8 (T, H, W, 3), RGB. */
@@ -15,10 +16,11 @@ export interface DecodedClip {
 }
 
 /** An open clip; close it. */
-export interface OpenClip extends Pick<VideoFile, "frameCount" | "width" | "height" | "close"> {
+export interface OpenClip extends Pick<VideoFile, "frameCount" | "width" | "height"> {
   readonly kind: Source["kind"];
   /** Decodes frames, in any order and with repeats, to u8 (indices.length, height, width, 3). */
   read(indices: readonly number[], out: Uint8Array): Promise<void>;
+  close(): Promise<void>;
 }
 
 /** How clips are decoded. */
@@ -29,22 +31,24 @@ export interface DecodeOptions {
 }
 
 /**
- * Opens a video, a folder of pictures, or decoded frames.
+ * Opens a video, a folder of pictures, or decoded frames; `signal` knows of all that is decoded.
  * @throws VideomaeError when it cannot be opened, or the frames are not what their shape says
  */
 export async function openClip(
   clip: Source | DecodedClip,
   { decoder, decodeTimeout }: DecodeOptions,
+  signal: WorkSignal,
 ): Promise<OpenClip> {
   if (!("kind" in clip)) return decodedClip(clip);
-  const limit = () => new TimeLimit(decodeTimeout === 0 ? undefined : decodeTimeout);
-  const file =
-    clip.kind === "frames" ? await openFrames(clip) : await (await findDecoder(decoder)).open(clip.path, limit());
+  const limit = () => new TimeLimit(decodeTimeout === 0 ? undefined : decodeTimeout, signal);
+  const file = await signal.during(async () =>
+    clip.kind === "frames" ? openFrames(clip) : (await findDecoder(decoder)).open(clip.path, limit()),
+  );
   const { frameCount, width, height } = file;
   return {
     ...{ kind: clip.kind, frameCount, width, height },
-    read: (indices, out) => file.read(indices, out, limit()),
-    close: () => file.close(),
+    read: (indices, out) => signal.during(() => file.read(indices, out, limit())),
+    close: () => signal.during(async () => file.close()),
   };
 }
 
@@ -70,6 +74,6 @@ function decodedClip({ data, shape }: DecodedClip): OpenClip {
     async read(indices, out) {
       for (const [slot, i] of indices.entries()) out.set(data.subarray(i * size, (i + 1) * size), slot * size);
     },
-    close() {},
+    async close() {},
   };
 }

@@ -20,6 +20,8 @@ export interface PredictorSetup extends DecodeOptions {
   readonly device: Device;
   readonly dtype: "f32" | "bf16";
   readonly preprocessing: HubPreprocessing;
+  /** Of a `WorkSignal`. */
+  readonly signal: SharedArrayBuffer;
 }
 
 /** What a thread tells of the model it has loaded. */

@@ -1,6 +1,7 @@
 // The thread of a predictor: loads the model, then works on clips one after the other, in the order they came.
 
 import { parentPort, workerData } from "node:worker_threads";
+import { WorkSignal } from "../data/work-signal.js";
 import { imageNetMean, imageNetStd } from "../models/pixel-statistics.js";
 import { emptyCache } from "../tensor/memory.js";
 import { openClassifier } from "../weights/open-model.js";
@@ -13,6 +14,7 @@ import { type FromPredictor, type PredictorSetup, storeError, type ToPredictor }
 const port = parentPort!;
 const answer = (message: FromPredictor, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 const setup = workerData as PredictorSetup;
+const signal = new WorkSignal(setup.signal);
 const { model, labels, report, preprocessing, sampling } = await open();
 model.packWeights();
 const { image } = model.config;
@@ -55,7 +57,7 @@ async function work({ id, clip, work }: Extract<ToPredictor, { work: unknown }>)
   const pause = () => new Promise<void>((resolve) => setImmediate(resolve)).then(() => stopIfCancelled(id));
   try {
     await pause();
-    const opened = await openClip(clip, setup);
+    const opened = await openClip(clip, setup, signal);
     try {
       if (work.task === "classify") {
         answer({ id, probabilities: await classifyClip(model, opened, input, work.views, pause) });
@@ -67,7 +69,7 @@ async function work({ id, clip, work }: Extract<ToPredictor, { work: unknown }>)
         answer({ id, features }, [features.values.buffer as ArrayBuffer]);
       }
     } finally {
-      opened.close();
+      await opened.close();
     }
   } catch (error) {
     if (!(error instanceof Cancelled)) answer({ id, error: storeError(error) });

@@ -6,6 +6,7 @@ import type { Worker } from "node:worker_threads";
 import type { DecoderName } from "../data/find-decoder.js";
 import type { Source } from "../data/source.js";
 import type { ViewSampling } from "../data/view-sampling.js";
+import { stopBeforeExit, WorkSignal } from "../data/work-signal.js";
 import { rejectUnknownOptions, VideomaeError } from "../errors.js";
 import { workerThreads } from "../library.js";
 import type { ClassifierConfig } from "../models/classifier-config.js";
@@ -278,11 +279,13 @@ export async function openPredictor(weights: string, options: PredictorOptions =
     });
   }
   const rest = { config, partial, position, device, dtype, preprocessing, decoder, decodeTimeout };
-  const setup: PredictorSetup = { weights: resolve(weights), ...rest };
+  const signal = new WorkSignal();
+  const setup: PredictorSetup = { weights: resolve(weights), ...rest, signal: signal.memory };
   const worker = new (workerThreads().Worker)(new URL("./predictor-worker.js", import.meta.url), {
     workerData: setup,
     execArgv: [], // flags for the program (--input-type, a TypeScript loader) are not for a compiled module
   });
+  worker.once("exit", stopBeforeExit(signal));
   const first = await new Promise<FromPredictor>((done, failed) => {
     worker.once("message", done);
     worker.once("error", failed);

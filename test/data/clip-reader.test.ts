@@ -7,7 +7,7 @@ import { ClipReader } from "#lib/data/clip-reader.js";
 import type { ClipRequest } from "#lib/data/clip-request.js";
 import { cropAsDisplayed } from "#lib/data/display-crop.js";
 import { centreCrop } from "#lib/data/multi-scale-crop.js";
-import { StopSignal } from "#lib/data/time-limit.js";
+import { WorkSignal } from "#lib/data/work-signal.js";
 import { haveShared } from "../fixtures.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import { dataFolder, haveFfmpeg, locate } from "./manifest.js";
@@ -59,13 +59,13 @@ describe.skipIf(!haveShared)("a clip", () => {
     expect((await clipOf(source)).outcome).toEqual({ made: true });
   });
 
-  it("is given up when its time is over or a signal is raised", async () => {
+  it("is given up when its time is over or a signal says to stop", async () => {
     const source = video(locate("mmaction2/demo.mp4"));
     const late = await clipOf(source, {}, { seconds: 0 });
     expect(late.outcome).toMatchObject({ made: false, reason: expect.stringMatching(/within 0 s/) });
-    const stop = new StopSignal();
-    stop.raise();
-    const stopped = await clipOf(source, {}, { stop });
+    const signal = new WorkSignal();
+    signal.stop();
+    const stopped = await clipOf(source, {}, { signal });
     expect(stopped.outcome).toMatchObject({ made: false, reason: expect.stringMatching(/a signal to stop/) });
   });
 });

@@ -12,6 +12,8 @@ import { temporaryFolder } from "../temporary-folder.js";
 import { locate } from "./manifest.js";
 
 const COUNT = Number(process.env.VIDEOMAE_FUZZ ?? 150);
+/** Found by many more: each asks for gigabytes. */
+const GREEDY = [395, 2510, 2595, 8573, 14367, 18340, 18971];
 const SECONDS = 20;
 const MOST_PIXELS = 2e7;
 const clips = [
@@ -51,7 +53,7 @@ describe.skipIf(!haveShared)("damaged files", () => {
   it(`give frames or a reason: ${COUNT} of them`, async () => {
     const folder = temporaryFolder();
     let bad = 0;
-    for (let number = 0; number < COUNT; number++) {
+    for (const number of [...Array(COUNT).keys(), ...GREEDY]) {
       const { name, bytes } = damaged(number);
       const path = join(folder, `${number}${extname(name)}`);
       writeFileSync(path, bytes);
@@ -63,6 +65,6 @@ describe.skipIf(!haveShared)("damaged files", () => {
       rmSync(path);
     }
     expect(bad).toBeGreaterThan(COUNT / 4);
-    expect(bad).toBeLessThan(COUNT);
+    expect(bad).toBeLessThan(COUNT + GREEDY.length);
   }, 600_000);
 });

@@ -6,7 +6,8 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type DecoderName, findDecoder } from "#lib/data/find-decoder.js";
-import { StopSignal, TimeLimit } from "#lib/data/time-limit.js";
+import { TimeLimit } from "#lib/data/time-limit.js";
+import { WorkSignal } from "#lib/data/work-signal.js";
 import { RandomStream } from "#lib/random.js";
 import { haveShared } from "../fixtures.js";
 import { temporaryFolder } from "../temporary-folder.js";
@@ -138,18 +139,17 @@ describe.skipIf(!haveShared).each(backends)("%s", (backend) => {
     file.close();
   });
 
-  it("stops when a signal is raised", async () => {
-    const stop = new StopSignal();
+  it("stops when a signal says so", async () => {
+    const signal = new WorkSignal();
     const decoder = await findDecoder(backend);
     const file = await decoder.open(locate("mmaction2/S001C001P001R001A001_rgb.avi"));
     const out = new Uint8Array(file.width * file.height * 3);
-    const reading = file.read([102], out, new TimeLimit(60, stop));
-    new StopSignal(stop.memory).raise();
+    const reading = file.read([102], out, new TimeLimit(60, signal));
+    new WorkSignal(signal.memory).stop();
     if (backend === "ffmpeg") await expect(reading).rejects.toThrow(/got a signal to stop/);
-    else await reading; // its calls are synchronous: done before this thread could raise anything
-    await expect(file.read([102], out, new TimeLimit(60, stop))).rejects.toThrow(/got a signal to stop/);
-    stop.lower();
-    await file.read([0], out, new TimeLimit(60, stop));
+    else await reading; // its calls are synchronous: done before this thread could say anything
+    await expect(file.read([102], out, new TimeLimit(60, signal))).rejects.toThrow(/got a signal to stop/);
+    await file.read([0], out, new TimeLimit(60));
     file.close();
   });
 
