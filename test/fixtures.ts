@@ -67,27 +67,36 @@ export function formulaKey(seed: number, name: string): number {
 /** The first `count` hashes of a name, each in [0, 2^32). */
 export function formulaBits(seed: number, name: string, count: number): Uint32Array {
   const key = formulaKey(seed, name);
-  return new Uint32Array(count).map((_, i) => formulaMix(key + Math.imul(i, 0x9e3779b9)));
+  const bits = new Uint32Array(count);
+  for (let i = 0; i < count; i++) bits[i] = formulaMix(key + Math.imul(i, 0x9e3779b9));
+  return bits;
 }
 
 /** The first `count` numbers of a name, each in [-1, 1) and exact in f32. */
 export function formulaUnit(seed: number, name: string, count: number): Float64Array {
-  return Float64Array.from(formulaBits(seed, name, count), (bits) => (bits >>> 8) * 2 ** -23 - 1);
+  const bits = formulaBits(seed, name, count);
+  const numbers = new Float64Array(count);
+  for (let i = 0; i < count; i++) numbers[i] = (bits[i] >>> 8) * 2 ** -23 - 1;
+  return numbers;
 }
 
 /** A parameter of this official name and shape. */
 export function formulaParameter(seed: number, name: string, shape: readonly number[]): Float32Array {
   const count = shape.reduce((product, side) => product * side, 1);
+  const [middle, reach] = parameterRange(name, shape, count);
+  const numbers = formulaUnit(seed, name, count);
+  const values = new Float32Array(count);
+  for (let i = 0; i < count; i++) values[i] = middle + reach * numbers[i];
+  return values;
+}
+
+function parameterRange(name: string, shape: readonly number[], count: number): [middle: number, reach: number] {
   const last = name.slice(name.lastIndexOf(".") + 1);
-  const bound = Math.sqrt(3 / (count / shape[0]));
-  const value = (u: number) => {
-    if (last === "scale") return 3.5 + 1.5 * u;
-    if (last === "gamma_1" || last === "gamma_2") return 0.1 + 0.05 * u;
-    if (last === "mask_token") return 0.02 * u;
-    if (shape.length === 1) return last === "weight" ? 1 + 0.1 * u : 0.02 * u;
-    return bound * u;
-  };
-  return Float32Array.from(formulaUnit(seed, name, count), value);
+  if (last === "scale") return [3.5, 1.5];
+  if (last === "gamma_1" || last === "gamma_2") return [0.1, 0.05];
+  if (last === "mask_token") return [0, 0.02];
+  if (shape.length === 1) return last === "weight" ? [1, 0.1] : [0, 0.02];
+  return [0, Math.sqrt(3 / (count / shape[0]))];
 }
 
 const mean = [0.485, 0.456, 0.406];
@@ -115,10 +124,13 @@ export function formulaVideoBytes(seed: number, shape: readonly number[]): Uint8
 /** `input.video`, shape (B, 3, T, H, W), normalised. */
 export function formulaVideo(seed: number, shape: readonly number[]): Float32Array {
   const plane = shape[2] * shape[3] * shape[4];
-  return Float32Array.from(formulaVideoBytes(seed, shape), (byte, i) => {
+  const bytes = formulaVideoBytes(seed, shape);
+  const pixels = new Float32Array(bytes.length);
+  for (let i = 0; i < bytes.length; i++) {
     const channel = Math.floor(i / plane) % 3;
-    return (byte / 255 - mean[channel]) / std[channel];
-  });
+    pixels[i] = (bytes[i] / 255 - mean[channel]) / std[channel];
+  }
+  return pixels;
 }
 
 /** `input.encoder_mask` (B, N), 1 = masked: tubes at the positions of the smallest hashes. */

@@ -43,6 +43,13 @@ export function bf16Bits(x: number): number {
   return (bits >>> 16) + (up ? 1 : 0);
 }
 
+/** `bf16Bits` of many: in a loop, because `from` with a function takes a hundred times as long. */
+export function bf16BitsOf(values: Float32Array): Uint16Array {
+  const bits = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) bits[i] = bf16Bits(values[i]);
+  return bits;
+}
+
 /** An element of a script array as a number: that of a bf16 array is its bits. */
 export function numberOf(element: number, dtype: DType): number {
   if (dtype !== "bf16") return element;

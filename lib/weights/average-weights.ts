@@ -66,7 +66,9 @@ function meanOf(models: readonly StoredModel[]): StoredModel {
       const values = model.read(name);
       for (let i = 0; i < sums.length; i++) sums[i] += values[i];
     }
-    return Float32Array.from(sums, (sum) => sum / models.length);
+    const means = new Float32Array(sums.length);
+    for (let i = 0; i < sums.length; i++) means[i] = sums[i] / models.length;
+    return means;
   };
   const warnings = [...new Set(models.flatMap((model) => model.warnings))];
   return { ...models[0], warnings, read };

@@ -10,7 +10,7 @@ import { type StoredTensor, writeSafetensors } from "../io/safetensors.js";
 import { writeShardedSafetensors } from "../io/sharded-tensors.js";
 import { publishedGrid, tokenGrid } from "../models/sizes.js";
 import { positionValues, sinusoid } from "../nn/position-table.js";
-import { bf16Bits } from "../tensor/dtype.js";
+import { bf16BitsOf } from "../tensor/dtype.js";
 import { headerDescription } from "./describe-model.js";
 import { hubConfigJson, hubPreprocessorJson } from "./hub-files.js";
 import { type Layout, type LayoutName, layoutNamed, layouts, storedNames, tableName } from "./layouts.js";
@@ -81,7 +81,7 @@ function tensorsOf(
       byteLength: count * (dtype === "f32" ? 4 : 2),
       get data() {
         const values = model.read(name).subarray(i * count, (i + 1) * count);
-        return dtype === "f32" ? values : Uint16Array.from(values, bf16Bits);
+        return dtype === "f32" ? values : bf16BitsOf(values);
       },
     }));
   });

@@ -13,7 +13,7 @@ import { temporaryFolder } from "../temporary-folder.js";
 import { entry, haveFfmpeg, healthy, locate, OTHER_STREAM, readFrames } from "./manifest.js";
 
 /** So many bytes of RGB are compared at most in one clip. */
-const COMPARED = 1.5e8;
+const COMPARED = 3e7;
 
 /** Largest and mean difference of two arrays of bytes. */
 function difference(a: Uint8Array, b: Uint8Array) {

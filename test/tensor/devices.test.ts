@@ -132,7 +132,8 @@ describe.skipIf(!hasEmulator)("tensors on a device", () => {
     const { status, stdout, stderr } = await runNode("tensor/many-reads.mjs", { env });
     expect([status, stderr]).toEqual([0, ""]);
     const { order, values } = JSON.parse(stdout);
-    expect(order).toEqual(["file", "first read", "reads"]);
+    expect(order).toContain("first read");
+    expect(order.at(-1)).toBe("reads"); // the file, for which there is one thread, does not wait for them
     expect(values).toEqual(values.map((_: number, i: number) => i));
     expect(values.length).toBe(64);
   });
