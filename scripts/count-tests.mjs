@@ -1,5 +1,6 @@
 // Prints `<passed> <failed>` of a test run: the totals of the native tests in its log plus vitest's JSON report. A
-// failing run whose reports name no failure, and a report that is not there, count as one failure.
+// failing run whose reports name no failure, and a report that is not there, count as one failure. Tests that had begun
+// when their process ended are named on stderr: they are all that is known of a crash.
 import { existsSync, readFileSync } from "node:fs";
 
 const [status, log, report] = process.argv.slice(2);
@@ -23,6 +24,9 @@ if (existsSync(report)) {
     (file) => file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed"),
   );
   failed += broken.length;
+  for (const { name, assertionResults } of results.testResults)
+    for (const { status: end, fullName } of assertionResults)
+      if (end === "pending") console.error(`not ended: ${name}: ${fullName}`);
 } else {
   failed += 1;
 }

@@ -80,6 +80,10 @@ struct Block {
   SharedShadow shadow;
 };
 
+/// Whether this host thread runs a launch. Others meanwhile run host code of the same files, whose accesses are reported
+/// too. A word at a fixed place of the thread: it is looked at before every access.
+extern __thread bool in_launch __attribute__((tls_model("initial-exec")));
+
 class Scheduler {
  public:
   Fiber* current = nullptr;  // null outside kernels
@@ -119,7 +123,6 @@ class Scheduler {
   Order order() const { return order_; }
 
   [[noreturn]] void abandon();  // the kernel, after its failure has been written down
-  std::string expected, got;
 
  private:
   Order order_ = Order::random;
