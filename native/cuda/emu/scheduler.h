@@ -80,8 +80,8 @@ struct Block {
   SharedShadow shadow;
 };
 
-/// Whether this host thread runs a launch. Others meanwhile run host code of the same files, whose accesses are reported
-/// too. A word at a fixed place of the thread: it is looked at before every access.
+/// Whether this host thread runs a launch. Others meanwhile run host code of the same files, whose accesses are
+/// reported too. A word at a fixed place of the thread: it is looked at before every access.
 extern __thread bool in_launch __attribute__((tls_model("initial-exec")));
 
 class Scheduler {
