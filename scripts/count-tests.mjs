@@ -1,6 +1,6 @@
 // Prints `<passed> <failed>` of a test run: the totals of the native tests in its log plus vitest's JSON report. A
-// failing run whose reports name no failure, and a report that is not there, count as one failure. Tests that had begun
-// when their process ended are named on stderr: they are all that is known of a crash.
+// failing run whose reports name no failure, and a report that is not there, count as one failure. Tests that had not
+// ended when their process did are named on stderr: they are all that is known of a crash.
 import { existsSync, readFileSync } from "node:fs";
 
 const [status, log, report] = process.argv.slice(2);

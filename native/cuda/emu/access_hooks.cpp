@@ -10,10 +10,8 @@
 namespace videomae::cuda::emu {
 namespace {
 
-__attribute__((always_inline)) inline bool in_kernel() { return in_launch && scheduler.current; }
-
 __attribute__((always_inline)) inline void access(void* address, size_t bytes, bool write) {
-  if (!in_kernel()) return;  // the host's code in the same file
+  if (!in_kernel) return;  // the host's code in the same file
   const Fiber* fiber = scheduler.current;
   Block& block = *fiber->block;
   const uintptr_t at = reinterpret_cast<uintptr_t>(address);
@@ -56,13 +54,13 @@ struct OutOfBounds {
 };
 
 void misaligned(const TypeMismatch* data, uintptr_t address) {
-  if (!in_kernel()) return;
+  if (!in_kernel) return;
   fail("an address aligned to its type", "%#zx for %s at %s:%u", static_cast<size_t>(address), data->type->name,
        data->location.file, data->location.line);
 }
 
 void out_of_bounds(const OutOfBounds* data, uintptr_t index) {
-  if (!in_kernel()) return;
+  if (!in_kernel) return;
   fail("an index within the array", "%td for %s at %s:%u", static_cast<ptrdiff_t>(index), data->array->name,
        data->location.file, data->location.line);
 }

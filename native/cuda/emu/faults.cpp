@@ -11,7 +11,7 @@ struct sigaction before[NSIG];
 
 /// Runs on its own stack, and leaves it for the scheduler's without returning: hence SA_NODEFER.
 void on_fault(int number, siginfo_t* info, void*) {
-  if (!in_launch || !scheduler.current) {  // not of a kernel: happens again, as if nobody had listened
+  if (!in_kernel) {  // not of a kernel: happens again, as if nobody had listened
     sigaction(number, &before[number], nullptr);
     return;
   }

@@ -20,7 +20,7 @@ char failure_expected[256], failure_got[1024];
 
 }  // namespace
 
-__thread bool in_launch = false;
+__thread bool in_kernel = false;
 Scheduler scheduler;
 
 uint64_t Scheduler::random() {  // xorshift64*
@@ -31,7 +31,6 @@ uint64_t Scheduler::random() {  // xorshift64*
 uint32_t Scheduler::random_below(uint32_t limit) { return static_cast<uint32_t>(random() * limit >> 32); }
 
 void Scheduler::begin_launch(const GridLaunch& next, Order order, uint64_t seed) {
-  in_launch = true;
   launch = &next, order_ = order, state_ = (seed + 1) * 0x9E3779B97F4A7C15u | 1;
   for (int i = 0; i < 4; ++i) random();
   const dim3 block = next.block;
@@ -56,7 +55,7 @@ void Scheduler::begin_launch(const GridLaunch& next, Order order, uint64_t seed)
   words_bytes = *std::max_element(std::begin(words), std::end(words)) + sizeof(dim3) - words_begin;
 }
 
-void Scheduler::end_launch() { launch = nullptr, current = nullptr, in_launch = false; }
+void Scheduler::end_launch() { launch = nullptr, current = nullptr; }
 
 void Scheduler::place_block(Block& block, uint32_t number, uint32_t rank) {
   const dim3 grid = launch->grid, shape = launch->block;
@@ -113,7 +112,9 @@ void Scheduler::run_cluster(uint32_t number) {
   Fiber* fiber = next();
   current = fiber, threadIdx = fiber->thread, blockIdx = fiber->block->index;
   host_ = SavedStack{};
+  in_kernel = true;
   switch_stack(host_, fiber->place);
+  in_kernel = false;
   current = nullptr;
   if (failed_) throw Error(kernel_name(launch->kernel), failure_expected, failure_got);
   if (!transfers_.empty()) {

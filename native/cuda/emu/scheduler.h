@@ -80,9 +80,9 @@ struct Block {
   SharedShadow shadow;
 };
 
-/// Whether this host thread runs a launch. Others meanwhile run host code of the same files, whose accesses are
+/// Whether this host thread is in a kernel. Others meanwhile run host code of the same files, whose accesses are
 /// reported too. A word at a fixed place of the thread: it is looked at before every access.
-extern __thread bool in_launch __attribute__((tls_model("initial-exec")));
+extern __thread bool in_kernel __attribute__((tls_model("initial-exec")));
 
 class Scheduler {
  public:
