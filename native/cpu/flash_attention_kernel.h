@@ -178,7 +178,7 @@ struct AttentionKernel {
     const W* a = panels + first / kRows * kStep * d;
     for (int64_t t = 0; t < count; t += kRows, a += kStep * d)
       run_micro_kernel<Isa, W>(smaller(kRows, count - t), d, a, kStep, lanes, result + t * kLanes, false,
-                               a + kStep * d);
+                               Ahead::along(reinterpret_cast<const char*>(a + kStep * d)));
   }
 
   /// result[c][lane] += sum_t rows(first + t, c) weights[t][lane] for `count` tokens. The d rows of the result are cut
@@ -188,7 +188,7 @@ struct AttentionKernel {
     const W* next = rows + (first + count) * width(d);
     for (int64_t c = 0; c < d; c += height, next += count * V::lanes)
       run_micro_kernel<Isa, W>(smaller(height, d - c), count, rows + first * width(d) + c, width(d), weights,
-                               result + c * kLanes, true, next);
+                               result + c * kLanes, true, Ahead::along(reinterpret_cast<const char*>(next)));
   }
 
   /// result(t, c) (+)= sum_lane weights[t][lane] rows(first + lane, c) for `count` tokens and `lanes` lanes.

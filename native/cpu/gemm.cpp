@@ -2,10 +2,12 @@
 #include "cpu/gemm.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "core/instruction_set.h"
 #include "core/thread_pool.h"
@@ -16,13 +18,15 @@ namespace {
 
 // Below this many multiply-adds a product runs on the calling thread: waking the pool costs more than it saves.
 constexpr int64_t kParallelWork = 1 << 20;
-// The columns of B that a tile multiplies with, and its sums where they outlive a row of blocks: both stay in a
-// second-level cache of 2 MB.
-constexpr int64_t kPanelBytes = 1 << 20, kSumBytes = 1 << 20;
+// The sums of a tile where they outlive a row of blocks.
+constexpr int64_t kSumBytes = 1 << 20;
 // Tiles below which they are cut further, to keep cores busy, so long as few a core should get equally many of: nine
 // would leave one of two cores waiting for a tenth of its time. The rows or columns that a tile keeps in any case.
 constexpr int64_t kEnoughTiles = 8, kManyTiles = 16, kEvenTiles = 4, kLeastLines = 96;
 constexpr int64_t kPackPanels = 4;  // packed as one piece, or by a tile together
+// An operand of so many bytes at most is packed by each thread for itself, where so few share the work: what one core
+// has packed reaches another slowly, and where they share no cache packing over it again waits for the other's copy.
+constexpr int64_t kOnceBytes = 8 << 20, kOncePieces = 64, kFewThreads = 4;
 constexpr int64_t kCacheLine = 64;
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -68,11 +72,11 @@ GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t 
   };
   const int64_t panel_bytes = kernels.b_pitch * plan.k_block * plan.k_blocks;
   plan.tile_a = plan.a_panels;
-  plan.tile_b = level(plan.b_panels, kPanelBytes / panel_bytes);
+  plan.tile_b = level(plan.b_panels, kernels.panel_bytes / panel_bytes);
   plan.chunk_blocks = plan.k_blocks;
   if (plan.tile_b < std::min(kernels.few_panels, plan.b_panels) && plan.k_blocks > 1) {
     plan.tile_b = level(plan.b_panels, kernels.chunk_panels);
-    plan.chunk_blocks = std::max<int64_t>(1, kPanelBytes / (plan.tile_b * kernels.b_pitch * plan.k_block));
+    plan.chunk_blocks = std::max<int64_t>(1, kernels.panel_bytes / (plan.tile_b * kernels.b_pitch * plan.k_block));
     const int64_t row_bytes = plan.tile_b * kernels.sums_bytes();
     plan.tile_a = level(plan.a_panels, kSumBytes / row_bytes);
   }
@@ -91,11 +95,19 @@ GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t 
   while (few(down() * across()) && (larger_b ? cut_b() || cut_a() : cut_a() || cut_b())) {
   }
 
-  // It is packed by the tiles, where no two of them need the same part.
-  plan.own_b = !b_is_packed && larger_b && down() == 1;
-  plan.own_a = (b_is_packed || !larger_b) && across() == 1;
+  // The larger operand is packed by the tiles, where no two of them need the same part.
+  const auto shared = [&](int64_t pieces, int64_t bytes) {
+    const bool once = kernels.packs_once && thread_count() <= kFewThreads && pieces <= kOncePieces;
+    return once && bytes <= kOnceBytes ? Packing::once : Packing::before;
+  };
+  plan.pack_a = (b_is_packed || !larger_b) && across() == 1
+                    ? Packing::tile
+                    : shared(down(), plan.a_panels * kernels.a_pitch * kernels.padded(k));
+  plan.pack_b = b_is_packed                ? Packing::before
+                : larger_b && down() == 1 ? Packing::tile
+                                           : shared(across(), plan.b_panels * kernels.b_pitch * kernels.padded(k));
   // Neighbouring lines share cache lines and pages where A lies transposed.
-  plan.a_together = plan.own_a && a_transposed ? kPackPanels : 1;
+  plan.a_together = plan.pack_a != Packing::before && a_transposed ? kPackPanels : 1;
   return plan;
 }
 
@@ -159,27 +171,43 @@ void pack_operand(const GemmOperand<T>& x, const GemmKernels<T>& kernels, bool i
   const Runs runs{panels, kPackPanels};
   const int64_t pitch = is_b ? kernels.b_pitch : kernels.a_pitch;
   each(parallel, runs.pieces() * plan.k_blocks, [&](int64_t i) {
-    const int64_t k0 = i / runs.pieces() * plan.k_block, depth = std::min(plan.k_block, x.k - k0);
-    const PanelRange range = runs.range(i % runs.pieces());
+    const int64_t k0 = i % plan.k_blocks * plan.k_block, depth = std::min(plan.k_block, x.k - k0);
+    const PanelRange range = runs.range(i / plan.k_blocks);
     char* to = static_cast<char*>(packed) + (k0 * panels + kernels.padded(depth) * range.begin) * pitch;
     (is_b ? kernels.pack_b : kernels.pack_a)(x, range, k0, depth, to);
   });
 }
 
-/// A thread's own space for tiles, kept for its next ones.
-char* tile_space(size_t bytes) {
+/// A thread's own space, kept for its next products.
+class ThreadSpace {
+ public:
+  char* of(size_t bytes) {
+    if (held_ < bytes) {
+      space_.reset(static_cast<char*>(std::aligned_alloc(kCacheLine, bytes)));
+      held_ = space_ ? bytes : 0;
+      if (!space_) throw std::bad_alloc();
+    }
+    return space_.get();
+  }
+
+  /// Whether this is the thread's first call for those rows, or columns, of the product of that number. piece < 64.
+  bool first_rows(uint64_t product, int64_t piece) { return first(product, rows_, piece); }
+  bool first_columns(uint64_t product, int64_t piece) { return first(product, columns_, piece); }
+
+ private:
   struct Free {
     void operator()(char* p) const { std::free(p); }
   };
-  thread_local std::unique_ptr<char, Free> space;
-  thread_local size_t held = 0;
-  if (held < bytes) {
-    space.reset(static_cast<char*>(std::aligned_alloc(kCacheLine, bytes)));
-    held = space ? bytes : 0;
-    if (!space) throw std::bad_alloc();
+  bool first(uint64_t product, uint64_t& met, int64_t piece) {
+    if (product_ != product) product_ = product, rows_ = columns_ = 0;
+    const uint64_t before = std::exchange(met, met | uint64_t{1} << piece);
+    return before != met;
   }
-  return space.get();
-}
+
+  std::unique_ptr<char, Free> space_;
+  size_t held_ = 0;
+  uint64_t product_ = 0, rows_ = 0, columns_ = 0;  // the pieces met are bits
+};
 
 }  // namespace
 
@@ -190,8 +218,9 @@ size_t gemm_workspace(int64_t m, int64_t n, int64_t k) {
   auto consider = [&](InstructionSet set) {
     const GemmKernels<T>& kernels = kernels_for<T>(set);
     const GemmPlan plan = make_plan(kernels, m, n, k, false);
-    bytes = std::max(
-        bytes, (plan.own_a ? 0 : packed_a_bytes(kernels, m, k)) + (plan.own_b ? 0 : packed_b_bytes(kernels, n, k)));
+    // Any number of threads may come to compute it.
+    bytes = std::max(bytes, (plan.pack_a == Packing::tile ? 0 : packed_a_bytes(kernels, m, k)) +
+                                (plan.pack_b == Packing::tile ? 0 : packed_b_bytes(kernels, n, k)));
   };
   for (InstructionSet set : {InstructionSet::kPortable, InstructionSet::kAvx2, InstructionSet::kAvx512,
                              InstructionSet::kAvx512Bf16, InstructionSet::kAmx})
@@ -223,32 +252,43 @@ void gemm(const Gemm<T, C>& g, void* workspace) {
   const GemmPlan plan = make_plan(kernels, g.m, g.n, g.k, g.packed_b != nullptr, g.a_transposed);
   const bool parallel = g.m * g.n * g.k >= kParallelWork;
   char* free_space = static_cast<char*>(workspace);
-  GemmPacked packed{nullptr, g.packed_b ? static_cast<const char*>(g.packed_b) + sizeof(PackedLabel) : nullptr};
-  if (!plan.own_a) {
+  GemmSpace shared{};
+  if (plan.pack_a == Packing::before) {
     pack_operand(operand_a(g), kernels, false, plan.a_panels, plan, parallel, free_space);
-    packed.a = free_space;
+    shared.a = free_space;
     free_space += packed_a_bytes(kernels, g.m, g.k);
   }
-  if (!plan.own_b && !g.packed_b) {
+  if (g.packed_b) {
+    shared.b = const_cast<char*>(static_cast<const char*>(g.packed_b)) + sizeof(PackedLabel);  // only read
+  } else if (plan.pack_b == Packing::before) {
     pack_operand(operand_b(g), kernels, true, plan.b_panels, plan, parallel, free_space);
-    packed.b = free_space;
+    shared.b = free_space;
   }
 
-  const int64_t own_bytes = plan.own_b   ? plan.tile_b * kernels.b_pitch * plan.k_block * plan.chunk_blocks
-                            : plan.own_a ? plan.a_together * kernels.a_pitch * plan.k_block
-                                         : 0;
-  const size_t panels = whole_lines(own_bytes);
+  const auto space_for = [](Packing packing, int64_t whole, int64_t part) {
+    return packing == Packing::once ? whole : packing == Packing::tile ? whole_lines(part) : 0;
+  };
+  const size_t a_bytes = space_for(plan.pack_a, packed_a_bytes(kernels, g.m, g.k),
+                                   plan.a_together * kernels.a_pitch * plan.k_block);
+  const size_t b_bytes = space_for(plan.pack_b, packed_b_bytes(kernels, g.n, g.k),
+                                   plan.tile_b * kernels.b_pitch * plan.k_block * plan.chunk_blocks);
   const int64_t rows_kept = plan.chunk_blocks < plan.k_blocks ? plan.tile_a : plan.k_blocks > 1 ? plan.a_together : 1;
   const size_t sums = whole_lines(rows_kept * plan.tile_b * kernels.sums_bytes());
+  static std::atomic<uint64_t> products{0};
+  const uint64_t number = ++products;
   const Runs rows{plan.a_panels, plan.tile_a}, columns{plan.b_panels, plan.tile_b};
   each(parallel, rows.pieces() * columns.pieces(), [&](int64_t i) {
-    char* space = tile_space(panels + sums);
-    const GemmScratch scratch{space, space + panels};
-    const PanelRange p = rows.range(i / columns.pieces()), q = columns.range(i % columns.pieces());
+    thread_local ThreadSpace own;
+    char* at = own.of(a_bytes + b_bytes + sums);
+    const int64_t row = i / columns.pieces(), column = i % columns.pieces();
+    const GemmSpace space{shared.a ? shared.a : at, shared.b ? shared.b : at + a_bytes, at + a_bytes + b_bytes,
+                          plan.pack_a == Packing::once && own.first_rows(number, row),
+                          plan.pack_b == Packing::once && own.first_columns(number, column)};
+    const PanelRange p = rows.range(row), q = columns.range(column);
     if constexpr (std::is_same_v<T, C>)
-      kernels.tile(g, plan, p, q, packed, scratch);
+      kernels.tile(g, plan, p, q, space);
     else
-      kernels.wide_tile(g, plan, p, q, packed, scratch);
+      kernels.wide_tile(g, plan, p, q, space);
   });
 }
 

@@ -32,7 +32,9 @@ struct TileFormat {
   static constexpr int rows = 32, columns = 32, parts = sizeof(T) == 4 ? 3 : 1, sums = parts == 1 ? 1 : 2;
   static constexpr int64_t a_pitch = rows * parts * sizeof(bf16), b_pitch = columns * parts * sizeof(bf16);
   static constexpr int64_t deepest = parts == 1 ? 512 : 384, depth_unit = 32;
+  static constexpr int64_t panel_bytes = 1 << 20;  // of the 2 MB that processors with tiles have
   static constexpr int64_t few_panels = 4, chunk_panels = 8;
+  static constexpr int64_t step_depth = 0;  // asks for memory by way of the epilogue
 
   static int64_t padded(int64_t depth) { return (depth + depth_unit - 1) / depth_unit * depth_unit; }
 
@@ -51,7 +53,7 @@ struct TileFormat {
 
   template <class Epilogue>
   static void multiply(int64_t, int64_t depth, const void* panel_a, const void* panel_b, float* to, bool add,
-                       Epilogue& epilogue) {
+                       const Ahead&, Epilogue& epilogue) {
     const char *a = static_cast<const char*>(panel_a), *b = static_cast<const char*>(panel_b);
     if constexpr (parts == 3) {
       float* small = to + rows * columns;

@@ -21,7 +21,9 @@ struct DotFormat {
   static constexpr int64_t kStep = 16;  // pairs of a panel of A for each i
   static constexpr int64_t a_pitch = kStep * sizeof(bf16), b_pitch = columns * sizeof(bf16);
   static constexpr int64_t deepest = 1024, depth_unit = 2;
+  static constexpr int64_t panel_bytes = 384 << 10;  // as gemm_wide.h
   static constexpr int64_t few_panels = 12, chunk_panels = 12;
+  static constexpr int64_t step_depth = 2;  // of the multiplication loop
   using Packing = PairPacking<Avx512Bf16>;
 
   struct Session {};
@@ -35,15 +37,14 @@ struct DotFormat {
 
   template <class Epilogue>
   static void multiply(int64_t height, int64_t depth, const void* a, const void* b, float* to, bool add,
-                       Epilogue& epilogue) {
-    run_dot(height, depth / 2, static_cast<const uint32_t*>(a), static_cast<const uint32_t*>(b), to, add,
-            static_cast<const uint32_t*>(epilogue.expected(32 * depth, b)));
+                       const Ahead& ahead, Epilogue&) {
+    run_dot(height, depth / 2, static_cast<const uint32_t*>(a), static_cast<const uint32_t*>(b), to, add, ahead);
   }
 
  private:
   template <int Rows = rows>
   static void run_dot(int64_t height, int64_t pairs, const uint32_t* a, const uint32_t* b, float* to, bool add,
-                      const uint32_t* ahead) {
+                      const Ahead& ahead) {
     if constexpr (Rows > 1)
       if (height < Rows) return run_dot<Rows - 1>(height, pairs, a, b, to, add, ahead);
     dot<Rows>(pairs, a, b, to, add, ahead);
@@ -51,16 +52,14 @@ struct DotFormat {
 
   template <int Rows>
   [[gnu::noinline]] static void dot(int64_t pairs, const uint32_t* a, const uint32_t* b, float* to, bool add,
-                                    const uint32_t* ahead) {
+                                    const Ahead& ahead) {
     __m512 sum[Rows][2];
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
       sum[i][0] = add ? _mm512_loadu_ps(to + i * columns) : _mm512_setzero_ps();
       sum[i][1] = add ? _mm512_loadu_ps(to + i * columns + 16) : _mm512_setzero_ps();
     }
-#pragma GCC unroll 4
-    for (; pairs > 0; --pairs, a += kStep, b += columns, ahead += 16) {
-      __builtin_prefetch(ahead, 0, 2);
+    const auto step = [&]() __attribute__((always_inline)) {
       const auto b0 = (__m512bh)_mm512_loadu_si512(b), b1 = (__m512bh)_mm512_loadu_si512(b + 16);
 #pragma GCC unroll 16
       for (int i = 0; i < Rows; ++i) {
@@ -68,7 +67,19 @@ struct DotFormat {
         sum[i][0] = _mm512_dpbf16_ps(sum[i][0], pair, b0);
         sum[i][1] = _mm512_dpbf16_ps(sum[i][1], pair, b1);
       }
+      a += kStep, b += columns;
+    };
+    const char* turn = ahead.at;
+    const int64_t second = ahead.second, ahead_step = ahead.step, ahead_turn = ahead.turn;
+    for (; pairs >= Ahead::kTurn; pairs -= Ahead::kTurn, turn += ahead_turn) {
+      const char* line = turn;
+#pragma GCC unroll 4
+      for (int i = 0; i < Ahead::kTurn; ++i, line += ahead_step) {
+        step();
+        __builtin_prefetch(line, 0, 2), __builtin_prefetch(line + second, 0, 2);
+      }
     }
+    for (; pairs > 0; --pairs) step();
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
       _mm512_storeu_ps(to + i * columns, sum[i][0]);

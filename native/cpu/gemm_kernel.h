@@ -7,24 +7,27 @@
 // the epilogue adds. Zeros of the padding only reach sums that are never copied to C.
 #pragma once
 
+#include "cpu/ahead.h"
 #include "cpu/gemm.h"
 #include "cpu/gemm_epilogue.h"
 
 namespace videomae {
 
-/// How a product is cut; depends on shape and instruction set only.
+/// Who packs an operand, and when.
+enum class Packing {
+  before,  // all threads together, whole, before the tiles; or it came packed
+  once,    // each thread what its tiles need, the first of them that does
+  tile,    // each tile its own part
+};
+
+/// How a product is cut. The order of the sum over k depends on shape and instruction set only.
 struct GemmPlan {
   int64_t k_block, k_blocks;   // block i covers [i * k_block, min(k, (i + 1) * k_block))
   int64_t chunk_blocks;        // blocks of k for which a tile goes through all its rows before the next
   int64_t a_panels, b_panels;  // over all rows, over all columns
   int64_t tile_a, tile_b;      // panels of a tile
-  bool own_a, own_b;           // whether each tile packs its part itself; otherwise the operand is packed before, whole
-  int64_t a_together;          // panels of A that a tile takes through a block of k before the next block
-};
-
-/// Operands that are packed before the tiles; null for one that tiles pack themselves.
-struct GemmPacked {
-  const void *a, *b;
+  Packing pack_a, pack_b;
+  int64_t a_together;  // panels of A that a tile takes through a block of k before the next block
 };
 
 /// A half-open range of panels.
@@ -47,10 +50,11 @@ struct GemmOperand {
   }
 };
 
-/// The space of one tile: the panels that it packs, `a_together` of A for one block of k or all its columns of B for a
-/// chunk of blocks, and its sums.
-struct GemmScratch {
-  void *panels, *sums;
+/// What a tile multiplies, and its space.
+struct GemmSpace {
+  char *a, *b;  // packed operands, whole; of Packing::tile `a_together` panels for a block, or the tile's for a chunk
+  void* sums;
+  bool first_a, first_b;  // whether the tile is this thread's first in its rows, in its columns
 };
 
 /// What one format offers for elements of type T.
@@ -60,13 +64,13 @@ struct GemmKernels {
   int rows, columns, sums;           // of a block of C; how many sums of each element are kept apart
   int64_t a_pitch, b_pitch;          // bytes of a panel for each k
   int64_t deepest, depth_unit;       // the longest block of k, and what its length is a multiple of (padded at the end)
+  int64_t panel_bytes;               // of B that a tile multiplies with at a time: they stay in the second-level cache
   int64_t few_panels, chunk_panels;  // of B: with fewer a tile takes k in chunks instead, and has so many then
+  bool packs_once;                   // whether packing a small operand once a thread is better than once for all
   void (*pack_a)(const GemmOperand<T>&, PanelRange panels, int64_t k0, int64_t depth, void* to);
   void (*pack_b)(const GemmOperand<T>&, PanelRange panels, int64_t k0, int64_t depth, void* to);
-  void (*tile)(const Gemm<T>&, const GemmPlan&, PanelRange rows, PanelRange columns, const GemmPacked&,
-               const GemmScratch&);
-  void (*wide_tile)(const Gemm<T, W>&, const GemmPlan&, PanelRange rows, PanelRange columns, const GemmPacked&,
-                    const GemmScratch&);
+  void (*tile)(const Gemm<T>&, const GemmPlan&, PanelRange rows, PanelRange columns, const GemmSpace&);
+  void (*wide_tile)(const Gemm<T, W>&, const GemmPlan&, PanelRange rows, PanelRange columns, const GemmSpace&);
 
   int64_t padded(int64_t depth) const { return (depth + depth_unit - 1) / depth_unit * depth_unit; }
   /// Bytes of the sums of a block of C.
@@ -121,50 +125,83 @@ struct GemmKernel {
     return (depth + Format::depth_unit - 1) / Format::depth_unit * Format::depth_unit;
   }
 
+  static constexpr int64_t kPartLines = 32;
+
+  /// The source of a panel of at most kPartLines lines, as what the multiplication of one block asks for.
+  static Ahead source(const GemmOperand<T>& x, int64_t line, int64_t lines, int64_t k) {
+    constexpr int64_t kStep = Format::step_depth;
+    const int64_t pitch = x.ld * static_cast<int64_t>(sizeof(T));
+    const char* at = reinterpret_cast<const char*>(x.element(line, k));
+    if (x.lines_contiguous) return {at, kStep == 1 ? 64 : pitch, kStep * pitch, Ahead::kTurn * kStep * pitch};
+    return {at, lines > Ahead::kTurn ? Ahead::kTurn * pitch : 0, pitch, 64};
+  }
+
   /// The columns of B pass by one panel of A, which stays in the first-level cache, block of k after block of k; then
-  /// by the next panel: so the lines of C are written one after another, too.
+  /// by the next panel: so the lines of C are written one after another, too. What is packed here is packed panel by
+  /// panel where it is multiplied first, and the multiplications before ask for it.
   template <class C>
   static void tile(const Gemm<T, C>& g, const GemmPlan& plan, PanelRange rows, PanelRange columns,
-                   const GemmPacked& packed, const GemmScratch& scratch) {
+                   const GemmSpace& space) {
     [[maybe_unused]] typename Format::Session session;
     Epilogue<Isa, T, C, Format> epilogue(g);
-    char* own = static_cast<char*>(scratch.panels);
-    W* sums = static_cast<W*>(scratch.sums);
+    const GemmOperand<T> from_a = operand_a(g), from_b = operand_b(g);
+    const bool tile_a = plan.pack_a == Packing::tile, tile_b = plan.pack_b == Packing::tile;
+    const bool pack_a = tile_a || (plan.pack_a == Packing::once && space.first_a);
+    const bool pack_b = tile_b || (plan.pack_b == Packing::once && space.first_b);
+    W* sums = static_cast<W*>(space.sums);
     const bool keep_all = plan.chunk_blocks < plan.k_blocks;  // sums of all rows, from chunk to chunk
+    // Where a panel of A or B lies.
+    auto a_at = [&](int64_t block, int64_t p, int64_t first) {
+      const int64_t size = padded(depth(plan, block, g.k));
+      return space.a + (tile_a ? (p - first) * size : block * plan.k_block * plan.a_panels + p * size) * Format::a_pitch;
+    };
+    auto b_at = [&](int64_t block, int64_t chunk, int64_t q) {
+      const int64_t size = padded(depth(plan, block, g.k));
+      return space.b + (tile_b ? (block - chunk) * plan.k_block * columns.size() + (q - columns.begin) * size
+                               : block * plan.k_block * plan.b_panels + q * size) *
+                           Format::b_pitch;
+    };
     for (int64_t chunk = 0; chunk < plan.k_blocks; chunk += plan.chunk_blocks) {
       const int64_t end = smaller(plan.k_blocks, chunk + plan.chunk_blocks);
-      for (int64_t block = chunk; plan.own_b && block < end; ++block)
-        Format::pack_b(operand_b(g), columns, block * plan.k_block, depth(plan, block, g.k),
-                       own + (block - chunk) * plan.k_block * columns.size() * Format::b_pitch);
       for (int64_t first = rows.begin; first < rows.end; first += plan.a_together) {
         const int64_t last = smaller(rows.end, first + plan.a_together);
         for (int64_t block = chunk; block < end; ++block) {
           const int64_t k0 = block * plan.k_block, held = depth(plan, block, g.k), size = padded(held);
-          if (plan.own_a) Format::pack_a(operand_a(g), {first, last}, k0, held, own);
+          if (pack_a) Format::pack_a(from_a, {first, last}, k0, held, a_at(block, first, first));
           for (int64_t p = first; p < last; ++p) {
             const int64_t kept = keep_all ? p - rows.begin : plan.k_blocks > 1 ? p - first : 0;
             W* row_sums = sums + kept * columns.size() * kSums;
-            const char* a =
-                plan.own_a ? own + (p - first) * size * Format::a_pitch
-                           : static_cast<const char*>(packed.a) + (k0 * plan.a_panels + p * size) * Format::a_pitch;
-            const char* b = plan.own_b ? own + (block - chunk) * plan.k_block * columns.size() * Format::b_pitch
-                                       : static_cast<const char*>(packed.b) +
-                                             (k0 * plan.b_panels + columns.begin * size) * Format::b_pitch;
-            const bool same_panel = block + 1 < end;  // in the next round
-            if (!plan.own_a && (same_panel || p + 1 < rows.end)) {
-              const int64_t next = same_panel ? block + 1 : chunk, next_size = padded(depth(plan, next, g.k));
-              epilogue.expect(
-                  static_cast<const char*>(packed.a) +
-                      (next * plan.k_block * plan.a_panels + (same_panel ? p : p + 1) * next_size) * Format::a_pitch,
-                  next_size * Format::a_pitch);
-            }
-            for (int64_t q = columns.begin; q < columns.end; ++q, b += size * Format::b_pitch) {
+            const bool packs = pack_b && p == rows.begin;
+            // The panel of A after this one: of the next row, of the next block, or of the next group's first block.
+            const bool next_row = p + 1 < last && !pack_a, next_block = !next_row && block + 1 < end;
+            const int64_t next_p = next_row ? p + 1 : next_block ? first : last;
+            const int64_t next_k = next_row ? block : next_block ? block + 1 : chunk;
+            if (!pack_a && next_p < rows.end)
+              epilogue.expect(a_at(next_k, next_p, first), padded(depth(plan, next_k, g.k)) * Format::a_pitch);
+            // A group that will be packed is asked for in parts, while each panel of this one is multiplied.
+            const int64_t next_line = next_p * kRows + (pack_a ? (p - first) * kPartLines : 0);
+            const bool asks_a = next_p < rows.end && (!pack_a || (p - first) * kPartLines < kRows * plan.a_together);
+            for (int64_t q = columns.begin; q < columns.end; ++q) {
               const int64_t row = p * kRows, column = q * kColumns;
               W* block_sums = row_sums + (q - columns.begin) * kSums;
-              Format::multiply(smaller(kRows, g.m - row), size, a, b, block_sums, block > 0, epilogue);
+              char* b = b_at(block, chunk, q);
+              if (packs) Format::pack_b(from_b, {q, q + 1}, k0, held, b);
+              Ahead ahead = Ahead::nothing(b);
+              if constexpr (Format::step_depth > 0) {
+                if (packs && q + 1 < columns.end)
+                  ahead = source(from_b, column + kColumns, kColumns, k0);
+                else if (asks_a && q == (packs ? columns.end - 1 : columns.begin))
+                  ahead = pack_a ? source(from_a, next_line, kRows, next_k * plan.k_block)
+                                 : Ahead::along(a_at(next_k, next_p, first));
+              }
+              Format::multiply(smaller(kRows, g.m - row), size, a_at(block, p, first), b, block_sums, block > 0, ahead,
+                               epilogue);
               epilogue.finish();
-              if (block + 1 == plan.k_blocks)
-                epilogue.begin(row, smaller(kRows, g.m - row), column, smaller(kColumns, g.n - column), block_sums);
+              if (block + 1 == plan.k_blocks) {
+                const bool line_ends = q + 1 == columns.end;
+                epilogue.begin(row, smaller(kRows, g.m - row), column, smaller(kColumns, g.n - column), block_sums,
+                               line_ends ? kRows : 0, line_ends ? (columns.begin - q) * kColumns : kColumns);
+              }
             }
             epilogue.finish();
           }
@@ -181,8 +218,10 @@ struct GemmKernel {
             Format::b_pitch,
             Format::deepest,
             Format::depth_unit,
+            Format::panel_bytes,
             Format::few_panels,
             Format::chunk_panels,
+            Format::step_depth > 0,
             Format::pack_a,
             Format::pack_b,
             tile<T>,

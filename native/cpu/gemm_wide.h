@@ -14,7 +14,9 @@ struct WideFormat {
   static constexpr int rows = Isa::rows, columns = kPanelColumns<Isa, W>, sums = 1;
   static constexpr int64_t a_pitch = kPanelStep<Isa, W> * sizeof(W), b_pitch = columns * sizeof(W);
   static constexpr int64_t deepest = 3072 / sizeof(W), depth_unit = 1;
+  static constexpr int64_t panel_bytes = 384 << 10;  // of 1 MB, as pages lie in it at random
   static constexpr int64_t few_panels = 12, chunk_panels = 12;
+  static constexpr int64_t step_depth = 1;  // of the multiplication loop
 
   struct Session {};
 
@@ -26,11 +28,10 @@ struct WideFormat {
   }
 
   template <class Epilogue>
-  static void multiply(int64_t height, int64_t depth, const void* a, const void* b, W* to, bool add,
-                       Epilogue& epilogue) {
-    const W* panel = static_cast<const W*>(b);
-    run_micro_kernel<Isa, W>(height, depth, static_cast<const W*>(a), kPanelStep<Isa, W>, panel, to, add,
-                             static_cast<const W*>(epilogue.expected(Isa::vector_bytes * depth, b)));
+  static void multiply(int64_t height, int64_t depth, const void* a, const void* b, W* to, bool add, const Ahead& ahead,
+                       Epilogue&) {
+    run_micro_kernel<Isa, W>(height, depth, static_cast<const W*>(a), kPanelStep<Isa, W>, static_cast<const W*>(b), to,
+                             add, ahead);
   }
 
  private:

@@ -4,10 +4,10 @@
 // With AVX-512 14 x 2 accumulators + 2 vectors of B + one broadcast fill the 32 registers: 28 fused multiply-adds for
 // 16 loads, so the two FMA ports are the limit. Every count of rows up to Isa::rows has its own instance: a tail of A
 // costs what it holds and nothing beyond it is read.
-// `ahead` is memory wanted soon: one cache line of it is requested for each k, which hides the latency of a third-level
-// cache behind the multiplications. A request never faults; without a wish pass b.
+// Memory wanted `ahead` is asked for on the way, a step for each k.
 #pragma once
 
+#include "cpu/ahead.h"
 #include "cpu/vectors.h"
 
 namespace videomae {
@@ -22,7 +22,7 @@ template <class Isa, class T>
 constexpr int kPanelStep = (Isa::rows + Vectors<Isa, T>::lanes - 1) / Vectors<Isa, T>::lanes * Vectors<Isa, T>::lanes;
 
 template <class Isa, class T, int Rows>
-[[gnu::noinline]] void micro_kernel(int64_t k, const T* a, int64_t a_step, const T* b, T* c, bool add, const T* ahead) {
+[[gnu::noinline]] void micro_kernel(int64_t k, const T* a, int64_t a_step, const T* b, T* c, bool add, const Ahead& ahead) {
   using V = Vectors<Isa, T>;
   constexpr int lanes = V::lanes;
   typename V::Vec sum[Rows][2];
@@ -31,8 +31,7 @@ template <class Isa, class T, int Rows>
     sum[i][0] = add ? V::load(c + 2 * i * lanes) : typename V::Vec{};
     sum[i][1] = add ? V::load(c + (2 * i + 1) * lanes) : typename V::Vec{};
   }
-#pragma GCC unroll 4
-  for (; k > 0; --k) {
+  const auto step = [&]() __attribute__((always_inline)) {
     typename V::Vec b0 = V::load(b), b1 = V::load(b + lanes);
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
@@ -41,9 +40,18 @@ template <class Isa, class T, int Rows>
     }
     a += a_step;
     b += 2 * lanes;
-    __builtin_prefetch(ahead, 0, 2);
-    ahead += lanes;
+  };
+  const char* turn = ahead.at;
+  const int64_t second = ahead.second, ahead_step = ahead.step, ahead_turn = ahead.turn;
+  for (; k >= Ahead::kTurn; k -= Ahead::kTurn, turn += ahead_turn) {
+    const char* line = turn;
+#pragma GCC unroll 4
+    for (int i = 0; i < Ahead::kTurn; ++i, line += ahead_step) {
+      step();
+      __builtin_prefetch(line, 0, 2), __builtin_prefetch(line + second, 0, 2);
+    }
   }
+  for (; k > 0; --k) step();
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
     V::store(c + 2 * i * lanes, sum[i][0]);
@@ -54,7 +62,7 @@ template <class Isa, class T, int Rows>
 /// micro_kernel for a number of rows known only at run time, 1 to Isa::rows.
 template <class Isa, class T, int Rows = Isa::rows>
 inline void run_micro_kernel(int64_t rows, int64_t k, const T* a, int64_t a_step, const T* b, T* c, bool add,
-                             const T* ahead) {
+                             const Ahead& ahead) {
   if constexpr (Rows > 1)
     if (rows < Rows) return run_micro_kernel<Isa, T, Rows - 1>(rows, k, a, a_step, b, c, add, ahead);
   micro_kernel<Isa, T, Rows>(k, a, a_step, b, c, add, ahead);
