@@ -304,6 +304,23 @@ void thread_counts() {
   set_thread_count(before);
 }
 
+/// A thread begins with the same pieces in every call.
+void shares() {
+  set_thread_count(3);
+  std::vector<std::thread::id> first(3);
+  for (int round = 0; round < 50; ++round) {
+    std::atomic<int> begun{0};
+    std::vector<std::thread::id> on(3);
+    parallel_for(30, [&](int64_t i) {
+      if (i % 10 != 0) return;
+      on[static_cast<size_t>(i / 10)] = std::this_thread::get_id();
+      for (++begun; begun < 3;) std::this_thread::yield();  // so no thread is free to take another's
+    });
+    if (round == 0) first = on;
+    CHECK(on == first && on[0] == std::this_thread::get_id() && on[1] != on[0] && on[2] != on[0] && on[2] != on[1]);
+  }
+}
+
 void nested_calls() {
   set_thread_count(3);
   std::atomic<int64_t> total{0};
@@ -378,6 +395,7 @@ int main() {
   run_case("philox known answers", philox_known_answers);
   run_case("philox uniform numbers", philox_uniform_numbers);
   run_case("thread counts", thread_counts);
+  run_case("shares of threads", shares);
   run_case("nested calls", nested_calls);
   run_case("exceptions", exceptions);
   run_case("concurrent callers", concurrent_callers);

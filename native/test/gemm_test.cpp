@@ -288,12 +288,15 @@ bool same_bits(const std::vector<T>& x, const std::vector<T>& y) {
 template <class T>
 void thread_counts() {
   int threads = thread_count();
-  const int64_t shapes[][3] = {{160, 300, 200}, {333, 257, 800}, {1, 3000, 500}, {90, 1300, 1100}};
+  // Few threads pack for themselves, many together; one operand is packed by tiles, or the other, or neither.
+  const int64_t shapes[][3] = {{160, 300, 200}, {333, 257, 800},  {1, 3000, 500},
+                               {90, 1300, 1100}, {1300, 90, 1100}, {700, 720, 300}};
+  int index = 0;
   for (auto& s : shapes) {
-    Options o;
-    o.b_transposed = o.bias = o.gelu = true;
+    Options o = transposes(index++);
+    o.bias = o.gelu = true;
     std::vector<T> first;
-    for (int count : {1, 2, 3, 2, 3}) {
+    for (int count : {1, 2, 3, 4, 5, 8, 3}) {
       set_thread_count(count);
       Problem<T> problem(s[0], s[1], s[2], o);
       problem.run();
