@@ -26,7 +26,7 @@ constexpr int64_t kEnoughTiles = 8, kManyTiles = 16, kEvenTiles = 4, kLeastLines
 constexpr int64_t kPackPanels = 4;  // packed as one piece, or by a tile together
 // An operand of so many bytes at most is packed by each thread for itself, where so few share the work: what one core
 // has packed reaches another slowly, and where they share no cache packing over it again waits for the other's copy.
-constexpr int64_t kOnceBytes = 8 << 20, kOncePieces = 64, kFewThreads = 4;
+constexpr int64_t kOnceBytes = 5 << 20, kOncePieces = 64, kFewThreads = 4;
 constexpr int64_t kCacheLine = 64;
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
