@@ -56,7 +56,8 @@ struct Job {
   std::exception_ptr error;
 
   Job(FunctionRef<void(int64_t)> body, int64_t count, int64_t threads) : body(body), shares(threads) {
-    for (int64_t t = 0; t < threads; ++t) shares[t].next = count * t / threads, shares[t].end = count * (t + 1) / threads;
+    for (int64_t t = 0; t < threads; ++t)
+      shares[t].next = count * t / threads, shares[t].end = count * (t + 1) / threads;
   }
 
   void work(size_t thread) {

@@ -103,9 +103,9 @@ GemmPlan make_plan(const GemmKernels<T>& kernels, int64_t m, int64_t n, int64_t 
   plan.pack_a = (b_is_packed || !larger_b) && across() == 1
                     ? Packing::tile
                     : shared(down(), plan.a_panels * kernels.a_pitch * kernels.padded(k));
-  plan.pack_b = b_is_packed                ? Packing::before
+  plan.pack_b = b_is_packed               ? Packing::before
                 : larger_b && down() == 1 ? Packing::tile
-                                           : shared(across(), plan.b_panels * kernels.b_pitch * kernels.padded(k));
+                                          : shared(across(), plan.b_panels * kernels.b_pitch * kernels.padded(k));
   // Neighbouring lines share cache lines and pages where A lies transposed.
   plan.a_together = plan.pack_a != Packing::before && a_transposed ? kPackPanels : 1;
   return plan;
@@ -268,8 +268,8 @@ void gemm(const Gemm<T, C>& g, void* workspace) {
   const auto space_for = [](Packing packing, int64_t whole, int64_t part) {
     return packing == Packing::once ? whole : packing == Packing::tile ? whole_lines(part) : 0;
   };
-  const size_t a_bytes = space_for(plan.pack_a, packed_a_bytes(kernels, g.m, g.k),
-                                   plan.a_together * kernels.a_pitch * plan.k_block);
+  const size_t a_bytes =
+      space_for(plan.pack_a, packed_a_bytes(kernels, g.m, g.k), plan.a_together * kernels.a_pitch * plan.k_block);
   const size_t b_bytes = space_for(plan.pack_b, packed_b_bytes(kernels, g.n, g.k),
                                    plan.tile_b * kernels.b_pitch * plan.k_block * plan.chunk_blocks);
   const int64_t rows_kept = plan.chunk_blocks < plan.k_blocks ? plan.tile_a : plan.k_blocks > 1 ? plan.a_together : 1;

@@ -2,9 +2,9 @@
 // GELU') applied while a block of C is still in cache. f64, f32 and bf16 (summed in f32, rounded once).
 //
 // C is cut into a 2-D grid of tiles. Each tile packs its own part of the larger operand into panels, which so never
-// leave the second-level cache; the smaller operand is packed by all threads together before, or, where they are few, by
-// each for itself (gemm_kernel.h: Packing). Every element of C is summed by one thread, in the order of k, whatever the
-// cut: any number of threads gives the same bits. Cost: 2 m n k flop.
+// leave the second-level cache; the smaller operand is packed by all threads together before, or, where they are few,
+// by each for itself (gemm_kernel.h: Packing). Every element of C is summed by one thread, in the order of k, whatever
+// the cut: any number of threads gives the same bits. Cost: 2 m n k flop.
 #pragma once
 
 #include <cstddef>
@@ -47,8 +47,8 @@ template <class T>
 size_t gemm_workspace(int64_t m, int64_t n, int64_t k);
 
 /// Computes the product. `workspace`: gemm_workspace bytes, aligned to 64; may be null when those are 0. Each thread
-/// also keeps space of its own between calls: up to 2 MB, and up to 10 MB more where at most four threads work. Throws std::invalid_argument for a negative size or a row stride
-/// smaller than its row.
+/// also keeps space of its own between calls: up to 2 MB, and up to 10 MB more where at most four threads work. Throws
+/// std::invalid_argument for a negative size or a row stride smaller than its row.
 template <class T, class C>
 void gemm(const Gemm<T, C>& product, void* workspace);
 

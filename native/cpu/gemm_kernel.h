@@ -153,7 +153,8 @@ struct GemmKernel {
     // Where a panel of A or B lies.
     auto a_at = [&](int64_t block, int64_t p, int64_t first) {
       const int64_t size = padded(depth(plan, block, g.k));
-      return space.a + (tile_a ? (p - first) * size : block * plan.k_block * plan.a_panels + p * size) * Format::a_pitch;
+      return space.a +
+             (tile_a ? (p - first) * size : block * plan.k_block * plan.a_panels + p * size) * Format::a_pitch;
     };
     auto b_at = [&](int64_t block, int64_t chunk, int64_t q) {
       const int64_t size = padded(depth(plan, block, g.k));

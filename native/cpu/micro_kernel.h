@@ -22,7 +22,8 @@ template <class Isa, class T>
 constexpr int kPanelStep = (Isa::rows + Vectors<Isa, T>::lanes - 1) / Vectors<Isa, T>::lanes * Vectors<Isa, T>::lanes;
 
 template <class Isa, class T, int Rows>
-[[gnu::noinline]] void micro_kernel(int64_t k, const T* a, int64_t a_step, const T* b, T* c, bool add, const Ahead& ahead) {
+[[gnu::noinline]] void micro_kernel(int64_t k, const T* a, int64_t a_step, const T* b, T* c, bool add,
+                                    const Ahead& ahead) {
   using V = Vectors<Isa, T>;
   constexpr int lanes = V::lanes;
   typename V::Vec sum[Rows][2];

@@ -289,7 +289,7 @@ template <class T>
 void thread_counts() {
   int threads = thread_count();
   // Few threads pack for themselves, many together; one operand is packed by tiles, or the other, or neither.
-  const int64_t shapes[][3] = {{160, 300, 200}, {333, 257, 800},  {1, 3000, 500},
+  const int64_t shapes[][3] = {{160, 300, 200},  {333, 257, 800},  {1, 3000, 500},
                                {90, 1300, 1100}, {1300, 90, 1100}, {700, 720, 300}};
   int index = 0;
   for (auto& s : shapes) {
