@@ -127,6 +127,11 @@ struct GemmKernel {
 
   static constexpr int64_t kPartLines = 32;
 
+  /// A panel of A in a block of k.
+  struct Place {
+    int64_t block, p;
+  };
+
   /// The source of a panel of at most kPartLines lines, as what the multiplication of one block asks for.
   static Ahead source(const GemmOperand<T>& x, int64_t line, int64_t lines, int64_t k) {
     constexpr int64_t kStep = Format::step_depth;
@@ -151,10 +156,10 @@ struct GemmKernel {
     W* sums = static_cast<W*>(space.sums);
     const bool keep_all = plan.chunk_blocks < plan.k_blocks;  // sums of all rows, from chunk to chunk
     // Where a panel of A or B lies.
-    auto a_at = [&](int64_t block, int64_t p, int64_t first) {
-      const int64_t size = padded(depth(plan, block, g.k));
-      return space.a +
-             (tile_a ? (p - first) * size : block * plan.k_block * plan.a_panels + p * size) * Format::a_pitch;
+    auto a_at = [&](Place place, int64_t first) {
+      const int64_t size = padded(depth(plan, place.block, g.k));
+      const int64_t whole = place.block * plan.k_block * plan.a_panels + place.p * size;
+      return space.a + (tile_a ? (place.p - first) * size : whole) * Format::a_pitch;
     };
     auto b_at = [&](int64_t block, int64_t chunk, int64_t q) {
       const int64_t size = padded(depth(plan, block, g.k));
@@ -168,20 +173,19 @@ struct GemmKernel {
         const int64_t last = smaller(rows.end, first + plan.a_together);
         for (int64_t block = chunk; block < end; ++block) {
           const int64_t k0 = block * plan.k_block, held = depth(plan, block, g.k), size = padded(held);
-          if (pack_a) Format::pack_a(from_a, {first, last}, k0, held, a_at(block, first, first));
+          if (pack_a) Format::pack_a(from_a, {first, last}, k0, held, a_at({block, first}, first));
           for (int64_t p = first; p < last; ++p) {
             const int64_t kept = keep_all ? p - rows.begin : plan.k_blocks > 1 ? p - first : 0;
             W* row_sums = sums + kept * columns.size() * kSums;
             const bool packs = pack_b && p == rows.begin;
-            // The panel of A after this one: of the next row, of the next block, or of the next group's first block.
-            const bool next_row = p + 1 < last && !pack_a, next_block = !next_row && block + 1 < end;
-            const int64_t next_p = next_row ? p + 1 : next_block ? first : last;
-            const int64_t next_k = next_row ? block : next_block ? block + 1 : chunk;
-            if (!pack_a && next_p < rows.end)
-              epilogue.expect(a_at(next_k, next_p, first), padded(depth(plan, next_k, g.k)) * Format::a_pitch);
+            const Place next = p + 1 < last && !pack_a ? Place{block, p + 1}
+                               : block + 1 < end       ? Place{block + 1, first}
+                                                       : Place{chunk, last};
             // A group that will be packed is asked for in parts, while each panel of this one is multiplied.
-            const int64_t next_line = next_p * kRows + (pack_a ? (p - first) * kPartLines : 0);
-            const bool asks_a = next_p < rows.end && (!pack_a || (p - first) * kPartLines < kRows * plan.a_together);
+            const int64_t part = pack_a ? (p - first) * kPartLines : 0;
+            const bool asks_a = next.p < rows.end && part < kRows * plan.a_together;
+            if (asks_a && !pack_a)
+              epilogue.expect(a_at(next, first), padded(depth(plan, next.block, g.k)) * Format::a_pitch);
             for (int64_t q = columns.begin; q < columns.end; ++q) {
               const int64_t row = p * kRows, column = q * kColumns;
               W* block_sums = row_sums + (q - columns.begin) * kSums;
@@ -192,11 +196,11 @@ struct GemmKernel {
                 if (packs && q + 1 < columns.end)
                   ahead = source(from_b, column + kColumns, kColumns, k0);
                 else if (asks_a && q == (packs ? columns.end - 1 : columns.begin))
-                  ahead = pack_a ? source(from_a, next_line, kRows, next_k * plan.k_block)
-                                 : Ahead::along(a_at(next_k, next_p, first));
+                  ahead = pack_a ? source(from_a, next.p * kRows + part, kRows, next.block * plan.k_block)
+                                 : Ahead::along(a_at(next, first));
               }
-              Format::multiply(smaller(kRows, g.m - row), size, a_at(block, p, first), b, block_sums, block > 0, ahead,
-                               epilogue);
+              Format::multiply(smaller(kRows, g.m - row), size, a_at({block, p}, first), b, block_sums, block > 0,
+                               ahead, epilogue);
               epilogue.finish();
               if (block + 1 == plan.k_blocks) {
                 const bool line_ends = q + 1 == columns.end;
