@@ -18,6 +18,21 @@ struct Ahead {
   static Ahead nothing(const void* near) { return {static_cast<const char*>(near), 0, 0, 0}; }
   /// One line after another.
   static Ahead along(const char* at) { return {at, 0, 64, 64 * kTurn}; }
+
+  /// step() so many times, and the requests of each; the steps of a last turn that is not whole ask for nothing.
+  template <class Step>
+  [[gnu::always_inline]] static inline void run(const Ahead& ahead, int64_t steps, Step&& step) {
+    const int64_t second = ahead.second, pitch = ahead.step, turn_pitch = ahead.turn;
+    for (const char* turn = ahead.at; steps >= kTurn; steps -= kTurn, turn += turn_pitch) {
+      const char* line = turn;
+#pragma GCC unroll 4
+      for (int i = 0; i < kTurn; ++i, line += pitch) {
+        step();
+        __builtin_prefetch(line, 0, 2), __builtin_prefetch(line + second, 0, 2);
+      }
+    }
+    for (; steps > 0; --steps) step();
+  }
 };
 
 }  // namespace videomae

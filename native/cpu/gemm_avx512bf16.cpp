@@ -69,17 +69,7 @@ struct DotFormat {
       }
       a += kStep, b += columns;
     };
-    const char* turn = ahead.at;
-    const int64_t second = ahead.second, ahead_step = ahead.step, ahead_turn = ahead.turn;
-    for (; pairs >= Ahead::kTurn; pairs -= Ahead::kTurn, turn += ahead_turn) {
-      const char* line = turn;
-#pragma GCC unroll 4
-      for (int i = 0; i < Ahead::kTurn; ++i, line += ahead_step) {
-        step();
-        __builtin_prefetch(line, 0, 2), __builtin_prefetch(line + second, 0, 2);
-      }
-    }
-    for (; pairs > 0; --pairs) step();
+    Ahead::run(ahead, pairs, step);
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
       _mm512_storeu_ps(to + i * columns, sum[i][0]);

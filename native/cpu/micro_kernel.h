@@ -42,17 +42,7 @@ template <class Isa, class T, int Rows>
     a += a_step;
     b += 2 * lanes;
   };
-  const char* turn = ahead.at;
-  const int64_t second = ahead.second, ahead_step = ahead.step, ahead_turn = ahead.turn;
-  for (; k >= Ahead::kTurn; k -= Ahead::kTurn, turn += ahead_turn) {
-    const char* line = turn;
-#pragma GCC unroll 4
-    for (int i = 0; i < Ahead::kTurn; ++i, line += ahead_step) {
-      step();
-      __builtin_prefetch(line, 0, 2), __builtin_prefetch(line + second, 0, 2);
-    }
-  }
-  for (; k > 0; --k) step();
+  Ahead::run(ahead, k, step);
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
     V::store(c + 2 * i * lanes, sum[i][0]);
