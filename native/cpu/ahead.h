@@ -2,7 +2,7 @@
 // the latency of memory and of the third-level cache behind the multiplications. A request never faults.
 #pragma once
 
-#include <cstdint>
+#include "cpu/vectors.h"
 
 namespace videomae {
 
@@ -15,13 +15,13 @@ struct Ahead {
   int64_t second, step, turn;
 
   /// No wish: the line at `near`, which is at hand, again and again.
-  static Ahead nothing(const void* near) { return {static_cast<const char*>(near), 0, 0, 0}; }
+  VIDEOMAE_INLINE Ahead nothing(const void* near) { return {static_cast<const char*>(near), 0, 0, 0}; }
   /// One line after another.
-  static Ahead along(const char* at) { return {at, 0, 64, 64 * kTurn}; }
+  VIDEOMAE_INLINE Ahead along(const char* at) { return {at, 0, 64, 64 * kTurn}; }
 
   /// step() so many times, and the requests of each; the steps of a last turn that is not whole ask for nothing.
   template <class Step>
-  [[gnu::always_inline]] static inline void run(const Ahead& ahead, int64_t steps, Step&& step) {
+  VIDEOMAE_INLINE void run(const Ahead& ahead, int64_t steps, Step&& step) {
     const int64_t second = ahead.second, pitch = ahead.step, turn_pitch = ahead.turn;
     for (const char* turn = ahead.at; steps >= kTurn; steps -= kTurn, turn += turn_pitch) {
       const char* line = turn;

@@ -209,6 +209,14 @@ class ThreadSpace {
   uint64_t product_ = 0, rows_ = 0, columns_ = 0;  // the pieces met are bits
 };
 
+/// This thread's, for products of all types.
+ThreadSpace& thread_space() {
+  thread_local ThreadSpace space;
+  return space;
+}
+
+std::atomic<uint64_t> products{0};  // begun so far, of all types: the number of each
+
 }  // namespace
 
 template <class T>
@@ -274,11 +282,10 @@ void gemm(const Gemm<T, C>& g, void* workspace) {
                                    plan.tile_b * kernels.b_pitch * plan.k_block * plan.chunk_blocks);
   const int64_t rows_kept = plan.chunk_blocks < plan.k_blocks ? plan.tile_a : plan.k_blocks > 1 ? plan.a_together : 1;
   const size_t sums = whole_lines(rows_kept * plan.tile_b * kernels.sums_bytes());
-  static std::atomic<uint64_t> products{0};
   const uint64_t number = ++products;
   const Runs rows{plan.a_panels, plan.tile_a}, columns{plan.b_panels, plan.tile_b};
   each(parallel, rows.pieces() * columns.pieces(), [&](int64_t i) {
-    thread_local ThreadSpace own;
+    ThreadSpace& own = thread_space();
     char* at = own.of(a_bytes + b_bytes + sums);
     const int64_t row = i / columns.pieces(), column = i % columns.pieces();
     const GemmSpace space{shared.a ? shared.a : at, shared.b ? shared.b : at + a_bytes, at + a_bytes + b_bytes,
